@@ -1,0 +1,91 @@
+"""`python -m booka_<service> serve | migrate | topology | asyncapi`: the same four commands for every service."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import orjson
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr, ValidationError
+
+from booka_common import topology
+from booka_common.consuming import Consumers
+from booka_common.faults import FaultPoints
+from booka_common.migrate import migrate
+from booka_common.observability import Metrics, configure_logging
+from booka_common.service import Service
+from booka_common.settings import ServiceSettings
+
+__all__ = ["main"]
+
+_Settings = TypeVar("_Settings", bound=ServiceSettings)
+
+
+def main(
+    service: Service,
+    settings_type: type[_Settings],
+    create_app: Callable[[_Settings], FastAPI],
+    describe: Callable[[Consumers], None],
+) -> None:
+    """Run one command of `service`. The only place that reads the environment.
+
+    Args:
+        describe: registers the service's subscribers on a `Consumers` that is never started, for its AsyncAPI document.
+    """
+    parser = argparse.ArgumentParser(prog=f"booka_{service.name}", description=service.description)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="serve HTTP, consume, relay and work")
+    commands.add_parser("migrate", help="bring the schema up to date")
+    commands.add_parser("topology", help="print the RabbitMQ definitions of this service's queues")
+    commands.add_parser("asyncapi", help="print the AsyncAPI document")
+    command = parser.parse_args().command
+    if command == "topology":
+        _print(topology.definitions([service.name]))
+        return
+    if command == "asyncapi":
+        consumers = Consumers(service.name, "amqp://localhost/", Metrics(service.name), FaultPoints())
+        describe(consumers)
+        _print(orjson.loads(consumers.asyncapi().to_specification().to_json()))
+        return
+    try:
+        settings = settings_type()
+    except ValidationError as error:
+        for item in error.errors():
+            name = settings_type.variable(str(item["loc"][0])) if item["loc"] else service.name
+            sys.stderr.write(f"{name}: {item['msg']}\n")
+        raise SystemExit(2) from None
+    configure_logging(service.name, settings.log_level)
+    if command == "migrate":
+        asyncio.run(_migrate(service, settings))
+        return
+    os.environ.pop(settings_type.variable("migrate_url"), None)
+    uvicorn.run(
+        lambda: create_app(settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=61,
+        timeout_graceful_shutdown=20,
+    )
+
+
+async def _migrate(service: Service, settings: ServiceSettings) -> None:
+    admin: SecretStr = settings.migrate_url or settings.database_url
+    await migrate(
+        admin.get_secret_value(),
+        settings.database_url.get_secret_value(),
+        schema=service.name,
+        package=service.package,
+        system_tables=service.system_tables,
+    )
+
+
+def _print(document: object) -> None:
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")

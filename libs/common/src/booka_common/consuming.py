@@ -1,0 +1,212 @@
+"""Consuming from RabbitMQ through FastStream, the same way in every service.
+
+A handler is `async (Envelope[X]) -> None`: it opens its transaction, asks the inbox first, and returns after COMMIT; only
+then is the message acknowledged. Transient faults are retried inside the handler with jitter. Everything else ends in the
+queue's dead-letter queue with its reason, while the next message goes on.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+import aio_pika
+from faststream import AckPolicy, BaseMiddleware
+from faststream.exceptions import NackMessage
+from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
+from faststream.specification import AsyncAPI
+
+from booka_common import topology
+from booka_common.contracts.envelope import Envelope, Message
+from booka_common.errors import is_transient
+from booka_common.faults import FaultPoints
+from booka_common.observability import Metrics, work
+
+__all__ = ["Consumers"]
+
+_log = logging.getLogger(__name__)
+_Shape = TypeVar("_Shape", bound=Message)
+_RETRY_FOR_SECONDS = 300.0
+
+
+class Consumers:
+    """The subscribers of one service on a connection of their own.
+
+    Args:
+        prefetch: messages of one queue handled at once; keep it at or below the database pool.
+    """
+
+    def __init__(self, service: str, url: str, metrics: Metrics, faults: FaultPoints, *, prefetch: int = 10) -> None:
+        self.service = service
+        self._url = url
+        self._metrics = metrics
+        self._faults = faults
+        self._stopping = asyncio.Event()
+        self.connected = False
+        self._exchange = RabbitExchange(topology.EXCHANGE, type=ExchangeType.TOPIC, durable=True, declare=False)
+        self.broker = RabbitBroker(
+            url,
+            default_channel=Channel(prefetch_count=prefetch),
+            ack_policy=AckPolicy.REJECT_ON_ERROR,
+            middlewares=[self._dead_letters()],
+            reconnect_interval=1.0,
+            graceful_timeout=10.0,
+            logger=None,
+            description=f"Messages of Booka's {service} service",
+        )
+        for message in topology.SAYS[service]:
+            # Documents what the relay publishes; nothing is ever published through it.
+            self.broker.publisher(
+                routing_key=message.key, exchange=self._exchange, schema=Envelope[message], title=message.key, persist=True  # type: ignore[valid-type]
+            )
+
+    def subscribe(self, message: type[_Shape], handler: Callable[[Envelope[_Shape]], Awaitable[None]]) -> None:
+        """Have `handler` called for every `message`; the queue follows from `topology`."""
+        entry = topology.subscription(self.service, message)
+        queue = RabbitQueue(
+            entry.queue, queue_type=QueueType.QUORUM, durable=True, declare=False, routing_key=message.key
+        )
+        shape: Any = Envelope[message]  # type: ignore[valid-type]
+        done = self._metrics.consumed.labels(entry.queue, "done")
+        seconds = self._metrics.consume_seconds.labels(entry.queue)
+
+        async def decode(incoming: Any) -> Any:
+            return shape.model_validate_json(incoming.body)
+
+        async def on_message(envelope: Any) -> None:
+            started = time.perf_counter()
+            with work(
+                traceparent=envelope.traceparent,
+                tenant_id=envelope.tenant_id,
+                correlation_id=envelope.correlation_id,
+                message_id=envelope.id,
+                queue=entry.queue,
+            ):
+                await self._patiently(lambda: handler(envelope), entry.queue)
+            self._faults.hit("consumer.committed")
+            seconds.observe(time.perf_counter() - started)
+            done.inc()
+
+        on_message.__annotations__["envelope"] = shape
+        on_message.__doc__ = message.__doc__
+        self.broker.subscriber(
+            queue, self._exchange, decoder=decode, title=entry.queue, description=message.__doc__, no_reply=True
+        )(on_message)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[None]], queue: str) -> None:
+        deadline = time.monotonic() + _RETRY_FOR_SECONDS
+        delay = 0.2
+        while True:
+            try:
+                return await attempt()
+            except Exception as error:
+                if not is_transient(error) or time.monotonic() > deadline:
+                    raise
+                _log.warning("transient fault, trying again: %r", error)
+                try:
+                    async with asyncio.timeout(delay * (0.5 + random.random())):  # noqa: S311 - spreads load
+                        await self._stopping.wait()
+                except TimeoutError:
+                    delay = min(delay * 2, 5.0)
+                    continue
+                self._metrics.consumed.labels(queue, "returned").inc()
+                raise NackMessage(requeue=True) from error
+
+    def _dead_letters(self) -> type[BaseMiddleware]:
+        consumers = self
+
+        class DeadLetters(BaseMiddleware):
+            """Moves what could not be handled to the dead-letter queue, with the reason in its headers."""
+
+            async def __aexit__(self, kind: Any = None, error: BaseException | None = None, trace: Any = None) -> bool | None:
+                if error is None or isinstance(error, asyncio.CancelledError | NackMessage):
+                    return False
+                return await consumers._bury(self.msg, error)  # noqa: SLF001 - one unit, written inside it
+
+        return DeadLetters
+
+    async def _bury(self, incoming: Any, error: BaseException) -> bool:
+        """Copy `incoming` to its dead-letter queue; True if the broker has the copy and the original may be acked.
+
+        If the copy cannot be confirmed, the original is rejected and the queue's policy moves it without our reason.
+        """
+        message = cast("aio_pika.abc.AbstractIncomingMessage", incoming)
+        queue = str(message.consumer_tag and self._queue_of(message)) or "unknown"
+        reason = f"{type(error).__name__}: {error}"[:1000]
+        _log.error("dead letter in %s: %s", queue, reason, exc_info=None if is_transient(error) else error)
+        self._metrics.consumed.labels(queue, "dead").inc()
+        try:
+            async with asyncio.timeout(5):
+                await self.broker.publish(
+                    message.body,
+                    queue=topology.dead_letter_queue(queue),
+                    message_id=message.message_id,
+                    correlation_id=message.correlation_id,
+                    content_type=message.content_type,
+                    headers={
+                        **{name: value for name, value in message.headers.items() if name.startswith("x-booka-")},
+                        "x-booka-reason": reason,
+                        "x-booka-queue": queue,
+                        "x-booka-routing-key": message.routing_key or "",
+                    },
+                    persist=True,
+                    mandatory=True,
+                )
+        except Exception as failure:  # noqa: BLE001 - the policy takes over
+            _log.warning("dead letter left to the broker's policy: %r", failure)
+            return False
+        return True
+
+    def _queue_of(self, message: Any) -> str:
+        for entry in topology.subscriptions(self.service):
+            if entry.message.key == message.routing_key:
+                return entry.queue
+        return ""
+
+    async def run(self) -> None:
+        """Connect and consume until cancelled; a broker that is away is tried again, and never stops the service."""
+        delay = 0.2
+        while True:
+            try:
+                await self.broker.start()
+                break
+            except Exception as error:  # noqa: BLE001 - away, or its topology is not there yet
+                _log.warning("consuming cannot start yet: %r", error)
+                await self._discard()
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 5.0)
+        self.connected = True
+        self._metrics.broker_connected.set(1)
+        _log.info("consuming")
+        await asyncio.Event().wait()
+
+    async def _discard(self) -> None:
+        try:
+            async with asyncio.timeout(3):
+                await self.broker.stop()
+        except Exception:  # noqa: BLE001, S110 - it never started
+            pass
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what is in hand (10 s at most), give back the rest."""
+        self._stopping.set()
+        self.connected = False
+        self._metrics.broker_connected.set(0)
+        await self._discard_gracefully()
+
+    async def _discard_gracefully(self) -> None:
+        try:
+            async with asyncio.timeout(15):
+                await self.broker.stop()
+        except Exception as error:  # noqa: BLE001 - the broker returns what was not acked
+            _log.warning("consumers did not stop cleanly: %r", error)
+
+    async def ping(self) -> bool:
+        """Whether the connection to the broker is up."""
+        return self.connected and await self.broker.ping(timeout=1.0)
+
+    def asyncapi(self) -> AsyncAPI:
+        """The AsyncAPI document of what the service hears and says."""
+        return AsyncAPI(self.broker, title=f"booka-{self.service}", version="1", schema_version="3.0.0")

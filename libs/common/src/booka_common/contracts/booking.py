@@ -1,0 +1,273 @@
+"""What booking says, and what it is asked to do."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from booka_common.contracts.envelope import Fact, Message
+from booka_common.money import Currency, Money
+
+__all__ = [
+    "AvailabilityFound",
+    "AvailabilityRequested",
+    "CancellationRequested",
+    "CatalogueChanged",
+    "CatalogueService",
+    "CatalogueStaff",
+    "ConfirmationRefused",
+    "ConfirmationRequested",
+    "DepositDue",
+    "DepositUnusable",
+    "HoldRefused",
+    "HoldRequested",
+    "ReminderReady",
+    "ReservationCancelled",
+    "ReservationConfirmed",
+    "ReservationExpired",
+    "ReservationHeld",
+    "ReservationMoved",
+    "Slot",
+    "Visit",
+]
+
+
+class CatalogueService(Fact):
+    """A service that clients can book."""
+
+    service_id: UUID
+    name: str
+    duration_minutes: int = Field(gt=0)
+    price: Money
+    deposit: Money | None = None
+
+
+class CatalogueStaff(Fact):
+    """Somebody who performs services."""
+
+    staff_id: UUID
+    name: str
+    service_ids: tuple[UUID, ...]
+
+
+class CatalogueChanged(Message):
+    """The whole bookable catalogue of a salon as it now is. Apply it only if `revision` is newer than the one held."""
+
+    key: ClassVar[str] = "booking.catalogue.changed.v1"
+
+    revision: int = Field(ge=1)
+    salon_name: str
+    locale: str = Field(description="BCP 47 tag the salon speaks by default, e.g. pt-BR")
+    zone: str = Field(description="IANA time zone")
+    currency: Currency
+    services: tuple[CatalogueService, ...]
+    staff: tuple[CatalogueStaff, ...]
+
+
+class Slot(Fact):
+    """A start that can be booked."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    staff_id: UUID
+    staff_name: str
+
+
+class Visit(Fact):
+    """A visit in the words that a client understands."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    zone: str
+    service_names: tuple[str, ...]
+    staff_names: tuple[str, ...]
+    price: Money
+
+
+class AvailabilityRequested(Message):
+    """Which starts are free for these services?"""
+
+    key: ClassVar[str] = "booking.availability.requested.v1"
+
+    request_id: UUID
+    conversation_id: UUID
+    service_ids: tuple[UUID, ...] = Field(min_length=1)
+    staff_id: UUID | None = Field(None, description="None: anyone who performs them")
+    earliest: AwareDatetime = Field(description="the first start wanted")
+    latest: AwareDatetime = Field(description="no start at or after this instant")
+    limit: int = Field(6, ge=1, le=50)
+
+
+class AvailabilityFound(Message):
+    """The free starts, at most `limit`, spread over the window."""
+
+    key: ClassVar[str] = "booking.availability.found.v1"
+
+    request_id: UUID
+    conversation_id: UUID
+    exact: bool = Field(description="False: nothing was free in the window; the slots are the next ones after it")
+    slots: tuple[Slot, ...]
+
+
+class HoldRequested(Message):
+    """Keep this start for the client while they decide and pay."""
+
+    key: ClassVar[str] = "booking.hold.requested.v1"
+
+    request_id: UUID
+    conversation_id: UUID
+    contact_id: UUID
+    contact_name: str | None = None
+    phone: str | None = None
+    service_ids: tuple[UUID, ...] = Field(min_length=1)
+    staff_id: UUID | None = Field(None, description="None: whoever is free")
+    start: AwareDatetime
+
+
+class ReservationHeld(Message):
+    """The start belongs to this client until `expires_at`."""
+
+    key: ClassVar[str] = "booking.reservation.held.v1"
+
+    reservation_id: UUID
+    request_id: UUID | None = Field(None, description="None: held over HTTP")
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    visit: Visit
+    deposit: Money | None = None
+    expires_at: AwareDatetime
+
+
+class HoldRefused(Message):
+    """The hold was not made, and why."""
+
+    key: ClassVar[str] = "booking.hold.refused.v1"
+
+    request_id: UUID
+    conversation_id: UUID
+    code: Literal[
+        "slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds", "salon_not_ready"
+    ]
+    alternatives: tuple[Slot, ...] = ()
+
+
+class ConfirmationRequested(Message):
+    """The client said yes to the summary."""
+
+    key: ClassVar[str] = "booking.confirmation.requested.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID
+    guest_name: str = Field(min_length=1, max_length=120)
+
+
+class ConfirmationRefused(Message):
+    """Too late or not possible; the client is offered `alternatives`."""
+
+    key: ClassVar[str] = "booking.confirmation.refused.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID
+    code: Literal["hold_expired", "already_cancelled", "unknown_reservation"]
+    alternatives: tuple[Slot, ...] = ()
+
+
+class DepositDue(Message):
+    """The client agreed and owes a deposit; unpaid at `expires_at`, the hold ends."""
+
+    key: ClassVar[str] = "booking.deposit.due.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    amount: Money
+    description: str = Field(max_length=200)
+    locale: str
+    expires_at: AwareDatetime
+
+
+class ReservationConfirmed(Message):
+    """The visit will take place."""
+
+    key: ClassVar[str] = "booking.reservation.confirmed.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    visit: Visit
+    guest_name: str | None = None
+    deposit_paid: Money | None = None
+    reseated: bool = Field(False, description="paid after the hold had expired, and the start was still free")
+
+
+class ReservationMoved(Message):
+    """The visit takes place at another time."""
+
+    key: ClassVar[str] = "booking.reservation.moved.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    visit: Visit
+
+
+class CancellationRequested(Message):
+    """The client gives the visit, or the hold, up."""
+
+    key: ClassVar[str] = "booking.cancellation.requested.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID
+
+
+class ReservationCancelled(Message):
+    """The start is free again. `refund` is what policy gives back of a paid deposit."""
+
+    key: ClassVar[str] = "booking.reservation.cancelled.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    was: Literal["held", "confirmed"]
+    by: Literal["client", "salon"]
+    refund: Money | None = None
+
+
+class ReservationExpired(Message):
+    """A hold ended without a confirmation; the start is free again."""
+
+    key: ClassVar[str] = "booking.reservation.expired.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    deposit_was_due: bool
+
+
+class DepositUnusable(Message):
+    """A deposit was paid for a visit that cannot take place: it goes back in full."""
+
+    key: ClassVar[str] = "booking.deposit.unusable.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    transaction_id: UUID
+    reason: Literal["slot_taken", "cancelled", "already_paid", "unknown_reservation", "in_the_past"]
+
+
+class ReminderReady(Message):
+    """A reminder fell due and the visit still stands as it was when the reminder was planned: tell the client."""
+
+    key: ClassVar[str] = "booking.reminder.ready.v1"
+
+    reminder_id: UUID
+    reservation_id: UUID
+    conversation_id: UUID
+    contact_id: UUID | None = None
+    visit: Visit

@@ -1,0 +1,258 @@
+"""The only way to a database connection: a transaction that is bound to one tenant, or to the service's plumbing.
+
+Row level security is FORCEd on every tenant table (see `migrate`). `Database.tx` sets the tenant for one transaction, so
+a statement that forgets its WHERE still sees one salon. `Database.system_tx` switches to the `<role>_system` role, which
+has rights on the plumbing tables (outbox, inbox, jobs …) of all tenants and on nothing else.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib import resources
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from booka_common.errors import Unavailable
+
+__all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "load_queries"]
+
+_NAME = re.compile(r"^--\s*name:\s*(\w+)\s*$", re.MULTILINE)
+
+
+class Queries:
+    """The statements of one `.sql` file by name: `queries["hold_insert"]`."""
+
+    def __init__(self, statements: dict[str, str]) -> None:
+        self._statements = statements
+
+    def __getitem__(self, name: str) -> str:
+        return self._statements[name]
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Every name with its statement, for tests that prepare them all."""
+        return self._statements.items()
+
+
+def load_queries(package: str, filename: str = "queries.sql") -> Queries:
+    """Read `filename` of `package`: blocks that start with a `-- name: some_name` line.
+
+    Raises:
+        ValueError: text before the first name, or a name used twice.
+    """
+    text = (resources.files(package) / filename).read_text("utf-8")
+    parts = _NAME.split(text)
+    if any(line and not line.startswith("--") for line in parts[0].splitlines()):
+        raise ValueError(f"{package}/{filename}: a statement stands before the first '-- name:' line")
+    names, bodies = parts[1::2], parts[2::2]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{package}/{filename}: a query name is used twice")
+    return Queries({name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)})
+
+
+class Signal:
+    """Wakes one waiting loop of this process; a wake-up while nobody waits is kept."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Wake the waiter."""
+        self._event.set()
+
+    async def wait(self, timeout: timedelta) -> None:
+        """Return at the next wake-up, or after `timeout`."""
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+        self._event.clear()
+
+
+class Signals:
+    """What a commit may wake in this process."""
+
+    def __init__(self) -> None:
+        self.outbox_written = Signal()
+        self.jobs_written = Signal()
+
+
+class Tx:
+    """An open transaction. What it wrote counts only after its block ended without an exception."""
+
+    __slots__ = ("_connection", "_wakes", "signals", "tenant_id")
+
+    def __init__(self, connection: Any, tenant_id: UUID | None, signals: "Signals") -> None:
+        self._connection = connection
+        self._wakes: set[Signal] = set()
+        self.tenant_id = tenant_id
+        self.signals = signals
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Any]:
+        """All rows."""
+        rows: Sequence[Any] = await self._connection.fetch(query, *args)
+        return rows
+
+    async def fetchrow(self, query: str, *args: object) -> Any | None:
+        """The first row, or None."""
+        return await self._connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first column of the first row, or None."""
+        return await self._connection.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: object) -> int:
+        """Run a statement; return how many rows it touched."""
+        tag: str = await self._connection.execute(query, *args)
+        count = tag.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    def wake(self, signal: Signal) -> None:
+        """Set `signal` once this transaction has committed."""
+        self._wakes.add(signal)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part that may fail alone: an exception undoes it and leaves the transaction usable."""
+        async with self._connection.transaction():
+            yield
+
+    def committed(self) -> None:
+        """Tell the waiting loops. Called by `Database` after COMMIT."""
+        for signal in self._wakes:
+            signal.set()
+
+
+async def _prepare(connection: Any) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
+        )
+
+
+async def _reset(connection: Any) -> None:
+    # Only SET LOCAL and transaction-scoped locks are ever used, so a finished transaction leaves nothing behind and the
+    # round trip of asyncpg's own reset can be saved.
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _keep(_connection: Any) -> None:
+    """Replaces the pool's reset query, see `_reset`."""
+
+
+class Database:
+    """The pool of one service on its own schema.
+
+    Args:
+        url: `postgresql://role@host/database`; the role is the service's own.
+        schema: the service's schema; also the first entry of the search path.
+        pool_size: connections at most.
+    """
+
+    def __init__(self, url: str, schema: str, *, pool_size: int = 10, acquire_timeout: timedelta = timedelta(seconds=2)) -> None:
+        self._url = url
+        self.schema = schema
+        self.system_role = f"{urlsplit(url).username or f'booka_{schema}'}_system"
+        self._pool_size = pool_size
+        self._acquire_timeout = acquire_timeout.total_seconds()
+        self._pool: Any = None
+        self.signals = Signals()
+
+    async def open(self) -> None:
+        """Create the pool without connecting: the database may still be away when a service starts."""
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._pool_size,
+            max_inactive_connection_lifetime=60,
+            timeout=self._acquire_timeout,
+            command_timeout=10,
+            init=_prepare,
+            reset=_keep,
+            server_settings={
+                "search_path": f"{self.schema}, public",
+                "application_name": f"booka-{self.schema}",
+                "statement_timeout": "10s",
+                "lock_timeout": "5s",
+                "idle_in_transaction_session_timeout": "30s",
+                "jit": "off",
+            },
+        )
+
+    async def close(self) -> None:
+        """Close the pool; connections that do not end within 5 s are cut."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def __aenter__(self) -> "Database":
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def tx(self, tenant_id: UUID) -> AsyncIterator[Tx]:
+        """A transaction that sees and writes one tenant's rows.
+
+        Raises:
+            Unavailable: no connection within the acquire timeout, or the database is away.
+        """
+        # The tenant is a UUID object, so there is nothing to escape; one simple-protocol round trip opens and binds.
+        async with self._transaction(f"BEGIN; SET LOCAL app.tenant_id = '{UUID(int=tenant_id.int)}'", tenant_id) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def system_tx(self, *, durable: bool = True) -> AsyncIterator[Tx]:
+        """A transaction on the plumbing tables of all tenants; tenant tables are out of its reach.
+
+        Args:
+            durable: False lets COMMIT return before the disk has it, for marks whose loss only repeats work.
+        """
+        relaxed = "" if durable else "; SET LOCAL synchronous_commit = off"
+        async with self._transaction(f'BEGIN; SET LOCAL ROLE "{self.system_role}"{relaxed}', None) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str, tenant_id: UUID | None) -> AsyncIterator[Tx]:
+        connection = await self._acquire()
+        tx = Tx(connection, tenant_id, self.signals)
+        try:
+            await connection.execute(begin)
+            yield tx
+            outcome = await connection.execute("COMMIT")
+            if outcome != "COMMIT":  # an error was swallowed inside the block: Postgres rolled back and says so only here
+                raise Unavailable("the transaction was rolled back", code="rolled_back")
+        except BaseException:
+            if not connection.is_closed():
+                try:
+                    await _reset(connection)
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    connection.terminate()
+            raise
+        finally:
+            await self._pool.release(connection)
+        tx.committed()
+
+    async def _acquire(self) -> Any:
+        if self._pool is None:
+            raise Unavailable("the database pool is not open", code="database_unavailable")
+        try:
+            return await self._pool.acquire(timeout=self._acquire_timeout)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable(f"no database connection: {type(error).__name__}", code="database_unavailable") from error

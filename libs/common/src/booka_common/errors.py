@@ -1,0 +1,129 @@
+"""What can go wrong, by who has to act on it.
+
+    BookaError
+    ├── Refusal              the caller is told no: 4xx problem+json over HTTP
+    │   ├── Invalid          400  the request makes no sense
+    │   ├── Unauthenticated  401  nobody we know says this
+    │   ├── NotFound         404  nothing there, or not the caller's
+    │   ├── Conflict         409  it clashes with how things stand
+    │   └── Gone             410  it was there, and is over
+    └── Unavailable          503  try again later: the fault is here or with a provider
+        └── NotConfigured    503  an operator has to set something first
+
+Anything else that escapes is a bug: 500 without detail over HTTP, a dead letter on the broker.
+"""
+
+import asyncio
+from typing import ClassVar
+
+import asyncpg
+
+__all__ = [
+    "BookaError",
+    "Conflict",
+    "Gone",
+    "Invalid",
+    "NotConfigured",
+    "NotFound",
+    "Refusal",
+    "Unauthenticated",
+    "Unavailable",
+    "is_transient",
+]
+
+
+class BookaError(Exception):
+    """Base of every error that Booka raises on purpose. `code` is stable and machine-readable."""
+
+    status: ClassVar[int] = 500
+    default_code: ClassVar[str] = "internal_error"
+
+    def __init__(self, detail: str, *, code: str | None = None, **extra: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.default_code
+        self.extra = extra
+
+
+class Refusal(BookaError):
+    """A refusal that is part of the product."""
+
+    status = 400
+    default_code = "refused"
+
+
+class Invalid(Refusal):
+    """The request makes no sense as it stands."""
+
+    default_code = "invalid"
+
+
+class Unauthenticated(Refusal):
+    """The signature, secret or token does not hold."""
+
+    status = 401
+    default_code = "unauthenticated"
+
+
+class NotFound(Refusal):
+    """There is nothing there, or it belongs to another tenant; which of the two is not told."""
+
+    status = 404
+    default_code = "not_found"
+
+
+class Conflict(Refusal):
+    """The request clashes with how things stand now."""
+
+    status = 409
+    default_code = "conflict"
+
+
+class Gone(Refusal):
+    """It was there, and is over."""
+
+    status = 410
+    default_code = "gone"
+
+
+class Unavailable(BookaError):
+    """Temporarily impossible. `retry_after` is in seconds."""
+
+    status = 503
+    default_code = "unavailable"
+
+    def __init__(self, detail: str, *, code: str | None = None, retry_after: int = 5, **extra: object) -> None:
+        super().__init__(detail, code=code, **extra)
+        self.retry_after = retry_after
+
+
+class NotConfigured(Unavailable):
+    """A setting that this function needs is missing or unusable. Everything else keeps working."""
+
+    default_code = "config_missing"
+
+    def __init__(self, variable: str, action: str) -> None:
+        super().__init__(f"{variable} is not usable: {action}", retry_after=60, variable=variable, action=action)
+        self.variable = variable
+
+
+_TRANSIENT: tuple[type[BaseException], ...] = (
+    Unavailable,
+    OSError,
+    TimeoutError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # raised on a connection that died under a statement
+    asyncpg.OperatorInterventionError,  # shutting down, crash shutdown, cannot connect now
+    asyncpg.InsufficientResourcesError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that is being promoted
+)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same attempt may succeed later without anybody changing anything."""
+    return isinstance(error, _TRANSIENT)

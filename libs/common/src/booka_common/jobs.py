@@ -1,0 +1,284 @@
+"""Jobs: calls to the outside and work that is due later, as rows that a worker of the same service claims.
+
+A handler does its slow part without a transaction and returns an outcome. `Done.record` then runs in the transaction
+that also finishes the job, so the outcome and the events that follow from it are committed together or not at all. Every
+final write is guarded by the lease token: a worker that lost its lease changes nothing any more.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+from uuid import UUID
+
+from booka_common.db import Database, Tx, load_queries
+from booka_common.errors import is_transient
+from booka_common.faults import FaultPoints
+from booka_common.ids import new_id
+from booka_common.observability import Metrics, current_traceparent, work
+
+__all__ = ["Dead", "Done", "Handler", "Job", "JobType", "Outcome", "RetryIn", "Worker", "backoff", "cancel", "put", "replay"]
+
+_log = logging.getLogger(__name__)
+_queries = load_queries("booka_common", "jobs.sql")
+
+Record = Callable[[Tx], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed job. `attempts` counts this run, so it is 1 on the first."""
+
+    id: UUID
+    tenant_id: UUID
+    type: str
+    payload: Mapping[str, Any]
+    attempts: int
+    max_attempts: int
+    scheduled_at: datetime
+    correlation_id: UUID
+    traceparent: str | None
+    lease_token: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It worked. `record` writes what came of it."""
+
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryIn:
+    """Not now. Does not end the job unless its attempts are used up; `delay` None means the standard backoff."""
+
+    reason: str
+    delay: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """It will never work. `record` writes what follows from that."""
+
+    reason: str
+    record: Record | None = None
+
+
+Outcome = Done | RetryIn | Dead
+Handler = Callable[[Job], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """How jobs of one type are run.
+
+    Attributes:
+        handler: does the work; an exception counts as `RetryIn`.
+        max_attempts: runs before the job is dead.
+        timeout: for one run.
+        on_dead: writes what follows when the attempts are used up, in the transaction that marks the job dead.
+        first_delay, longest_delay: of the exponential backoff with full jitter.
+    """
+
+    handler: Handler
+    max_attempts: int = 10
+    timeout: timedelta = timedelta(seconds=30)
+    on_dead: Callable[[Tx, Job, str], Awaitable[None]] | None = None
+    first_delay: timedelta = timedelta(seconds=1)
+    longest_delay: timedelta = timedelta(minutes=5)
+
+
+def backoff(attempts: int, first: timedelta, longest: timedelta) -> timedelta:
+    """Full jitter: anything between 0 and `first` doubled with every attempt, at most `longest`."""
+    ceiling = min(first * 2 ** min(attempts - 1, 20), longest)
+    return ceiling * random.random()  # noqa: S311 - spreads load, guards nothing
+
+
+async def put(
+    tx: Tx,
+    type: str,
+    payload: Mapping[str, Any],
+    *,
+    scheduled_at: datetime,
+    correlation_id: UUID,
+    unique_key: str | None = None,
+    lane: str | None = None,
+    max_attempts: int = 10,
+    id: UUID | None = None,
+) -> UUID | None:
+    """Write a job into the open transaction; return its id, or None if a job of this `unique_key` exists already.
+
+    Args:
+        payload: JSON object.
+        scheduled_at: not before this instant.
+        lane: jobs of one lane of a tenant run one at a time, in the order they were put.
+    """
+    job_id: UUID | None = await tx.fetchval(
+        _queries["job_put"],
+        id or new_id(),
+        tx.tenant_id,
+        type,
+        payload,
+        scheduled_at,
+        max_attempts,
+        unique_key,
+        lane,
+        correlation_id,
+        current_traceparent(),
+    )
+    tx.wake(tx.signals.jobs_written)
+    return job_id
+
+
+async def cancel(tx: Tx, type: str, unique_key: str) -> bool:
+    """Call a job back that has not been started; False if there is none."""
+    return await tx.execute(_queries["job_cancel"], tx.tenant_id, type, unique_key) > 0
+
+
+async def replay(tx: Tx, job_id: UUID, *, now: datetime) -> bool:
+    """Give a dead job all its attempts again; False if it is not dead."""
+    tx.wake(tx.signals.jobs_written)
+    return await tx.execute(_queries["job_replay"], tx.tenant_id, job_id, now) > 0
+
+
+class _LeaseLost(Exception):  # noqa: N818 - a signal to roll back, not an error of anybody
+    pass
+
+
+@dataclass(slots=True)
+class Worker:
+    """Claims due jobs and runs them, `concurrency` at a time. Any number of workers may run at once."""
+
+    db: Database
+    metrics: Metrics
+    faults: FaultPoints
+    types: Mapping[str, JobType]
+    now: Callable[[], datetime]
+    concurrency: int = 16
+    lease: timedelta = timedelta(seconds=30)
+    _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    _stopping: bool = False
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_leases())
+            group.create_task(self._loop())
+
+    async def drain(self, timeout: timedelta) -> None:
+        """Take nothing new and wait for what is running; what is not finished in time is left to its lease."""
+        self._stopping = True
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=timeout.total_seconds())
+        for task in self._running.values():
+            task.cancel()
+
+    async def _loop(self) -> None:
+        failures = 0
+        while not self._stopping:
+            try:
+                wait = await self._claim()
+                failures = 0
+            except Exception as error:
+                if not is_transient(error):
+                    _log.exception("claiming jobs failed")
+                failures += 1
+                wait = timedelta(seconds=min(0.1 * 2**failures, 2.0))
+            if wait:
+                await self.db.signals.jobs_written.wait(wait)
+
+    async def _claim(self) -> timedelta:
+        """Start what is due; return how long there is nothing to do, zero if there may be more."""
+        free = self.concurrency - len(self._running)
+        if free <= 0:
+            return timedelta(seconds=1)  # a finished job sets the signal
+        token = new_id()
+        now = self.now()
+        names = list(self.types)
+        async with self.db.system_tx(durable=False) as tx:
+            rows = await tx.fetch(_queries["job_claim"], now, names, free, token, self.lease)
+            next_due = None if rows else await tx.fetchval(_queries["job_next_due"], names, now)
+        for row in rows:
+            job = Job(**row, lease_token=token)
+            self.metrics.job_lag.labels(job.type).observe(max((now - job.scheduled_at).total_seconds(), 0))
+            task = asyncio.create_task(self._run(job))
+            self._running[job.id] = task
+            task.add_done_callback(lambda _, id=job.id: self._finished(id))  # type: ignore[misc]
+        if len(rows) == free:
+            return timedelta(seconds=1)
+        if rows:
+            return timedelta(milliseconds=0)
+        idle = timedelta(seconds=1)
+        return idle if next_due is None else min(idle, max(next_due - self.now(), timedelta(milliseconds=1)))
+
+    def _finished(self, job_id: UUID) -> None:
+        self._running.pop(job_id, None)
+        self.db.signals.jobs_written.set()
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            try:
+                async with self.db.system_tx(durable=False) as tx:
+                    if self._running:
+                        await tx.execute(_queries["job_heartbeat"], list(self._tokens()), self.lease)
+                    if await tx.execute(_queries["job_reclaim"]):
+                        tx.wake(self.db.signals.jobs_written)
+            except Exception as error:  # noqa: BLE001 - a lost beat costs a repetition at worst
+                _log.warning("lease heartbeat failed: %r", error)
+
+    def _tokens(self) -> set[UUID]:
+        return {UUID(task.get_name()) for task in self._running.values()}
+
+    async def _run(self, job: Job) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            task.set_name(str(job.lease_token))
+        kind = self.types[job.type]
+        with work(traceparent=job.traceparent, tenant_id=job.tenant_id, correlation_id=job.correlation_id, job_id=job.id, job_type=job.type):
+            try:
+                async with asyncio.timeout(kind.timeout.total_seconds()):
+                    outcome = await kind.handler(job)
+            except Exception as error:
+                if not is_transient(error):
+                    _log.exception("job failed")
+                outcome = RetryIn(f"{type(error).__name__}: {error}"[:500])
+            self.faults.hit("worker.called")
+            try:
+                await self._finish(job, kind, outcome)
+            except _LeaseLost:
+                self.metrics.jobs.labels(job.type, "lease_lost").inc()
+                _log.warning("lease lost, outcome dropped")
+            except Exception:
+                # The outcome is unknown to the table: the lease runs out and the job runs again with the same idempotency key.
+                _log.exception("outcome not recorded")
+
+    async def _finish(self, job: Job, kind: JobType, outcome: Outcome) -> None:
+        if isinstance(outcome, RetryIn) and job.attempts >= job.max_attempts:
+            reason = f"gave up after {job.attempts} attempts: {outcome.reason}"
+            on_dead = kind.on_dead
+            outcome = Dead(reason, (lambda tx: on_dead(tx, job, reason)) if on_dead else None)
+        match outcome:
+            case Done(record):
+                await self._end(job, "done", record, _queries["job_done"], job.id, job.lease_token)
+            case Dead(reason, record):
+                _log.error("job is dead: %s", reason)
+                await self._end(job, "dead", record, _queries["job_dead"], job.id, job.lease_token, reason[:2000])
+            case RetryIn(reason, delay):
+                wait = backoff(job.attempts, kind.first_delay, kind.longest_delay) if delay is None else delay
+                at = self.now() + wait
+                await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
+            case _:
+                assert_never(outcome)
+
+    async def _end(self, job: Job, label: str, record: Record | None, query: str, *args: object) -> None:
+        async with self.db.tx(job.tenant_id) as tx:
+            if not await tx.execute(query, *args):
+                raise _LeaseLost
+            if record is not None:
+                await record(tx)
+            tx.wake(self.db.signals.jobs_written)
+        self.metrics.jobs.labels(job.type, label).inc()

@@ -1,0 +1,79 @@
+-- Statements of the job queue. job_put joins a business transaction; claiming and leases run under the system role.
+
+-- name: job_put
+-- A unique key makes a job exist once for ever: the second put of the same key does nothing.
+INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, correlation_id, traceparent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- name: job_claim
+-- Jobs of one lane run one at a time and in the order in which they were put.
+WITH due AS (
+    SELECT j.id
+    FROM jobs AS j
+    WHERE j.status = 'ready'
+      AND j.scheduled_at <= $1
+      AND j.type = ANY ($2::text[])
+      AND (j.lane IS NULL OR NOT EXISTS (
+          SELECT 1 FROM jobs AS earlier
+          WHERE earlier.tenant_id = j.tenant_id AND earlier.lane = j.lane
+            AND earlier.status IN ('ready', 'running') AND earlier.seq < j.seq))
+    ORDER BY j.scheduled_at, j.seq
+    LIMIT $3
+    FOR UPDATE OF j SKIP LOCKED
+)
+UPDATE jobs
+SET status = 'running', attempts = attempts + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval
+FROM due
+WHERE jobs.id = due.id
+RETURNING jobs.id, jobs.tenant_id, jobs.type, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.scheduled_at,
+    jobs.correlation_id, jobs.traceparent;
+
+-- name: job_next_due
+SELECT min(scheduled_at) FROM jobs WHERE status = 'ready' AND type = ANY ($1::text[]) AND scheduled_at > $2;
+
+-- name: job_heartbeat
+UPDATE jobs SET lease_until = clock_timestamp() + $2::interval WHERE lease_token = ANY ($1::uuid[]) AND status = 'running';
+
+-- name: job_reclaim
+-- A worker that died leaves its lease to run out; the job is then anybody's.
+UPDATE jobs SET status = 'ready', lease_token = NULL, lease_until = NULL
+WHERE status = 'running' AND lease_until < clock_timestamp();
+
+-- name: job_done
+UPDATE jobs SET status = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL, last_error = NULL
+WHERE id = $1 AND lease_token = $2 AND status = 'running';
+
+-- name: job_retry
+UPDATE jobs SET status = 'ready', scheduled_at = $3, last_error = $4, lease_token = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2 AND status = 'running';
+
+-- name: job_dead
+UPDATE jobs SET status = 'dead', finished_at = clock_timestamp(), last_error = $3, lease_token = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2 AND status = 'running';
+
+-- name: job_cancel
+-- Only what has not been started can be called back.
+UPDATE jobs SET status = 'cancelled', finished_at = clock_timestamp()
+WHERE tenant_id = $1 AND type = $2 AND unique_key = $3 AND status = 'ready';
+
+-- name: job_replay
+UPDATE jobs SET status = 'ready', attempts = 0, scheduled_at = $3, finished_at = NULL
+WHERE tenant_id = $1 AND id = $2 AND status = 'dead';
+
+-- name: job_list
+SELECT id, type, payload, attempts, max_attempts, status, scheduled_at, last_error, created_at, finished_at
+FROM jobs
+WHERE tenant_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::bigint IS NULL OR seq < $3)
+ORDER BY seq DESC
+LIMIT $4;
+
+-- name: job_seq
+SELECT seq FROM jobs WHERE tenant_id = $1 AND id = $2;
+
+-- name: job_counts
+SELECT status, count(*) AS count FROM jobs WHERE status IN ('ready', 'running', 'dead') GROUP BY status;
+
+-- name: job_prune
+DELETE FROM jobs WHERE status IN ('done', 'cancelled') AND finished_at < clock_timestamp() - $1::interval;

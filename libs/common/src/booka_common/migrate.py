@@ -1,0 +1,117 @@
+"""Migrations: plain SQL, forward only, under an advisory lock; then rights and row level security for every table.
+
+Security is applied here and not in the migrations, so that no table can be forgotten: every table with a `tenant_id`
+gets FORCE ROW LEVEL SECURITY and the tenant policy, the service's role gets DML on its own schema only, and the system
+role gets the plumbing tables and what the service names, and nothing else.
+"""
+
+import logging
+from collections.abc import Mapping
+from importlib import resources
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+__all__ = ["migrate", "migrations"]
+
+_log = logging.getLogger(__name__)
+
+_PLUMBING = {"outbox": "SELECT, UPDATE, DELETE", "inbox": "SELECT, DELETE", "jobs": "SELECT, UPDATE, DELETE", "schema_migrations": "SELECT"}
+
+_TENANT_POLICY = "tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+
+
+def migrations(package: str) -> dict[str, str]:
+    """Name -> SQL of the shared plumbing and of `package`, in the order in which they are applied."""
+    found: dict[str, str] = {}
+    for scope in ("booka_common", package):
+        files = sorted(
+            (entry for entry in (resources.files(scope) / "migrations").iterdir() if entry.name.endswith(".sql")),
+            key=lambda entry: entry.name,
+        )
+        found |= {f"{scope}/{entry.name}": entry.read_text("utf-8") for entry in files}
+    return found
+
+
+async def migrate(admin_url: str, service_url: str, *, schema: str, package: str, system_tables: Mapping[str, str]) -> list[str]:
+    """Bring `schema` up to date and return what was applied. Safe to run concurrently and repeatedly.
+
+    Args:
+        admin_url: a role that may create schemas, roles and the btree_gist extension.
+        service_url: the service's URL; its user (and password, if given) becomes the service's role.
+        system_tables: rights of the system role on tables of the service itself, e.g. `{"channels": "SELECT"}`.
+    """
+    parts = urlsplit(service_url)
+    role = parts.username or f"booka_{schema}"
+    connection = await asyncpg.connect(admin_url, timeout=10)
+    try:
+        # One lock for all services: roles and extensions belong to the whole cluster and database.
+        await connection.execute("SELECT pg_advisory_lock(hashtextextended('booka.migrate', 0))")
+        await _roles(connection, role, unquote(parts.password) if parts.password else None)
+        await connection.execute("CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public")
+        await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        await connection.execute(f'SET search_path = "{schema}", public')
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        done = {row["name"] for row in await connection.fetch("SELECT name FROM schema_migrations")}
+        applied = []
+        for name, sql in migrations(package).items():
+            if name in done:
+                continue
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '5s'")
+                await connection.execute(sql)
+                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", name)
+            applied.append(name)
+            _log.info("applied %s", name)
+        async with connection.transaction():
+            await _secure(connection, schema, role, system_tables)
+        return applied
+    finally:
+        await connection.close()
+
+
+async def _roles(connection: asyncpg.Connection, role: str, password: str | None) -> None:
+    for name, options in ((role, "LOGIN"), (f"{role}_system", "NOLOGIN")):
+        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
+            await connection.execute(f'CREATE ROLE "{name}" {options} NOBYPASSRLS NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT')
+    if password:
+        quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
+        await connection.execute(f'ALTER ROLE "{role}" PASSWORD {quoted}')
+    await connection.execute(f'GRANT "{role}_system" TO "{role}"')
+
+
+async def _secure(connection: asyncpg.Connection, schema: str, role: str, system_tables: Mapping[str, str]) -> None:
+    system = f"{role}_system"
+    rights = {**_PLUMBING, **system_tables}
+    tables = await connection.fetch(
+        """SELECT c.relname AS name, c.relforcerowsecurity AS forced,
+                  EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id') AS of_tenant
+           FROM pg_class AS c WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p')""",
+        schema,
+    )
+    statements = [
+        f'REVOKE ALL ON SCHEMA "{schema}" FROM PUBLIC',
+        f'GRANT USAGE ON SCHEMA "{schema}" TO "{role}", "{system}"',
+        f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{schema}" TO "{role}", "{system}"',
+    ]
+    for table in tables:
+        name = table["name"]
+        if name != "schema_migrations":
+            statements.append(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{name}" TO "{role}"')
+        if name in rights:
+            statements.append(f'GRANT {rights[name]} ON "{name}" TO "{system}"')
+        if not table["of_tenant"]:
+            continue
+        statements += [
+            f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY',
+            f'ALTER TABLE "{name}" FORCE ROW LEVEL SECURITY',
+            f'DROP POLICY IF EXISTS tenant ON "{name}"',
+            f'CREATE POLICY tenant ON "{name}" TO "{role}" USING ({_TENANT_POLICY}) WITH CHECK ({_TENANT_POLICY})',
+            f'DROP POLICY IF EXISTS plumbing ON "{name}"',
+        ]
+        if name in rights:
+            statements.append(f'CREATE POLICY plumbing ON "{name}" TO "{system}" USING (true) WITH CHECK (true)')
+    for statement in statements:
+        await connection.execute(statement)

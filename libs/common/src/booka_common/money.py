@@ -1,0 +1,22 @@
+"""Money as integer minor units and an ISO 4217 currency; never a float."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Currency", "Money"]
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+
+
+class Money(BaseModel):
+    """An amount of one currency in its minor unit (cents, centavos, kobo)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    minor: int = Field(ge=0, description="amount in the currency's minor unit")
+    currency: Currency
+
+    def percent(self, share: int) -> "Money":
+        """`share` percent of this amount, rounded half up to a whole minor unit."""
+        return Money(minor=(self.minor * share * 2 + 100) // 200, currency=self.currency)

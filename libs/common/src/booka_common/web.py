@@ -1,0 +1,220 @@
+"""The HTTP side that every service shares: problem+json, health, metrics, body limit, and the jobs an operator can see."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as AsgiMessage
+
+from booka_common import jobs
+from booka_common.db import Database, load_queries
+from booka_common.errors import BookaError, NotFound, Unavailable, is_transient
+from booka_common.internal import Caller
+from booka_common.observability import Metrics, work
+
+__all__ = ["Problem", "create_web", "jobs_api", "problem"]
+
+_log = logging.getLogger(__name__)
+_job_queries = load_queries("booka_common", "jobs.sql")
+_outbox_queries = load_queries("booka_common", "outbox.sql")
+
+Check = Callable[[], Awaitable[bool]]
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `code` is stable; `detail` is for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: object) -> JSONResponse:
+    """A problem+json response."""
+    titles = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 409: "Conflict", 410: "Gone", 413: "Too large",
+              422: "Unprocessable", 503: "Service unavailable"}  # fmt: skip
+    body = {"type": "about:blank", "title": titles.get(status, "Error"), "status": status, "code": code, "detail": detail, **extra}
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Unavailable):
+        return problem(503, error.code, error.detail, headers={"Retry-After": str(error.retry_after)}, **error.extra)
+    if isinstance(error, BookaError):
+        return problem(error.status, error.code, error.detail, **error.extra)
+    if isinstance(error, HTTPException):
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "refused")
+        return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+    if isinstance(error, RequestValidationError):
+        errors = [{"at": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
+        malformed = any(item["type"] == "json_invalid" for item in error.errors())
+        status, code = (400, "malformed") if malformed else (422, "invalid")
+        return problem(status, code, "; ".join(f"{item['at']}: {item['message']}" for item in errors), errors=errors)
+    raise error
+
+
+class _Edge:
+    """Measures every request, continues its trace, and turns what escaped into 503 or 500."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        started = time.perf_counter()
+        status = 500
+        answered = False
+
+        async def counted(message: AsgiMessage) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status, answered = message["status"], True
+            await send(message)
+
+        traceparent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+        with work(traceparent=traceparent if traceparent and traceparent.count("-") == 3 else None):
+            try:
+                await self._app(scope, receive, counted)
+            except Exception as error:
+                if answered:
+                    raise
+                transient = is_transient(error)
+                if not transient:
+                    _log.exception("request failed")
+                status = 503 if transient else 500
+                response = (
+                    problem(503, "unavailable", "temporarily unavailable, try again", headers={"Retry-After": "5"})
+                    if transient
+                    else problem(500, "internal_error", "an internal error, logged with the trace id")
+                )
+                await response(scope, receive, send)
+            finally:
+                route = getattr(scope.get("route"), "path", "unmatched")
+                self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
+                self._metrics.http_seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
+        return None
+
+
+def create_web(
+    *,
+    title: str,
+    description: str,
+    db: Database,
+    metrics: Metrics,
+    required_migrations: frozenset[str],
+    checks: dict[str, Check],
+    alive: Callable[[], bool],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    max_body_bytes: int,
+) -> FastAPI:
+    """The FastAPI application with the routes and behaviour that all services have in common.
+
+    Args:
+        required_migrations: `/readyz` is 503 until the schema has them all.
+        checks: further states that `/readyz` reports without failing on them (RabbitMQ: the outbox bridges its absence).
+        alive: `/healthz` is 503 once this is False.
+    """
+    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, max_body_size=max_body_bytes)
+    app.add_middleware(_Edge, metrics=metrics)
+    for kind in (BookaError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _refused)
+    plumbing = APIRouter(tags=["operations"])
+
+    @plumbing.get("/healthz", summary="Alive: the process works")
+    async def healthz() -> Response:
+        return JSONResponse({"alive": True}) if alive() else problem(503, "dead", "a background task has ended; restart the process")
+
+    @plumbing.get("/readyz", summary="Ready: the database answers and has the schema this version needs")
+    async def readyz() -> Response:
+        states = {name: await check() for name, check in checks.items()}
+        try:
+            async with db.system_tx() as tx:
+                applied = {row["name"] for row in await tx.fetch("SELECT name FROM schema_migrations")}
+        except Exception as error:  # noqa: BLE001 - whatever it is, we are not ready
+            return problem(503, "database_unavailable", f"the database does not answer: {type(error).__name__}", **states)
+        missing = sorted(required_migrations - applied)
+        if missing:
+            return problem(503, "schema_outdated", f"run migrate: missing {', '.join(missing)}", **states)
+        return JSONResponse({"ready": True, "database": True, **states})
+
+    @plumbing.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def metrics_page() -> Response:
+        try:
+            async with db.system_tx() as tx:
+                backlog = await tx.fetchrow(_outbox_queries["outbox_backlog"])
+                counts = {row["status"]: row["count"] for row in await tx.fetch(_job_queries["job_counts"])}
+            metrics.outbox_pending.set(backlog["pending"] if backlog else 0)
+            metrics.outbox_oldest.set(backlog["oldest_seconds"] if backlog else 0)
+            for status in ("ready", "running", "dead"):
+                metrics.jobs_by_status.labels(status).set(counts.get(status, 0))
+        except Exception as error:  # noqa: BLE001 - the counters are worth showing without the database
+            _log.warning("metrics without the database: %r", error)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.include_router(plumbing)
+    return app
+
+
+class JobView(BaseModel):
+    """A job as an operator sees it."""
+
+    id: UUID
+    type: str
+    status: Literal["ready", "running", "done", "dead", "cancelled"]
+    payload: dict[str, Any]
+    attempts: int
+    max_attempts: int
+    scheduled_at: datetime
+    last_error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first. `next` is the `before` of the next page."""
+
+    items: list[JobView]
+    next: UUID | None
+
+
+def jobs_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]) -> APIRouter:
+    """`GET /v1/jobs` and `POST /v1/jobs/{id}/replay`: the tenant's jobs, and another chance for a dead one."""
+    router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    Signed = Annotated[Caller, Depends(caller)]
+
+    @router.get("")
+    async def list_jobs(
+        who: Signed,
+        status: Literal["ready", "running", "done", "dead", "cancelled"] | None = None,
+        before: UUID | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> JobPage:
+        async with db.tx(who.tenant_id) as tx:
+            seq = await tx.fetchval(_job_queries["job_seq"], who.tenant_id, before) if before else None
+            rows = await tx.fetch(_job_queries["job_list"], who.tenant_id, status, seq, limit)
+        items = [JobView(**row) for row in rows]
+        return JobPage(items=items, next=items[-1].id if len(items) == limit else None)
+
+    @router.post("/{job_id}/replay", status_code=202)
+    async def replay_job(who: Signed, job_id: UUID) -> Response:
+        async with db.tx(who.tenant_id) as tx:
+            if not await jobs.replay(tx, job_id, now=now()):
+                raise NotFound("no dead job of this id")
+        return Response(status_code=202)
+
+    return router
