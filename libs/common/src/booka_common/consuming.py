@@ -59,7 +59,11 @@ class Consumers:
         for message in topology.SAYS[service]:
             # Documents what the relay publishes; nothing is ever published through it.
             self.broker.publisher(
-                routing_key=message.key, exchange=self._exchange, schema=Envelope[message], title=message.key, persist=True  # type: ignore[valid-type]
+                routing_key=message.key,
+                exchange=self._exchange,
+                schema=Envelope[message],
+                title=message.key,
+                persist=True,  # type: ignore[valid-type]
             )
 
     def subscribe(self, message: type[_Shape], handler: Callable[[Envelope[_Shape]], Awaitable[None]]) -> None:
@@ -120,7 +124,9 @@ class Consumers:
         class DeadLetters(BaseMiddleware):
             """Moves what could not be handled to the dead-letter queue, with the reason in its headers."""
 
-            async def __aexit__(self, kind: Any = None, error: BaseException | None = None, trace: Any = None) -> bool | None:
+            async def __aexit__(
+                self, kind: Any = None, error: BaseException | None = None, trace: Any = None
+            ) -> bool | None:
                 if error is None or isinstance(error, asyncio.CancelledError | NackMessage):
                     return False
                 return await consumers._bury(self.msg, error)  # noqa: SLF001 - one unit, written inside it

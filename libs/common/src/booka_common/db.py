@@ -157,7 +157,9 @@ class Database:
         pool_size: connections at most.
     """
 
-    def __init__(self, url: str, schema: str, *, pool_size: int = 10, acquire_timeout: timedelta = timedelta(seconds=2)) -> None:
+    def __init__(
+        self, url: str, schema: str, *, pool_size: int = 10, acquire_timeout: timedelta = timedelta(seconds=2)
+    ) -> None:
         self._url = url
         self.schema = schema
         self.system_role = f"{urlsplit(url).username or f'booka_{schema}'}_system"
@@ -236,7 +238,9 @@ class Database:
             await connection.execute(begin)
             yield tx
             outcome = await connection.execute("COMMIT")
-            if outcome != "COMMIT":  # an error was swallowed inside the block: Postgres rolled back and says so only here
+            if (
+                outcome != "COMMIT"
+            ):  # an error was swallowed inside the block: Postgres rolled back and says so only here
                 raise Unavailable("the transaction was rolled back", code="rolled_back")
         except BaseException:
             if not connection.is_closed():

@@ -20,7 +20,20 @@ from booka_common.faults import FaultPoints
 from booka_common.ids import new_id
 from booka_common.observability import Metrics, current_traceparent, work
 
-__all__ = ["Dead", "Done", "Handler", "Job", "JobType", "Outcome", "RetryIn", "Worker", "backoff", "cancel", "put", "replay"]
+__all__ = [
+    "Dead",
+    "Done",
+    "Handler",
+    "Job",
+    "JobType",
+    "Outcome",
+    "RetryIn",
+    "Worker",
+    "backoff",
+    "cancel",
+    "put",
+    "replay",
+]
 
 _log = logging.getLogger(__name__)
 _queries = load_queries("booka_common", "jobs.sql")
@@ -238,7 +251,13 @@ class Worker:
         if task is not None:
             task.set_name(str(job.lease_token))
         kind = self.types[job.type]
-        with work(traceparent=job.traceparent, tenant_id=job.tenant_id, correlation_id=job.correlation_id, job_id=job.id, job_type=job.type):
+        with work(
+            traceparent=job.traceparent,
+            tenant_id=job.tenant_id,
+            correlation_id=job.correlation_id,
+            job_id=job.id,
+            job_type=job.type,
+        ):
             try:
                 async with asyncio.timeout(kind.timeout.total_seconds()):
                     outcome = await kind.handler(job)

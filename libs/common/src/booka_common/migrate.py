@@ -16,7 +16,12 @@ __all__ = ["migrate", "migrations"]
 
 _log = logging.getLogger(__name__)
 
-_PLUMBING = {"outbox": "SELECT, UPDATE, DELETE", "inbox": "SELECT, DELETE", "jobs": "SELECT, UPDATE, DELETE", "schema_migrations": "SELECT"}
+_PLUMBING = {
+    "outbox": "SELECT, UPDATE, DELETE",
+    "inbox": "SELECT, DELETE",
+    "jobs": "SELECT, UPDATE, DELETE",
+    "schema_migrations": "SELECT",
+}
 
 _TENANT_POLICY = "tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
 
@@ -33,7 +38,9 @@ def migrations(package: str) -> dict[str, str]:
     return found
 
 
-async def migrate(admin_url: str, service_url: str, *, schema: str, package: str, system_tables: Mapping[str, str]) -> list[str]:
+async def migrate(
+    admin_url: str, service_url: str, *, schema: str, package: str, system_tables: Mapping[str, str]
+) -> list[str]:
     """Bring `schema` up to date and return what was applied. Safe to run concurrently and repeatedly.
 
     Args:
@@ -75,7 +82,9 @@ async def migrate(admin_url: str, service_url: str, *, schema: str, package: str
 async def _roles(connection: asyncpg.Connection, role: str, password: str | None) -> None:
     for name, options in ((role, "LOGIN"), (f"{role}_system", "NOLOGIN")):
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
-            await connection.execute(f'CREATE ROLE "{name}" {options} NOBYPASSRLS NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT')
+            await connection.execute(
+                f'CREATE ROLE "{name}" {options} NOBYPASSRLS NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT'
+            )
     if password:
         quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
         await connection.execute(f'ALTER ROLE "{role}" PASSWORD {quoted}')

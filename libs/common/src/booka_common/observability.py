@@ -46,7 +46,9 @@ def configure_logging(service: str, level: str = "INFO") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str).decode()),
+                structlog.processors.JSONRenderer(
+                    serializer=lambda value, **_: orjson.dumps(value, default=str).decode()
+                ),
             ],
         )
     )
@@ -94,10 +96,17 @@ class Metrics:
         self.build = Gauge("booka_build_info", "Always 1; names the service.", ["service"], registry=registry)
         self.build.labels(service).set(1)
         self.http_requests = Counter(
-            "booka_http_requests_total", "HTTP requests by route template.", ["method", "route", "code"], registry=registry
+            "booka_http_requests_total",
+            "HTTP requests by route template.",
+            ["method", "route", "code"],
+            registry=registry,
         )
         self.http_seconds = Histogram(
-            "booka_http_request_duration_seconds", "Time to answer.", ["method", "route"], buckets=_SECONDS, registry=registry
+            "booka_http_request_duration_seconds",
+            "Time to answer.",
+            ["method", "route"],
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.webhooks = Counter(
             "booka_webhook_received_total",
@@ -106,21 +115,41 @@ class Metrics:
             registry=registry,
         )
         self.consumed = Counter(
-            "booka_messages_consumed_total", "Messages by queue and outcome: done, returned, dead.", ["queue", "outcome"], registry=registry
+            "booka_messages_consumed_total",
+            "Messages by queue and outcome: done, returned, dead.",
+            ["queue", "outcome"],
+            registry=registry,
         )
         self.consume_seconds = Histogram(
-            "booka_message_duration_seconds", "Time to handle a message.", ["queue"], buckets=_SECONDS, registry=registry
+            "booka_message_duration_seconds",
+            "Time to handle a message.",
+            ["queue"],
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.outbox_published = Counter(
             "booka_outbox_published_total", "Outbox rows by outcome: sent, failed.", ["outcome"], registry=registry
         )
-        self.outbox_pending = Gauge("booka_outbox_pending", "Messages not yet confirmed by the broker.", registry=registry)
-        self.outbox_oldest = Gauge("booka_outbox_oldest_age_seconds", "Age of the oldest unsent message.", registry=registry)
+        self.outbox_pending = Gauge(
+            "booka_outbox_pending", "Messages not yet confirmed by the broker.", registry=registry
+        )
+        self.outbox_oldest = Gauge(
+            "booka_outbox_oldest_age_seconds", "Age of the oldest unsent message.", registry=registry
+        )
         self.jobs = Counter(
-            "booka_jobs_total", "Job runs by type and outcome: done, retry, dead, lease_lost.", ["type", "outcome"], registry=registry
+            "booka_job_runs_total",
+            "Job runs by type and outcome: done, retry, dead, lease_lost.",
+            ["type", "outcome"],
+            registry=registry,
         )
         self.job_lag = Histogram(
-            "booka_job_lag_seconds", "How late a due job was started.", ["type"], buckets=(*_SECONDS, 30.0, 60.0, 300.0), registry=registry
+            "booka_job_lag_seconds",
+            "How late a due job was started.",
+            ["type"],
+            buckets=(*_SECONDS, 30.0, 60.0, 300.0),
+            registry=registry,
         )
-        self.jobs_by_status = Gauge("booka_jobs", "Jobs by status.", ["status"], registry=registry)
-        self.broker_connected = Gauge("booka_broker_connected", "1 while the consumer connection is up.", registry=registry)
+        self.jobs_by_status = Gauge("booka_jobs_waiting", "Jobs by status.", ["status"], registry=registry)
+        self.broker_connected = Gauge(
+            "booka_broker_connected", "1 while the consumer connection is up.", registry=registry
+        )

@@ -29,7 +29,9 @@ async def put(tx: Tx, *envelopes: Envelope[Message]) -> None:
         return
     traceparent = current_traceparent()
     bodies = [
-        (envelope if envelope.traceparent else envelope.model_copy(update={"traceparent": traceparent})).model_dump_json().encode()
+        (envelope if envelope.traceparent else envelope.model_copy(update={"traceparent": traceparent}))
+        .model_dump_json()
+        .encode()
         for envelope in envelopes
     ]
     await tx.execute(
@@ -59,7 +61,14 @@ class Relay:
     """
 
     def __init__(
-        self, db: Database, publisher: Publisher, metrics: Metrics, faults: FaultPoints, *, lanes: int = 2, batch: int = 200
+        self,
+        db: Database,
+        publisher: Publisher,
+        metrics: Metrics,
+        faults: FaultPoints,
+        *,
+        lanes: int = 2,
+        batch: int = 200,
     ) -> None:
         self._db = db
         self._publisher = publisher

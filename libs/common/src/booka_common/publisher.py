@@ -77,7 +77,9 @@ class Publisher:
                 return self._exchange
             await self.close()
             async with asyncio.timeout(self._timeout):
-                self._connection = await aio_pika.connect(self._url, client_properties={"connection_name": f"{self._name}:relay"})
+                self._connection = await aio_pika.connect(
+                    self._url, client_properties={"connection_name": f"{self._name}:relay"}
+                )
                 self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
                 self._exchange = await self._channel.get_exchange(EXCHANGE, ensure=False)
             return self._exchange

@@ -46,7 +46,9 @@ class Sealer:
                 return cipher.decrypt(sealed[:12], sealed[12:], self._bound_to(tenant_id, field)).decode()
             except InvalidTag:
                 continue
-        raise NotConfigured(self._variable, f"none of its keys opens the stored {field}; add the key it was sealed with")
+        raise NotConfigured(
+            self._variable, f"none of its keys opens the stored {field}; add the key it was sealed with"
+        )
 
     def _ciphers(self) -> tuple[AESGCM, ...]:
         try:

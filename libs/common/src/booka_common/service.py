@@ -1,7 +1,7 @@
 """A service as a whole: what it is, how it is put together, how it starts and in which order it stops.
 
-    open:   database → relay, worker, housekeeping → consumers
-    close:  consumers → worker → relay (flushes the outbox) → database
+open:   database → relay, worker, housekeeping → consumers
+close:  consumers → worker → relay (flushes the outbox) → database
 """
 
 import asyncio

@@ -24,9 +24,15 @@ class ServiceSettings(BaseSettings):
 
     database_url: SecretStr = Field(description="PostgreSQL URL of the service's own role")
     amqp_url: SecretStr = Field(description="RabbitMQ URL, virtual host included")
-    migrate_url: SecretStr | None = Field(None, description="PostgreSQL URL of the role that may create the schema; only `migrate` uses it")
-    internal_secrets: SecretList = Field((), description="HMAC secrets of the internal API, comma-separated, the current one first")
-    encryption_keys: SecretList = Field((), description="base64 AES-256 keys for tenants' secrets at rest, comma-separated, the current one first")
+    migrate_url: SecretStr | None = Field(
+        None, description="PostgreSQL URL of the role that may create the schema; only `migrate` uses it"
+    )
+    internal_secrets: SecretList = Field(
+        (), description="HMAC secrets of the internal API, comma-separated, the current one first"
+    )
+    encryption_keys: SecretList = Field(
+        (), description="base64 AES-256 keys for tenants' secrets at rest, comma-separated, the current one first"
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, description="port to listen on")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
@@ -64,6 +70,8 @@ def settings_table(settings: type[ServiceSettings]) -> str:
     """The settings as a Markdown table, for a service's README."""
     rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
     for name, field in settings.model_fields.items():
-        default = "**required**" if field.is_required() else "" if field.default in (None, (), "") else f"`{field.default}`"
+        default = (
+            "**required**" if field.is_required() else "" if field.default in (None, (), "") else f"`{field.default}`"
+        )
         rows.append(f"| `{settings.variable(name)}` | {default} | {field.description} |")
     return "\n".join(rows)

@@ -13,7 +13,17 @@ from typing import Literal
 
 from booka_common.errors import NotConfigured, Unauthenticated
 
-__all__ = ["MIN_SECRET_BYTES", "SecretSet", "check_timestamp", "sign", "sign_request", "single_header", "verify", "verify_request", "verify_secret"]
+__all__ = [
+    "MIN_SECRET_BYTES",
+    "SecretSet",
+    "check_timestamp",
+    "sign",
+    "sign_request",
+    "single_header",
+    "verify",
+    "verify_request",
+    "verify_secret",
+]
 
 Algorithm = Literal["sha256", "sha512"]
 MIN_SECRET_BYTES = 24
@@ -131,7 +141,15 @@ def sign_request(secret: bytes, *, method: str, target: str, tenant: str, now: d
 
 
 def verify_request(
-    secrets: SecretSet, *, method: str, target: str, tenant: str, timestamp: str, signature: str, body: bytes, now: datetime
+    secrets: SecretSet,
+    *,
+    method: str,
+    target: str,
+    tenant: str,
+    timestamp: str,
+    signature: str,
+    body: bytes,
+    now: datetime,
 ) -> None:
     """Check what `sign_request` made.
 

@@ -11,7 +11,16 @@ from typing import Any
 from booka_common.contracts import booking, llm, messaging, payments, scheduler
 from booka_common.contracts.envelope import Message
 
-__all__ = ["EXCHANGE", "HEARS", "SAYS", "Subscription", "dead_letter_queue", "definitions", "subscription", "subscriptions"]
+__all__ = [
+    "EXCHANGE",
+    "HEARS",
+    "SAYS",
+    "Subscription",
+    "dead_letter_queue",
+    "definitions",
+    "subscription",
+    "subscriptions",
+]
 
 EXCHANGE = "booka"
 
@@ -62,7 +71,12 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
 
 #: What each service publishes: its own events, and commands that are addressed to other services.
 SAYS: dict[str, tuple[type[Message], ...]] = {
-    "messaging": (messaging.MessageReceived, messaging.MessageSent, messaging.MessageDelivered, messaging.MessageFailed),
+    "messaging": (
+        messaging.MessageReceived,
+        messaging.MessageSent,
+        messaging.MessageDelivered,
+        messaging.MessageFailed,
+    ),
     "dialog": (
         messaging.SendRequested,
         booking.AvailabilityRequested,
@@ -152,10 +166,19 @@ def definitions(services: Iterable[str], *, vhost: str | None = None) -> dict[st
     policies: list[dict[str, Any]] = []
 
     def add(queue: str, key: str | None) -> None:
-        queues.append({**at, "name": queue, "durable": True, "auto_delete": False, "arguments": {"x-queue-type": "quorum"}})
+        queues.append(
+            {**at, "name": queue, "durable": True, "auto_delete": False, "arguments": {"x-queue-type": "quorum"}}
+        )
         if key is not None:
             bindings.append(
-                {**at, "source": EXCHANGE, "destination": queue, "destination_type": "queue", "routing_key": key, "arguments": {}}
+                {
+                    **at,
+                    "source": EXCHANGE,
+                    "destination": queue,
+                    "destination_type": "queue",
+                    "routing_key": key,
+                    "arguments": {},
+                }
             )
 
     def limit(queue: str, **definition: object) -> None:
@@ -199,7 +222,17 @@ def definitions(services: Iterable[str], *, vhost: str | None = None) -> dict[st
         )
     return {
         **({} if vhost is None else {"vhosts": [{"name": vhost}]}),
-        "exchanges": [{**at, "name": EXCHANGE, "type": "topic", "durable": True, "auto_delete": False, "internal": False, "arguments": {}}],
+        "exchanges": [
+            {
+                **at,
+                "name": EXCHANGE,
+                "type": "topic",
+                "durable": True,
+                "auto_delete": False,
+                "internal": False,
+                "arguments": {},
+            }
+        ],
         "queues": queues,
         "bindings": bindings,
         "policies": policies,

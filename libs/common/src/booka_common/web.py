@@ -42,11 +42,20 @@ class Problem(BaseModel):
     detail: str
 
 
-def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: object) -> JSONResponse:
+def problem(
+    status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: object
+) -> JSONResponse:
     """A problem+json response."""
     titles = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 409: "Conflict", 410: "Gone", 413: "Too large",
               422: "Unprocessable", 503: "Service unavailable"}  # fmt: skip
-    body = {"type": "about:blank", "title": titles.get(status, "Error"), "status": status, "code": code, "detail": detail, **extra}
+    body = {
+        "type": "about:blank",
+        "title": titles.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **extra,
+    }
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
@@ -86,7 +95,9 @@ class _Edge:
                 status, answered = message["status"], True
             await send(message)
 
-        traceparent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+        traceparent = next(
+            (value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None
+        )
         with work(traceparent=traceparent if traceparent and traceparent.count("-") == 3 else None):
             try:
                 await self._app(scope, receive, counted)
@@ -137,7 +148,11 @@ def create_web(
 
     @plumbing.get("/healthz", summary="Alive: the process works")
     async def healthz() -> Response:
-        return JSONResponse({"alive": True}) if alive() else problem(503, "dead", "a background task has ended; restart the process")
+        return (
+            JSONResponse({"alive": True})
+            if alive()
+            else problem(503, "dead", "a background task has ended; restart the process")
+        )
 
     @plumbing.get("/readyz", summary="Ready: the database answers and has the schema this version needs")
     async def readyz() -> Response:
@@ -146,7 +161,9 @@ def create_web(
             async with db.system_tx() as tx:
                 applied = {row["name"] for row in await tx.fetch("SELECT name FROM schema_migrations")}
         except Exception as error:  # noqa: BLE001 - whatever it is, we are not ready
-            return problem(503, "database_unavailable", f"the database does not answer: {type(error).__name__}", **states)
+            return problem(
+                503, "database_unavailable", f"the database does not answer: {type(error).__name__}", **states
+            )
         missing = sorted(required_migrations - applied)
         if missing:
             return problem(503, "schema_outdated", f"run migrate: missing {', '.join(missing)}", **states)

@@ -147,7 +147,13 @@ class HoldRefused(Message):
     request_id: UUID
     conversation_id: UUID
     code: Literal[
-        "slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds", "salon_not_ready"
+        "slot_taken",
+        "not_offered",
+        "in_the_past",
+        "unknown_service",
+        "unknown_staff",
+        "too_many_holds",
+        "salon_not_ready",
     ]
     alternatives: tuple[Slot, ...] = ()
 

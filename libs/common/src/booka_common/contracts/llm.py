@@ -8,7 +8,14 @@ from pydantic import AwareDatetime, Field
 
 from booka_common.contracts.envelope import Fact, Message
 
-__all__ = ["Choice", "Intent", "InterpretationReady", "InterpretationRequested", "InterpretationUnavailable", "LlmSettingsChanged"]
+__all__ = [
+    "Choice",
+    "Intent",
+    "InterpretationReady",
+    "InterpretationRequested",
+    "InterpretationUnavailable",
+    "LlmSettingsChanged",
+]
 
 Intent = Literal["book", "cancel", "confirm", "decline", "question", "greeting", "other"]
 

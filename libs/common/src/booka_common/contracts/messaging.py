@@ -18,9 +18,13 @@ class MessageReceived(Message):
     message_id: UUID
     conversation_id: UUID
     contact_id: UUID
-    turn: int = Field(ge=1, description="position among the client's messages of this conversation: 1, 2, 3 … without gaps")
+    turn: int = Field(
+        ge=1, description="position among the client's messages of this conversation: 1, 2, 3 … without gaps"
+    )
     kind: Literal["text", "choice", "audio", "image", "video", "document", "location", "other"]
-    text: str = Field(max_length=4096, description="what the client wrote, or the title of what was chosen; may be empty")
+    text: str = Field(
+        max_length=4096, description="what the client wrote, or the title of what was chosen; may be empty"
+    )
     choice_id: str | None = Field(None, description="the row or button id of an interactive reply")
     contact_name: str | None = None
     phone: str | None = Field(None, description="E.164, when the gateway tells it")

@@ -1,0 +1,139 @@
+"""The pytest plugin: a private PostgreSQL and RabbitMQ, started when the first test asks and stopped with the session.
+
+Under xdist all workers share the two servers; every service gets a database and a virtual host per worker. Tests keep
+apart by using a tenant of their own.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+
+from booka_common.ids import new_id
+from booka_common.migrate import migrate
+from booka_common.service import Service
+from booka_common.testing import ENCRYPTION_KEY, INTERNAL_SECRET
+from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
+
+_FOLDER = "BOOKA_TEST_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controlling process names the folder that its workers share."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="booka-test-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started and remove its files."""
+    if hasattr(config, "workerinput") or _FOLDER not in os.environ:
+        return
+    folder = Path(os.environ.pop(_FOLDER))
+    if (folder / "servers.json").exists():
+        postgres, rabbit = _known(folder)
+        postgres.stop("immediate")
+        rabbit.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _known(folder: Path) -> tuple[PostgresServer, RabbitServer]:
+    ports = orjson.loads((folder / "servers.json").read_bytes())
+    return (
+        PostgresServer(folder / "postgres", ports["postgres"], durable=False),
+        RabbitServer(folder / "rabbitmq", ports["amqp"], ports["api"]),
+    )
+
+
+@pytest.fixture(scope="session")
+def servers() -> tuple[PostgresServer, RabbitServer]:
+    """The two servers, shared by the whole run."""
+    folder = Path(os.environ[_FOLDER])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "servers.json").exists():
+            ports = {"postgres": free_port(), "amqp": free_port(), "api": free_port()}
+            postgres = PostgresServer(folder / "postgres", ports["postgres"], durable=False)
+            rabbit = RabbitServer(folder / "rabbitmq", ports["amqp"], ports["api"])
+            (folder / "servers.json").write_bytes(orjson.dumps(ports))
+            starting = threading.Thread(target=postgres.start)
+            starting.start()
+            rabbit.start()
+            starting.join()
+    return _known(folder)
+
+
+def run_async(work: Callable[[], Any]) -> Any:
+    """Run a coroutine function from a synchronous fixture, away from any loop the test runner may have."""
+    outcome: list[Any] = []
+    failure: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(asyncio.run(work()))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            failure.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+@pytest.fixture(scope="session")
+def provision(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> Callable[[Service], dict[str, Any]]:
+    """`provision(SERVICE)` gives the settings of a fresh, migrated database and of a virtual host with all queues."""
+    postgres, rabbit = servers
+    ready: dict[str, dict[str, Any]] = {}
+
+    async def create(service: Service, database: str) -> None:
+        admin = await asyncpg.connect(postgres.url)
+        try:
+            await admin.execute(f'CREATE DATABASE "{database}"')
+        finally:
+            await admin.close()
+        await migrate(
+            postgres.url_for("postgres", database),
+            postgres.url_for(f"booka_{service.name}", database),
+            schema=service.name,
+            package=service.package,
+            system_tables=service.system_tables,
+        )
+
+    def settings(service: Service) -> dict[str, Any]:
+        if service.name not in ready:
+            database = f"booka_{service.name}_{worker_name}"
+            run_async(lambda: create(service, database))
+            ready[service.name] = {
+                "database_url": postgres.url_for(f"booka_{service.name}", database),
+                "migrate_url": postgres.url_for("postgres", database),
+                "amqp_url": rabbit.create_vhost(f"{service.name}-{worker_name}"),
+                "internal_secrets": (INTERNAL_SECRET,),
+                "encryption_keys": (ENCRYPTION_KEY,),
+            }
+        return ready[service.name]
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    """`gw0`, `gw1` … under xdist, else `main`."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture
+def tenant_id() -> Iterator[UUID]:
+    """A tenant that only this test knows."""
+    yield new_id()
