@@ -32,7 +32,7 @@ class Message(Fact):
         return kind, int(version)
 
 
-Shape = TypeVar("Shape", bound=Message)
+Shape = TypeVar("Shape", bound=Message, covariant=True)
 
 
 class Envelope(BaseModel, Generic[Shape]):
@@ -57,7 +57,7 @@ class Envelope(BaseModel, Generic[Shape]):
     @classmethod
     def of(
         cls,
-        data: Shape,
+        data: Shape,  # type: ignore[misc]  # covariant: an envelope is frozen, this only builds it
         *,
         tenant_id: UUID,
         now: datetime,
