@@ -66,7 +66,7 @@ class ReminderPage(BaseModel):
 def reminders_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]) -> APIRouter:
     """`/v1/reminders`: list, settings and the manual trigger. All requests are signed."""
     router = APIRouter(prefix="/v1/reminders", tags=["reminders"])
-    Signed = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
+    Signed = Annotated[Caller, Depends(caller)]
 
     @router.get("")
     async def list_reminders(
