@@ -1,0 +1,80 @@
+"""Control shared by all providers: the ledger, waiting, faults."""
+
+import dataclasses
+import secrets
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from booka_sandbox.delivery import Deliverer
+from booka_sandbox.faults import Fault, Faults
+from booka_sandbox.ledger import Ledger, public_fields
+
+
+class FaultOrder(BaseModel):
+    """Body of POST /_/faults."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Literal["evolution", "stripe", "openai"]
+    operation: str = Field(default="*", description='for example "sendText", "checkout.create"; "*" = any')
+    kind: Literal["error_before", "error_after", "timeout_after", "delay"]
+    status: int = Field(default=500, ge=400, le=599)
+    times: int = Field(default=1, ge=1)
+    seconds: float = Field(default=0.0, ge=0)
+    match: str | None = Field(default=None, description="regular expression on the subject of the call")
+
+
+def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
+    """Routes under /_."""
+    routes = APIRouter(prefix="/_", tags=["control"])
+
+    @routes.get("/health")
+    async def health() -> dict[str, Any]:
+        return {"status": "ok", "last_seq": ledger.last_seq, "webhooks_under_way": deliverer.under_way}
+
+    @routes.get("/ledger")
+    async def read(
+        request: Request,
+        kind: str | None = None,
+        since: int = 0,
+        limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+    ) -> dict[str, Any]:
+        """Entries after `since`, oldest first. Any other query parameter must equal that field of the entry."""
+        fields = public_fields(request.query_params.items(), {"kind", "since", "limit"})
+        return {"entries": ledger.find(kind, fields, since=since, limit=limit), "last": ledger.last_seq}
+
+    @routes.delete("/ledger", status_code=204)
+    async def clear() -> None:
+        ledger.clear()
+
+    @routes.get("/wait")
+    async def wait(
+        request: Request,
+        kind: str | None = None,
+        after: int = 0,
+        timeout: Annotated[float, Query(ge=0, le=300)] = 30.0,
+    ) -> dict[str, Any]:
+        """The first entry after `after` that matches (as /_/ledger), as soon as there is one; 408 when time is up."""
+        fields = public_fields(request.query_params.items(), {"kind", "after", "timeout"})
+        entry = await ledger.wait(kind, fields, after=after, timeout_seconds=timeout)
+        if entry is None:
+            raise HTTPException(408, f"no {kind or 'entry'} {fields or ''} after {after} within {timeout:g} s")
+        return entry
+
+    @routes.post("/faults", status_code=201)
+    async def order_fault(order: FaultOrder) -> dict[str, Any]:
+        fault = Fault(id=secrets.token_hex(6), **order.model_dump())
+        faults.add(fault)
+        return dataclasses.asdict(fault)
+
+    @routes.get("/faults")
+    async def list_faults() -> list[dict[str, Any]]:
+        return [dataclasses.asdict(fault) for fault in faults.pending()]
+
+    @routes.delete("/faults", status_code=204)
+    async def cancel_faults() -> None:
+        faults.clear()
+
+    return routes

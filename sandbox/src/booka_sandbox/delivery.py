@@ -1,0 +1,134 @@
+"""Webhook delivery: fire-and-forget in memory, with each provider's own retry rules."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from booka_sandbox.ledger import Ledger
+
+Headers = Callable[[], Mapping[str, str]]
+"""Called before every attempt: Stripe signs each attempt anew, Evolution repeats the headers of the first."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Delays in seconds: `base * 2**n`, at most `cap`, each varied by ±`jitter` (a share)."""
+
+    attempts: int
+    base: float
+    cap: float
+    jitter: float
+    timeout: float
+    final_statuses: frozenset[int]
+    """Answers after which the provider gives up at once."""
+
+    def delay(self, failures: int, scale: float) -> float:
+        """Seconds until the next attempt after `failures` failed ones (≥ 1)."""
+        plain = min(self.base * float(2 ** (failures - 1)), self.cap)
+        return plain * scale * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - jitter, not a secret
+
+
+EVOLUTION_RETRIES = RetryPolicy(10, 5.0, 300.0, 0.2, 30.0, frozenset({400, 401, 403, 404, 422}))
+STRIPE_RETRIES = RetryPolicy(80, 5.0, 3600.0, 0.1, 20.0, frozenset())
+"""Stripe repeats until 2xx for three days, whatever the answer is."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One thing to deliver. `fields` go into the ledger entry of the outcome."""
+
+    url: str
+    body: bytes
+    headers: Headers
+    fields: Mapping[str, Any]
+
+
+class Deliverer:
+    """Posts webhooks through one bounded pool of connections and writes the outcomes into the ledger."""
+
+    def __init__(self, ledger: Ledger, *, retry_scale: float, max_connections: int) -> None:
+        self._ledger = ledger
+        self._scale = retry_scale
+        self._limit = max_connections
+        self._slots = asyncio.Semaphore(max_connections)
+        self._client: aiohttp.ClientSession | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open the pool."""
+        connector = aiohttp.TCPConnector(limit=self._limit, limit_per_host=0, ttl_dns_cache=300)
+        # Nothing of one webhook may leak into the next: no cookies, no proxies from the environment.
+        self._client = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+        )
+
+    async def stop(self) -> None:
+        """Give up what is under way (as the real senders do on restart) and close the pool."""
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+    @property
+    def under_way(self) -> int:
+        """Webhooks not yet delivered nor abandoned."""
+        return len(self._running)
+
+    def send(
+        self,
+        webhook: Webhook,
+        policy: RetryPolicy,
+        *,
+        copies: int = 1,
+        delay: float = 0.0,
+        done: Callable[[int], None] | None = None,
+    ) -> None:
+        """Deliver in the background: `copies` times concurrently, after `delay` seconds; `done(status)` after a 2xx."""
+        for _ in range(copies):
+            task = asyncio.create_task(self._deliver(webhook, policy, delay, done))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _deliver(
+        self, webhook: Webhook, policy: RetryPolicy, delay: float, done: Callable[[int], None] | None
+    ) -> None:
+        if delay > 0:
+            await asyncio.sleep(delay)
+        for attempt in range(1, policy.attempts + 1):
+            status, problem = await self._post(webhook, policy.timeout)
+            if 200 <= status < 300:
+                self._ledger.add(
+                    "webhook.delivered", **webhook.fields, url=webhook.url, attempts=attempt, status=status
+                )
+                if done is not None:
+                    done(status)
+                return
+            if status in policy.final_statuses or attempt == policy.attempts:
+                outcome = {"url": webhook.url, "attempts": attempt, "status": status, "problem": problem}
+                self._ledger.add("webhook.abandoned", **webhook.fields, **outcome)
+                return
+            if attempt == 1:
+                outcome = {"url": webhook.url, "attempts": attempt, "status": status, "problem": problem}
+                self._ledger.add("webhook.retrying", **webhook.fields, **outcome)
+            await asyncio.sleep(policy.delay(attempt, self._scale))
+
+    async def _post(self, webhook: Webhook, timeout_seconds: float) -> tuple[int, str]:
+        """(status, problem): status 0 when no answer came."""
+        if self._client is None:
+            return 0, "the sandbox is not started"
+        async with self._slots:
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    answer = await self._client.post(
+                        webhook.url, data=webhook.body, headers=dict(webhook.headers()), allow_redirects=False
+                    )
+                    # The body is read so that the connection goes back to the pool.
+                    text = await answer.read()
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
+                return 0, f"{type(problem).__name__}: {problem}"
+        return answer.status, text[:300].decode(errors="replace") if answer.status >= 300 else ""

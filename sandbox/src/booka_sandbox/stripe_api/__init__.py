@@ -1,0 +1,1 @@
+"""Stand-in for Stripe: Checkout, payment intents, refunds, events."""
