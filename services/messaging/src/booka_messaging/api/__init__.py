@@ -1,0 +1,1 @@
+"""HTTP: webhooks of the gateways, and the signed internal API."""

@@ -1,0 +1,54 @@
+"""The composition root: what messaging is made of."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+import httpx
+from fastapi import FastAPI
+
+from booka_common.consuming import Consumers
+from booka_common.db import Database
+from booka_common.service import Runtime, assemble, system_clock
+from booka_messaging.api.manage import manage_routes
+from booka_messaging.api.webhooks import webhook_routes
+from booka_messaging.consumers import subscribe
+from booka_messaging.jobs import job_types
+from booka_messaging.providers.evolution import Evolution
+from booka_messaging.settings import SERVICE, Settings
+from booka_messaging.usecases.channels import Channels
+from booka_messaging.usecases.sending import Sending
+
+__all__ = ["create_app", "describe"]
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -> FastAPI:
+    """The service as an ASGI application; its lifespan opens and closes everything."""
+    runtime = Runtime.of(SERVICE, settings, now)
+    sealer = settings.sealer()
+    client = httpx.AsyncClient(
+        timeout=httpx.Timeout(settings.gateway_total_seconds, connect=settings.gateway_connect_seconds),
+        limits=httpx.Limits(
+            max_connections=2 * settings.worker_concurrency, max_keepalive_connections=settings.worker_concurrency
+        ),
+        headers={"user-agent": "booka-messaging/1"},
+    )
+    evolution = Evolution(client, total=timedelta(seconds=settings.gateway_total_seconds))
+    sending = Sending(
+        runtime.db, sealer, {"evolution": evolution}, recheck=timedelta(seconds=settings.send_recheck_seconds)
+    )
+    channels = Channels(runtime.db, sealer, cache_seconds=settings.channel_cache_seconds)
+    subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
+
+    async def resources() -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    app = assemble(runtime, job_types(settings, sending, now), resources=resources)
+    app.include_router(webhook_routes(runtime, settings, channels, sealer))
+    app.include_router(manage_routes(runtime, channels))
+    return app
+
+
+def describe(consumers: Consumers) -> None:
+    """Register the subscribers for the AsyncAPI document; nothing is ever opened."""
+    subscribe(consumers, Database("postgresql://localhost/", SERVICE.name), send_attempts=1, now=system_clock)

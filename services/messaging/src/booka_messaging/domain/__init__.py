@@ -1,0 +1,1 @@
+"""What messaging decides, without I/O, clock or randomness."""

@@ -1,0 +1,176 @@
+"""The words of messaging: aliases, chat events as every gateway's adapter reads them, delivery states, identities."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import phonenumbers
+
+__all__ = [
+    "Alias",
+    "AliasKind",
+    "Author",
+    "ChatEvent",
+    "ChatMessage",
+    "ConnectionChanged",
+    "Delivery",
+    "Ignored",
+    "Kind",
+    "Merge",
+    "Person",
+    "Receipt",
+    "address",
+    "merge",
+    "outranked",
+    "phone_of",
+    "same_number",
+]
+
+AliasKind = Literal["pn", "lid", "bsuid"]
+Author = Literal["client", "salon", "booka"]
+Kind = Literal["text", "choice", "audio", "image", "video", "document", "location", "other"]
+Delivery = Literal["sent", "failed", "delivered", "read"]
+
+#: From the least to the most that is known of an outgoing message. Receipts come in any order; a state only ever rises.
+_RANKS: tuple[str, ...] = ("queued", "sent", "failed", "delivered", "read")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Alias:
+    """One name by which a gateway knows a person: phone number digits (`pn`), LID digits, or business-scoped id."""
+
+    kind: AliasKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """Something that was written in a chat.
+
+    Attributes:
+        author: the client, or a person of the salon who typed on the salon's own phone.
+        provider_id: the gateway's id of the message, unique within a channel.
+        aliases: of the client, never of the salon; at least one.
+        name: what the client calls themselves, if it is usable as a name.
+        text: at most 4096 characters; may be empty.
+        choice_id: the row or button id of an interactive reply.
+        sent_at: the gateway's time, 1 s resolution, never later than the time of reading.
+        metadata: further facts, free of credentials and of content.
+    """
+
+    author: Literal["client", "salon"]
+    provider_id: str
+    aliases: tuple[Alias, ...]
+    name: str | None
+    kind: Kind
+    text: str
+    choice_id: str | None
+    sent_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an outgoing message."""
+
+    provider_id: str
+    status: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The gateway's connection to WhatsApp: `open`, `connecting`, `close` or `refused`."""
+
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing for us. `reason` is from a small fixed set."""
+
+    reason: str
+
+
+ChatEvent = ChatMessage | Receipt | ConnectionChanged | Ignored
+
+
+def outranked(status: Delivery) -> list[str]:
+    """The states that `status` replaces."""
+    return list(_RANKS[: _RANKS.index(status)])
+
+
+def phone_of(aliases: Sequence[Alias]) -> str | None:
+    """The phone number in E.164, if an alias is a valid one."""
+    for alias in aliases:
+        if alias.kind != "pn":
+            continue
+        try:
+            number = phonenumbers.parse(f"+{alias.value}")
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None
+
+
+def address(aliases: Sequence[Alias]) -> Alias | None:
+    """The alias to write to, given oldest first: the newest phone number, else the newest LID.
+
+    Gateways refuse many LIDs, so a phone number is always preferred.
+    """
+    for kind in ("pn", "lid", "bsuid"):
+        found = [alias for alias in aliases if alias.kind == kind]
+        if found:
+            return found[-1]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A stored contact with its conversation on one channel, for deciding who is who."""
+
+    contact_id: UUID
+    name: str | None
+    phone: str | None
+    conversation_id: UUID | None
+    active_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Several contacts are one person: `survivor` goes on, `others` become part of it."""
+
+    survivor: Person
+    others: tuple[Person, ...]
+
+
+def merge(people: Sequence[Person]) -> Merge:
+    """Which of `people` (at least one) goes on: the one who wrote last, because a dialog may be under way there."""
+    ranked = sorted(
+        people,
+        key=lambda person: (person.active_at.timestamp() if person.active_at else 0.0, person.contact_id.int),
+        reverse=True,
+    )
+    return Merge(ranked[0], tuple(ranked[1:]))
+
+
+def same_number(one: Alias, other: Alias) -> bool:
+    """Whether two aliases name one person, as gateways write them.
+
+    Evolution adds or drops the ninth digit of Brazilian mobiles and the extra digit of Mexican and Argentinian ones, so
+    a phone number may come back different from how it was sent.
+    """
+    if one.kind != other.kind or one.kind != "pn":
+        return one == other
+    return _bare(one.value) == _bare(other.value)
+
+
+def _bare(digits: str) -> str:
+    if digits.startswith("55") and len(digits) == 13 and digits[4] == "9":
+        return digits[:4] + digits[5:]
+    if digits.startswith(("521", "549")) and len(digits) == 13:
+        return digits[:2] + digits[3:]
+    return digits

@@ -1,0 +1,31 @@
+"""The refusals of messaging."""
+
+from uuid import UUID
+
+from booka_common.errors import Invalid, NotFound
+
+__all__ = ["MalformedWebhook", "UnknownChannel", "UnknownConversation"]
+
+
+class UnknownChannel(NotFound):
+    """No such channel, or not this tenant's, or not the one that the gateway's instance belongs to."""
+
+    default_code = "unknown_channel"
+
+    def __init__(self) -> None:
+        super().__init__("no channel of this id")
+
+
+class UnknownConversation(NotFound):
+    """No such conversation of this tenant."""
+
+    default_code = "unknown_conversation"
+
+    def __init__(self, conversation_id: UUID) -> None:
+        super().__init__(f"no conversation {conversation_id}")
+
+
+class MalformedWebhook(Invalid):
+    """The body is not a JSON object."""
+
+    default_code = "malformed"

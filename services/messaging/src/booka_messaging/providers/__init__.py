@@ -1,0 +1,1 @@
+"""The gateways that carry messages: one port, one adapter each."""

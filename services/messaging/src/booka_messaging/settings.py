@@ -1,0 +1,36 @@
+"""What messaging is called, what it owns beyond the plumbing, and its settings."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from booka_common.service import Service
+from booka_common.settings import ServiceSettings
+
+__all__ = ["SERVICE", "Settings"]
+
+SERVICE = Service(
+    name="messaging",
+    package="booka_messaging",
+    description="Channels, contacts, conversations and messages: what clients write and what they are told",
+    # A webhook names its channel before its tenant is known.
+    system_tables={"channels": "SELECT"},
+)
+
+
+class Settings(ServiceSettings):
+    """Settings of messaging, from variables that start with `MESSAGING_`."""
+
+    model_config = SettingsConfigDict(env_prefix="MESSAGING_", frozen=True, extra="ignore")
+
+    channel_cache_seconds: float = Field(
+        3.0, ge=0, description="a channel that another replica changed is known here after this long"
+    )
+    stale_after_hours: int = Field(
+        24, ge=1, description="older messages, as gateways bring after a reconnection, are stored and not answered"
+    )
+    gateway_connect_seconds: float = Field(2.0, gt=0, description="how long to wait for a connection to a gateway")
+    gateway_total_seconds: float = Field(10.0, gt=0, description="how long one call to a gateway may take altogether")
+    send_attempts: int = Field(12, ge=1, description="tries to send a message before it is given up")
+    send_recheck_seconds: float = Field(
+        5.0, ge=0, description="after an unknown outcome, look in the gateway's store only this much later"
+    )

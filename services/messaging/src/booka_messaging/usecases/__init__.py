@@ -1,0 +1,1 @@
+"""What messaging does: one function per command or query."""

@@ -1,0 +1,232 @@
+"""A gateway over real HTTP, a channel of the test's own salon, and the webhooks that the gateway would send for it."""
+
+import asyncio
+import hashlib
+import hmac
+import itertools
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from booka_common.db import Database
+from booka_common.ids import new_id
+from booka_common.service import Service
+from booka_common.testing import signed
+from booka_messaging.settings import SERVICE, Settings
+
+SECRET = "the-salon's-webhook-secret-0123456789"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """aiormq leaves a coroutine unawaited when a connection and its event loop end together, as they do after a test."""
+    for line in (
+        "ignore:coroutine 'FutureStore.reject_all' was never awaited:RuntimeWarning",
+        "ignore:Exception ignored in. <coroutine object FutureStore.reject_all:pytest.PytestUnraisableExceptionWarning",
+    ):
+        config.addinivalue_line("filterwarnings", line)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The next call goes wrong. `takes`: the message is in the store nevertheless. `status` None: no answer at all."""
+
+    status: int | None = 500
+    body: Any = None
+    takes: bool = False
+
+
+@dataclass
+class GatewayStub:
+    """What it was asked, what it has in its store, what is to go wrong next."""
+
+    url: str = ""
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    faults: deque[Fault] = field(default_factory=deque)
+    store_faults: deque[int] = field(default_factory=deque)
+    _ids: Any = field(default_factory=lambda: itertools.count(1))
+    _hold: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def texts(self) -> list[str]:
+        return [record["message"]["conversation"] for record in self.sent]
+
+    def take(self, number: str, text: str) -> dict[str, Any]:
+        record = {
+            "key": {
+                "remoteJid": number if "@" in number else f"{number}@s.whatsapp.net",
+                "fromMe": True,
+                "id": f"OUT{next(self._ids)}-{id(self)}",
+            },
+            "message": {"conversation": text},
+            "messageType": "conversation",
+            "messageTimestamp": int(datetime.now(UTC).timestamp()),
+            "status": "PENDING",
+        }
+        self.sent.append(record)
+        return record
+
+    async def send_text(self, request: Request) -> Response:
+        body = await request.json()
+        self.calls.append("sendText")
+        self.keys.append(request.headers.get("apikey"))
+        fault = self.faults.popleft() if self.faults else None
+        if fault is None:
+            return _json(self.take(body["number"], body["text"]), 201)
+        if fault.takes:
+            self.take(body["number"], body["text"])
+        if fault.status is None:
+            await self._hold.wait()
+        return _json(fault.body, fault.status or 500)
+
+    async def find_messages(self, request: Request) -> Response:
+        body = await request.json()
+        self.calls.append("findMessages")
+        if self.store_faults:
+            return _json({}, self.store_faults.popleft())
+        size, page = body["offset"], body["page"]
+        newest_first = self.sent[::-1]
+        records = newest_first[(page - 1) * size : page * size]
+        pages = -(-len(self.sent) // size)
+        return _json(
+            {"messages": {"total": len(self.sent), "pages": pages, "currentPage": page, "records": records}}, 200
+        )
+
+
+def _json(body: Any, status: int) -> Response:
+    return Response(json.dumps(body), status, media_type="application/json")
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[GatewayStub]:
+    """A stub on a free port of 127.0.0.1."""
+    stub = GatewayStub()
+    app = FastAPI()
+    app.add_api_route("/message/sendText/{instance}", stub.send_text, methods=["POST"], response_model=None)
+    app.add_api_route("/chat/findMessages/{instance}", stub.find_messages, methods=["POST"], response_model=None)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    started = asyncio.Event()
+
+    async def serve() -> None:
+        socket = config.bind_socket()
+        stub.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
+        started.set()
+        await server.serve(sockets=[socket])
+
+    task = asyncio.create_task(serve())
+    await started.wait()
+    try:
+        yield stub
+    finally:
+        stub._hold.set()
+        server.should_exit = True
+        await task
+
+
+class Salon:
+    """A salon with one channel at the stub, as its gateway and its clients see it."""
+
+    def __init__(self, tenant_id: UUID, client: httpx.AsyncClient) -> None:
+        self.tenant_id = tenant_id
+        self.channel_id = new_id()
+        self.instance = f"salon-{self.channel_id.hex[-8:]}"
+        self.http = client
+        self.auth = signed(tenant_id)
+        self.secret = SECRET
+
+    @property
+    def path(self) -> str:
+        return f"/webhooks/evolution/{self.channel_id}"
+
+    def order(self, base_url: str, **changes: Any) -> dict[str, Any]:
+        return {
+            "gateway": "evolution",
+            "instance": self.instance,
+            "base_url": base_url,
+            "api_key": "key-of-the-gateway",
+            "auth": {"mode": "hmac", "secret": self.secret},
+            **changes,
+        }
+
+    async def provision(self, base_url: str = "http://127.0.0.1:9", **changes: Any) -> dict[str, Any]:
+        answer = await self.http.put(
+            f"/v1/channels/{self.channel_id}", json=self.order(base_url, **changes), auth=self.auth
+        )
+        assert answer.status_code == 200, answer.text
+        view: dict[str, Any] = answer.json()
+        return view
+
+    def text(self, text: str = "oi", **key: Any) -> dict[str, Any]:
+        """The data of a text message; `key` overrides fields of its key."""
+        return {
+            "key": {"remoteJid": "5511987654321@s.whatsapp.net", "fromMe": False, "id": new_id().hex.upper(), **key},
+            "pushName": "Bia",
+            "message": {"conversation": text},
+            "messageType": "conversation",
+            "messageTimestamp": int(datetime.now(UTC).timestamp()),
+        }
+
+    def body(self, data: Any, event: str | None = "messages.upsert", **extra: Any) -> bytes:
+        payload = {"event": event, "instance": self.instance, "data": data, "apikey": "live-token", **extra}
+        return json.dumps(payload).encode()
+
+    def sign(self, body: bytes, secret: str | None = None) -> dict[str, str]:
+        digest = hmac.new((secret or self.secret).encode(), body, hashlib.sha256).hexdigest()
+        return {"x-booka-signature": f"sha256={digest}", "content-type": "application/json"}
+
+    async def deliver(self, data: Any, event: str | None = "messages.upsert", **extra: Any) -> httpx.Response:
+        body = self.body(data, event, **extra)
+        return await self.http.post(self.path, content=body, headers=self.sign(body))
+
+    async def get(self, path: str) -> Any:
+        answer = await self.http.get(path, auth=self.auth)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def conversation(self) -> UUID:
+        """The id of the conversation that was active last."""
+        return UUID((await self.get("/v1/conversations"))["items"][0]["id"])
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """All messages of that conversation, oldest first."""
+        items = (await self.get(f"/v1/conversations/{await self.conversation()}/messages"))["items"]
+        return list(reversed(items))
+
+
+@pytest.fixture(scope="session")
+def settings(provision: Callable[[Service], dict[str, Any]]) -> Settings:
+    return Settings(**provision(SERVICE), send_recheck_seconds=0.05)
+
+
+@pytest.fixture
+async def db(settings: Settings) -> AsyncIterator[Database]:
+    async with Database(settings.database_url.get_secret_value(), SERVICE.name) as database:
+        yield database
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[GatewayStub]:
+    async with serving() as stub:
+        yield stub
+
+
+@pytest.fixture
+def fault() -> type[Fault]:
+    return Fault
+
+
+@pytest.fixture
+def salon_of() -> type[Salon]:
+    """To make one: `salon_of(tenant_id, client)`."""
+    return Salon
