@@ -19,7 +19,7 @@ from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, Ra
 from faststream.specification import AsyncAPI
 
 from booka_common import topology
-from booka_common.contracts.envelope import Envelope, Message
+from booka_common.contracts.envelope import Envelope, Message, enveloped
 from booka_common.errors import is_transient
 from booka_common.faults import FaultPoints
 from booka_common.observability import Metrics, work
@@ -61,9 +61,9 @@ class Consumers:
             self.broker.publisher(
                 routing_key=message.key,
                 exchange=self._exchange,
-                schema=Envelope[message],
+                schema=enveloped(message),
                 title=message.key,
-                persist=True,  # type: ignore[valid-type]
+                persist=True,
             )
 
     def subscribe(self, message: type[_Shape], handler: Callable[[Envelope[_Shape]], Awaitable[None]]) -> None:
@@ -72,7 +72,7 @@ class Consumers:
         queue = RabbitQueue(
             entry.queue, queue_type=QueueType.QUORUM, durable=True, declare=False, routing_key=message.key
         )
-        shape: Any = Envelope[message]  # type: ignore[valid-type]
+        shape = enveloped(message)
         done = self._metrics.consumed.labels(entry.queue, "done")
         seconds = self._metrics.consume_seconds.labels(entry.queue)
 
@@ -129,7 +129,7 @@ class Consumers:
             ) -> bool | None:
                 if error is None or isinstance(error, asyncio.CancelledError | NackMessage):
                     return False
-                return await consumers._bury(self.msg, error)  # noqa: SLF001 - one unit, written inside it
+                return await consumers._bury(self.msg, error)
 
         return DeadLetters
 
@@ -160,7 +160,7 @@ class Consumers:
                     persist=True,
                     mandatory=True,
                 )
-        except Exception as failure:  # noqa: BLE001 - the policy takes over
+        except Exception as failure:
             _log.warning("dead letter left to the broker's policy: %r", failure)
             return False
         return True
@@ -178,7 +178,7 @@ class Consumers:
             try:
                 await self.broker.start()
                 break
-            except Exception as error:  # noqa: BLE001 - away, or its topology is not there yet
+            except Exception as error:
                 _log.warning("consuming cannot start yet: %r", error)
                 await self._discard()
                 await asyncio.sleep(delay)
@@ -192,7 +192,7 @@ class Consumers:
         try:
             async with asyncio.timeout(3):
                 await self.broker.stop()
-        except Exception:  # noqa: BLE001, S110 - it never started
+        except Exception:  # noqa: S110 - it never started
             pass
 
     async def stop(self) -> None:
@@ -206,7 +206,7 @@ class Consumers:
         try:
             async with asyncio.timeout(15):
                 await self.broker.stop()
-        except Exception as error:  # noqa: BLE001 - the broker returns what was not acked
+        except Exception as error:
             _log.warning("consumers did not stop cleanly: %r", error)
 
     async def ping(self) -> bool:

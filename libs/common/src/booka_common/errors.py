@@ -14,7 +14,7 @@ Anything else that escapes is a bug: 500 without detail over HTTP, a dead letter
 """
 
 import asyncio
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -38,7 +38,7 @@ class BookaError(Exception):
     status: ClassVar[int] = 500
     default_code: ClassVar[str] = "internal_error"
 
-    def __init__(self, detail: str, *, code: str | None = None, **extra: object) -> None:
+    def __init__(self, detail: str, *, code: str | None = None, **extra: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.code = code or self.default_code
@@ -92,7 +92,7 @@ class Unavailable(BookaError):
     status = 503
     default_code = "unavailable"
 
-    def __init__(self, detail: str, *, code: str | None = None, retry_after: int = 5, **extra: object) -> None:
+    def __init__(self, detail: str, *, code: str | None = None, retry_after: int = 5, **extra: Any) -> None:
         super().__init__(detail, code=code, **extra)
         self.retry_after = retry_after
 

@@ -106,7 +106,7 @@ class JobType:
 
 def backoff(attempts: int, first: timedelta, longest: timedelta) -> timedelta:
     """Full jitter: anything between 0 and `first` doubled with every attempt, at most `longest`."""
-    ceiling = min(first * 2 ** min(attempts - 1, 20), longest)
+    ceiling: timedelta = min(first * 2 ** min(attempts - 1, 20), longest)
     return ceiling * random.random()  # noqa: S311 - spreads load, guards nothing
 
 
@@ -240,7 +240,7 @@ class Worker:
                         await tx.execute(_queries["job_heartbeat"], list(self._tokens()), self.lease)
                     if await tx.execute(_queries["job_reclaim"]):
                         tx.wake(self.db.signals.jobs_written)
-            except Exception as error:  # noqa: BLE001 - a lost beat costs a repetition at worst
+            except Exception as error:
                 _log.warning("lease heartbeat failed: %r", error)
 
     def _tokens(self) -> set[UUID]:

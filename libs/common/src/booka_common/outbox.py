@@ -89,7 +89,7 @@ class Relay:
             async with asyncio.timeout(timeout.total_seconds()):
                 while await self.step():
                     pass
-        except Exception as error:  # noqa: BLE001 - what was not published is published by the next process
+        except Exception as error:
             _log.warning("outbox not flushed: %r", error)
 
     async def _lane(self) -> None:

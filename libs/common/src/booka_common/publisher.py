@@ -67,7 +67,7 @@ class Publisher:
                     message.routing_key,
                     mandatory=True,
                 )
-        except Exception as error:  # noqa: BLE001 - every failure means the same here: not confirmed
+        except Exception as error:
             return f"{type(error).__name__}: {error}"[:500]
         return None
 
@@ -91,5 +91,5 @@ class Publisher:
             try:
                 async with asyncio.timeout(2):
                     await connection.close()
-            except Exception:  # noqa: BLE001, S110 - it is being thrown away
+            except Exception:  # noqa: S110 - it is being thrown away
                 pass

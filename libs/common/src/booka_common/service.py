@@ -158,5 +158,5 @@ async def _housekeeping(db: Database) -> None:
             try:
                 async with db.system_tx(durable=False) as tx:
                     await tx.execute(load_queries("booka_common", filename)[query], age)
-            except Exception as error:  # noqa: BLE001 - next hour again
+            except Exception as error:
                 _log.warning("housekeeping failed: %r", error)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -43,7 +43,12 @@ class Problem(BaseModel):
 
 
 def problem(
-    status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: object
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """A problem+json response."""
     titles = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 409: "Conflict", 410: "Gone", 413: "Too large",
@@ -54,16 +59,18 @@ def problem(
         "status": status,
         "code": code,
         "detail": detail,
-        **extra,
+        **(extra or {}),
     }
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
-        return problem(503, error.code, error.detail, headers={"Retry-After": str(error.retry_after)}, **error.extra)
+        return problem(
+            503, error.code, error.detail, headers={"Retry-After": str(error.retry_after)}, extra=error.extra
+        )
     if isinstance(error, BookaError):
-        return problem(error.status, error.code, error.detail, **error.extra)
+        return problem(error.status, error.code, error.detail, extra=error.extra)
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "refused")
         return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
@@ -71,7 +78,9 @@ async def _refused(_request: Request, error: Exception) -> Response:
         errors = [{"at": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
         malformed = any(item["type"] == "json_invalid" for item in error.errors())
         status, code = (400, "malformed") if malformed else (422, "invalid")
-        return problem(status, code, "; ".join(f"{item['at']}: {item['message']}" for item in errors), errors=errors)
+        return problem(
+            status, code, "; ".join(f"{item['at']}: {item['message']}" for item in errors), extra={"errors": errors}
+        )
     raise error
 
 
@@ -160,13 +169,13 @@ def create_web(
         try:
             async with db.system_tx() as tx:
                 applied = {row["name"] for row in await tx.fetch("SELECT name FROM schema_migrations")}
-        except Exception as error:  # noqa: BLE001 - whatever it is, we are not ready
+        except Exception as error:
             return problem(
-                503, "database_unavailable", f"the database does not answer: {type(error).__name__}", **states
+                503, "database_unavailable", f"the database does not answer: {type(error).__name__}", extra=states
             )
         missing = sorted(required_migrations - applied)
         if missing:
-            return problem(503, "schema_outdated", f"run migrate: missing {', '.join(missing)}", **states)
+            return problem(503, "schema_outdated", f"run migrate: missing {', '.join(missing)}", extra=states)
         return JSONResponse({"ready": True, "database": True, **states})
 
     @plumbing.get("/metrics", summary="Prometheus metrics", response_class=Response)
@@ -179,7 +188,7 @@ def create_web(
             metrics.outbox_oldest.set(backlog["oldest_seconds"] if backlog else 0)
             for status in ("ready", "running", "dead"):
                 metrics.jobs_by_status.labels(status).set(counts.get(status, 0))
-        except Exception as error:  # noqa: BLE001 - the counters are worth showing without the database
+        except Exception as error:
             _log.warning("metrics without the database: %r", error)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

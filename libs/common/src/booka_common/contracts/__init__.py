@@ -4,6 +4,6 @@ Contracts evolve by adding optional fields. A break is a new version with its ow
 for one release.
 """
 
-from booka_common.contracts.envelope import Envelope, Fact, Message
+from booka_common.contracts.envelope import Envelope, Fact, Message, enveloped
 
-__all__ = ["Envelope", "Fact", "Message"]
+__all__ = ["Envelope", "Fact", "Message", "enveloped"]

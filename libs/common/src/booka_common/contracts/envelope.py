@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from booka_common.ids import new_id
 
-__all__ = ["Envelope", "Fact", "Message", "Shape"]
+__all__ = ["Envelope", "Fact", "Message", "Shape", "enveloped"]
 
 
 class Fact(BaseModel):
@@ -78,3 +78,8 @@ class Envelope(BaseModel, Generic[Shape]):
             causation_id=cause.id if cause else None,
             data=data,
         )
+
+
+def enveloped(message: type[Shape]) -> type[Envelope[Shape]]:
+    """The envelope type around `message`, for a class that is known only at run time."""
+    return Envelope[message]  # type: ignore[valid-type]

@@ -14,7 +14,7 @@ import httpx
 from fastapi import FastAPI
 
 from booka_common import topology
-from booka_common.contracts.envelope import Envelope, Message
+from booka_common.contracts.envelope import Envelope, Message, enveloped
 from booka_common.internal import SignedAuth
 from booka_common.publisher import Outgoing, Publisher
 
@@ -115,7 +115,7 @@ class Tap:
 
     def seen(self, message: type[_Shape], *, tenant_id: UUID | None = None) -> list[Envelope[_Shape]]:
         """Every message of this kind so far."""
-        shape: Any = Envelope[message]  # type: ignore[valid-type]
+        shape = enveloped(message)
         found = (shape.model_validate_json(body) for key, body in self._heard if key == message.key)
         return [envelope for envelope in found if tenant_id is None or envelope.tenant_id == tenant_id]
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -80,7 +80,7 @@ def run_async(work: Callable[[], Any]) -> Any:
     def target() -> None:
         try:
             outcome.append(asyncio.run(work()))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller
+        except BaseException as error:
             failure.append(error)
 
     thread = threading.Thread(target=target)
@@ -134,6 +134,6 @@ def worker_name() -> str:
 
 
 @pytest.fixture
-def tenant_id() -> Iterator[UUID]:
+def tenant_id() -> UUID:
     """A tenant that only this test knows."""
-    yield new_id()
+    return new_id()

@@ -4,7 +4,6 @@ Both listen on 127.0.0.1 only. They use the system packages' binaries and touch 
 """
 
 import base64
-import glob
 import os
 import shutil
 import signal
@@ -63,11 +62,11 @@ class PostgresServer:
     _bin: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[4]))
         on_path = shutil.which("postgres")
         if not found and not on_path:
             raise RuntimeError("PostgreSQL is not installed: run `make setup`")
-        self._bin = Path(found[-1]) if found else Path(str(on_path)).parent
+        self._bin = found[-1] if found else Path(str(on_path)).parent
 
     @property
     def url(self) -> str:
@@ -95,7 +94,9 @@ class PostgresServer:
             shutil.chown(self.folder, "postgres", "postgres")
         if not (data / "PG_VERSION").exists():
             subprocess.run(
-                self._as_owner(self._bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"),
+                self._as_owner(
+                    self._bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
+                ),
                 check=True, capture_output=True, cwd="/",
             )  # fmt: skip
             settings: Mapping[str, object] = {
@@ -244,7 +245,7 @@ class RabbitServer:
         Raises:
             urllib.error.HTTPError: it was refused.
         """
-        request = urllib.request.Request(  # noqa: S310 - http to loopback
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.api_port}{path}",
             method=method,
             data=None if body is None else orjson.dumps(body),

@@ -1,0 +1,126 @@
+"""Tenants cannot see each other, roles cannot see other schemas, and every table is secured without being told."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from booka_common.db import Database, load_queries
+from booka_common.errors import Unavailable
+from booka_common.ids import new_id
+from booka_common.migrate import migrate
+from booka_common.service import Service
+
+
+@pytest.fixture
+async def db(settings):
+    async with Database(settings.database_url.get_secret_value(), "booking") as database:
+        yield database
+
+
+async def add_note(db, tenant_id, text="mine"):
+    async with db.tx(tenant_id) as tx:
+        await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, $3)", tenant_id, new_id(), text)
+
+
+async def test_a_statement_that_forgets_its_where_sees_one_tenant(db):
+    ours, theirs = new_id(), new_id()
+    await add_note(db, ours, "ours")
+    await add_note(db, theirs, "theirs")
+    async with db.tx(ours) as tx:
+        assert [row["text"] for row in await tx.fetch("SELECT text FROM notes")] == ["ours"]
+        assert await tx.execute("UPDATE notes SET text = 'stolen'") == 1
+        assert await tx.execute("DELETE FROM notes") == 1
+    async with db.tx(theirs) as tx:
+        assert [row["text"] for row in await tx.fetch("SELECT text FROM notes")] == ["theirs"]
+
+
+async def test_a_row_cannot_be_written_for_another_tenant(db, tenant_id):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with db.tx(tenant_id) as tx:
+            await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, '')", new_id(), new_id())
+
+
+async def test_a_connection_that_was_used_before_carries_no_tenant_over(settings, tenant_id):
+    async with Database(settings.database_url.get_secret_value(), "booking", pool_size=1) as db:
+        await add_note(db, tenant_id)
+        async with db._pool.acquire() as raw:
+            assert await raw.fetch("SELECT * FROM notes") == []
+
+
+async def test_the_system_role_reaches_the_plumbing_of_all_tenants_and_no_business_table(db, tenant_id):
+    async with db.system_tx() as tx:
+        await tx.fetch("SELECT * FROM outbox LIMIT 1")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tx.fetch("SELECT * FROM notes")
+
+
+async def test_the_service_role_does_not_inherit_the_system_role(db, tenant_id):
+    async with db.tx(tenant_id) as tx:
+        await tx.execute(
+            """INSERT INTO jobs (id, tenant_id, type, payload, max_attempts, scheduled_at, correlation_id)
+               VALUES ($1, $2, 'never', '{}', 1, 'infinity', $1)""",
+            new_id(),
+            tenant_id,
+        )
+    async with db.tx(new_id()) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM jobs WHERE type = 'never'") == 0
+
+
+async def test_a_role_cannot_read_another_schema(settings, tenant_id):
+    other = settings.database_url.get_secret_value().replace("booka_booking@", "booka_other@")
+    admin = settings.migrate_url.get_secret_value()
+    await migrate(admin, other, schema="other", package="common_probe", system_tables={})
+    async with Database(other, "other") as db, db.tx(tenant_id) as tx:
+        assert await tx.fetch("SELECT * FROM notes") == []
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tx.fetch("SELECT * FROM booking.notes")
+
+
+async def test_every_table_with_a_tenant_has_forced_row_level_security(settings):
+    connection = await asyncpg.connect(settings.migrate_url.get_secret_value())
+    try:
+        rows = await connection.fetch(
+            """SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS forced
+               FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+               WHERE c.relnamespace = 'booking'::regnamespace AND c.relkind IN ('r', 'p')"""
+        )
+    finally:
+        await connection.close()
+    assert {row["relname"] for row in rows} >= {"notes", "outbox", "inbox", "jobs"}
+    assert [row["relname"] for row in rows if not row["forced"]] == []
+
+
+async def test_migrating_again_and_concurrently_applies_nothing_twice(settings):
+    service = Service(name="booking", package="common_probe", description="")
+    applied = await asyncio.gather(
+        *(
+            migrate(
+                settings.migrate_url.get_secret_value(),
+                settings.database_url.get_secret_value(),
+                schema=service.name,
+                package=service.package,
+                system_tables={},
+            )
+            for _ in range(3)
+        )
+    )
+    assert applied == [[], [], []]
+
+
+async def test_a_database_that_is_away_is_unavailable_not_an_error(tenant_id):
+    async with Database("postgresql://nobody@127.0.0.1:1/none", "booking") as db:
+        with pytest.raises(Unavailable):
+            async with db.tx(tenant_id):
+                pass
+
+
+@pytest.mark.parametrize("filename", ["outbox.sql", "inbox.sql", "jobs.sql"])
+async def test_every_shared_statement_fits_the_schema(settings, filename):
+    connection = await asyncpg.connect(
+        settings.migrate_url.get_secret_value(), server_settings={"search_path": "booking, public"}
+    )
+    try:
+        for name, statement in load_queries("booka_common", filename).items():
+            assert await connection.prepare(statement), name
+    finally:
+        await connection.close()

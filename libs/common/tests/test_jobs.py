@@ -1,0 +1,215 @@
+"""The job queue over a real PostgreSQL: leases, retries, death, replay, lanes, unique keys."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from booka_common import jobs
+from booka_common.db import Database
+from booka_common.faults import FaultPoints
+from booka_common.ids import new_id
+from booka_common.jobs import Dead, Done, Job, JobType, RetryIn, Worker, backoff
+from booka_common.observability import Metrics
+from booka_common.testing import eventually
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.fixture
+async def db(settings):
+    async with Database(settings.database_url.get_secret_value(), "booking") as database:
+        yield database
+
+
+@asynccontextmanager
+async def working(db: Database, types: dict[str, JobType], **options):
+    worker = Worker(db, Metrics("test"), FaultPoints(), types, lambda: datetime.now(UTC), **options)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        await worker.drain(timedelta(seconds=2))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def add(db: Database, tenant_id: UUID, type: str, **options) -> UUID | None:
+    defaults = {"scheduled_at": datetime.now(UTC), "correlation_id": new_id()}
+    async with db.tx(tenant_id) as tx:
+        return await jobs.put(tx, type, {"n": options.pop("n", 0)}, **{**defaults, **options})
+
+
+async def state(db: Database, tenant_id: UUID, job_id: UUID):
+    async with db.tx(tenant_id) as tx:
+        return await tx.fetchrow("SELECT * FROM jobs WHERE tenant_id = $1 AND id = $2", tenant_id, job_id)
+
+
+def ends_as(db, tenant_id, job_id, status):
+    async def look():
+        row = await state(db, tenant_id, job_id)
+        return row if row["status"] == status else None
+
+    return look
+
+
+async def note(tx, text):
+    await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, $3)", tx.tenant_id, new_id(), text)
+
+
+async def notes(db, tenant_id):
+    async with db.tx(tenant_id) as tx:
+        return [row["text"] for row in await tx.fetch("SELECT text FROM notes WHERE tenant_id = $1", tenant_id)]
+
+
+async def test_the_outcome_is_recorded_with_the_end_of_the_job(db, tenant_id):
+    type = f"t-{tenant_id}"
+
+    async def handler(job: Job):
+        return Done(lambda tx: note(tx, f"n={job.payload['n']}"))
+
+    async with working(db, {type: JobType(handler)}):
+        job_id = await add(db, tenant_id, type, n=7)
+        await eventually(ends_as(db, tenant_id, job_id, "done"))
+    assert await notes(db, tenant_id) == ["n=7"]
+
+
+async def test_a_failing_job_backs_off_dies_visibly_and_can_be_replayed(db, tenant_id):
+    type = f"t-{tenant_id}"
+    healthy = asyncio.Event()
+
+    async def handler(job: Job):
+        if not healthy.is_set():
+            raise ConnectionError("the gateway is away")
+        return Done()
+
+    async def on_dead(tx, job, reason):
+        await note(tx, reason)
+
+    kind = JobType(handler, on_dead=on_dead, first_delay=timedelta(milliseconds=10))
+    async with working(db, {type: kind}):
+        job_id = await add(db, tenant_id, type, max_attempts=3)
+        row = await eventually(ends_as(db, tenant_id, job_id, "dead"))
+        assert row["attempts"] == 3
+        assert "the gateway is away" in row["last_error"]
+        assert await notes(db, tenant_id) == [row["last_error"]]
+        healthy.set()
+        async with db.tx(tenant_id) as tx:
+            assert await jobs.replay(tx, job_id, now=datetime.now(UTC))
+        await eventually(ends_as(db, tenant_id, job_id, "done"))
+
+
+async def test_dead_at_once_and_retry_with_a_delay_of_its_own(db, tenant_id):
+    type = f"t-{tenant_id}"
+    runs = []
+
+    async def handler(job: Job):
+        runs.append(job.attempts)
+        if job.payload["n"] == 1:
+            return Dead("no such number", lambda tx: note(tx, "told"))
+        return RetryIn("not yet", timedelta(milliseconds=5)) if job.attempts == 1 else Done()
+
+    async with working(db, {type: JobType(handler)}):
+        dead, retried = await add(db, tenant_id, type, n=1), await add(db, tenant_id, type, n=2)
+        await eventually(ends_as(db, tenant_id, dead, "dead"))
+        await eventually(ends_as(db, tenant_id, retried, "done"))
+    assert sorted(runs) == [1, 1, 2]
+    assert await notes(db, tenant_id) == ["told"]
+
+
+async def test_a_unique_key_makes_a_job_exist_once(db, tenant_id):
+    type = f"t-{tenant_id}"
+    made = await asyncio.gather(*(add(db, tenant_id, type, unique_key="k") for _ in range(5)))
+    assert sum(job_id is not None for job_id in made) == 1
+    assert await add(db, new_id(), type, unique_key="k") is not None
+
+
+async def test_a_lane_runs_one_at_a_time_and_in_order(db, tenant_id):
+    type = f"t-{tenant_id}"
+    order, inside = [], 0
+
+    async def handler(job: Job):
+        nonlocal inside
+        inside += 1
+        assert inside == 1
+        order.append(job.payload["n"])
+        await asyncio.sleep(0)
+        inside -= 1
+        return RetryIn("again", timedelta(milliseconds=2)) if job.payload["n"] == 3 and job.attempts == 1 else Done()
+
+    ids = [await add(db, tenant_id, type, n=n, lane="conversation") for n in range(8)]
+    async with working(db, {type: JobType(handler)}), working(db, {type: JobType(handler)}):
+        await eventually(ends_as(db, tenant_id, ids[-1], "done"))
+    assert order == [0, 1, 2, 3, 3, 4, 5, 6, 7]
+
+
+async def test_a_job_is_not_started_before_its_time_and_can_be_called_back(db, tenant_id):
+    type = f"t-{tenant_id}"
+
+    async def handler(job: Job):
+        return Done()
+
+    later = datetime.now(UTC) + timedelta(hours=1)
+    job_id = await add(db, tenant_id, type, scheduled_at=later, unique_key="r")
+    soon = await add(db, tenant_id, type)
+    async with working(db, {type: JobType(handler)}):
+        await eventually(ends_as(db, tenant_id, soon, "done"))
+    assert (await state(db, tenant_id, job_id))["status"] == "ready"
+    async with db.tx(tenant_id) as tx:
+        assert await jobs.cancel(tx, type, "r")
+        assert not await jobs.cancel(tx, type, "r")
+
+
+async def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_nothing(db, tenant_id):
+    type = f"t-{tenant_id}"
+    hang, taken = asyncio.Event(), asyncio.Event()
+
+    async def slow(job: Job):
+        taken.set()
+        await hang.wait()
+        return Done(lambda tx: note(tx, "late"))
+
+    async def quick(job: Job):
+        return Done(lambda tx: note(tx, "in time"))
+
+    job_id = await add(db, tenant_id, type)
+    async with working(db, {type: JobType(slow, timeout=timedelta(seconds=20))}, concurrency=1) as first:
+        await taken.wait()
+        # The first worker loses its lease, as if its machine had frozen.
+        async with db.tx(tenant_id) as tx:
+            await tx.execute(
+                "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE tenant_id = $1", tenant_id
+            )
+        async with working(db, {type: JobType(quick)}, lease=timedelta(seconds=0.3)):
+            await eventually(ends_as(db, tenant_id, job_id, "done"))
+        hang.set()
+
+        async def lost():
+            return first.metrics.jobs.labels(type, "lease_lost")._value.get() == 1
+
+        await eventually(lost)
+    assert await notes(db, tenant_id) == ["in time"]
+    assert (await state(db, tenant_id, job_id))["attempts"] == 2
+
+
+async def test_two_workers_run_each_job_once(db, tenant_id):
+    type = f"t-{tenant_id}"
+
+    async def handler(job: Job):
+        return Done(lambda tx: note(tx, str(job.payload["n"])))
+
+    async with working(db, {type: JobType(handler)}), working(db, {type: JobType(handler)}):
+        await asyncio.gather(*(add(db, tenant_id, type, n=n) for n in range(60)))
+
+        async def all_done():
+            return len(await notes(db, tenant_id)) >= 60
+
+        await eventually(all_done)
+    assert sorted(map(int, await notes(db, tenant_id))) == list(range(60))
+
+
+@given(attempts=st.integers(1, 200))
+def test_backoff_stays_within_its_bounds(attempts):
+    delay = backoff(attempts, timedelta(seconds=1), timedelta(minutes=5))
+    assert timedelta(0) <= delay <= min(timedelta(minutes=5), timedelta(seconds=1) * 2 ** min(attempts - 1, 30))

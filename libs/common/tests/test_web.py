@@ -1,0 +1,134 @@
+"""What every service answers: problem+json, health, metrics, the body limit, and signed internal requests."""
+
+from typing import Annotated
+
+import pytest
+from booka_common.errors import NotConfigured
+from booka_common.ids import new_id
+from booka_common.internal import Caller, authenticate
+from booka_common.service import Runtime, assemble
+from booka_common.testing import eventually, running, signed
+from common_probe import SERVICE
+from fastapi import Depends, Request
+from pydantic import BaseModel
+
+
+class Echo(BaseModel):
+    n: int
+
+
+def build(settings):
+    runtime = Runtime.of(SERVICE, settings)
+    app = assemble(runtime, {})
+    caller = authenticate(settings.secret_set("internal_secrets"), runtime.now)
+
+    @app.post("/v1/echo")
+    async def echo(body: Echo, who: Annotated[Caller, Depends(caller)]) -> dict[str, str]:
+        return {"tenant": str(who.tenant_id), "n": str(body.n)}
+
+    @app.post("/raw")
+    async def raw(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/unconfigured")
+    async def unconfigured() -> None:
+        raise NotConfigured("PROBE_KEY", "set it")
+
+    @app.get("/bug")
+    async def bug() -> None:
+        raise RuntimeError("secret detail")
+
+    return app
+
+
+@pytest.fixture
+async def client(settings):
+    async with running(build(settings)) as http:
+        yield http
+
+
+async def test_a_signed_request_gets_its_tenant_from_the_signature(client, tenant_id):
+    answer = await client.post("/v1/echo", json={"n": 1}, auth=signed(tenant_id))
+    assert answer.json() == {"tenant": str(tenant_id), "n": "1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"x-booka-signature": "v1=00"}, "bad_signature"),
+        ({"x-booka-tenant": str(new_id())}, "bad_signature"),
+        ({"x-booka-timestamp": "1"}, "bad_signature"),
+        ({"x-booka-signature": "v1=ü".encode()}, "bad_signature"),
+    ],
+)
+async def test_a_forged_request_is_401(client, tenant_id, change, code):
+    request = client.build_request("POST", "/v1/echo", json={"n": 1})
+    request = next(signed(tenant_id).sync_auth_flow(request))
+    request.headers.update(change)
+    answer = await client.send(request)
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_unsigned_request_is_401_and_a_missing_secret_is_503_that_names_it(client, settings, tenant_id):
+    assert (await client.post("/v1/echo", json={"n": 1})).status_code == 401
+    bare = settings.model_copy(update={"internal_secrets": ()})
+    async with running(build(bare)) as unconfigured:
+        answer = await unconfigured.post("/v1/echo", json={"n": 1}, auth=signed(tenant_id))
+        assert answer.status_code == 503
+        assert answer.json()["variable"] == "PROBE_INTERNAL_SECRETS"
+        assert (await unconfigured.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [(b"{", 400, "malformed"), (b'{"n": "x"}', 422, "invalid"), (b"\xff\xfe", 400, "malformed")],
+)
+async def test_bad_input_is_refused_precisely(client, tenant_id, body, status, code):
+    headers = {"content-type": "application/json"}
+    answer = await client.post("/v1/echo", content=body, headers=headers, auth=signed(tenant_id))
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_an_oversized_body_is_413(client):
+    answer = await client.post("/raw", content=b"x" * 300_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    async def endless():
+        for _ in range(100):
+            yield b"x" * 10_000
+
+    answer = await client.post("/raw", content=endless())
+    assert answer.status_code == 413
+
+
+async def test_unconfigured_unknown_and_broken_routes(client):
+    answer = await client.get("/unconfigured")
+    assert (answer.status_code, answer.json()["variable"]) == (503, "PROBE_KEY")
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await client.get("/nowhere")).json()["code"] == "not_found"
+    broken = await client.get("/bug")
+    assert broken.status_code == 500
+    assert "secret detail" not in broken.text
+
+
+async def test_health_and_metrics(client):
+    assert (await client.get("/healthz")).status_code == 200
+
+    async def connected():
+        return (await client.get("/readyz")).json().get("rabbitmq")
+
+    await eventually(connected)
+    text = (await client.get("/metrics")).text
+    assert "booka_outbox_pending 0" in text or "booka_outbox_pending" in text
+    assert 'booka_http_requests_total{code="200",method="GET",route="/readyz"}' in text
+
+
+async def test_ready_is_503_without_a_database(settings):
+    from pydantic import SecretStr
+
+    away = settings.model_copy(update={"database_url": SecretStr("postgresql://nobody@127.0.0.1:1/none")})
+    async with running(build(away)) as client:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert (await client.get("/healthz")).status_code == 200

@@ -1,0 +1,158 @@
+"""A whole Booka on this machine: servers, sandbox and the six services as separate processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from urllib.parse import urlsplit, urlunsplit
+
+from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
+
+from booka_stack.layout import SERVICES, Layout
+from booka_stack.processes import Process, inherited
+
+__all__ = ["Stack"]
+
+
+class Stack:
+    """Starts and stops everything; tests use it to kill parts of it.
+
+    Args:
+        replicas: processes per service. The first listens on the layout's port, the others on free ones.
+        durable: False runs PostgreSQL without fsync, for tests.
+    """
+
+    def __init__(self, layout: Layout, *, replicas: int = 1, durable: bool = True) -> None:
+        self.layout = layout
+        self.timings: dict[str, float] = {}
+        ports = layout.ports
+        self.postgres = PostgresServer(layout.folder / "postgres", ports["postgres"], durable=durable)
+        self.rabbit = RabbitServer(layout.folder / "rabbitmq", ports["amqp"], ports["rabbitmq_api"])
+        self._external_postgres = os.environ.get("BOOKA_POSTGRES_URL")
+        self._external_amqp = os.environ.get("BOOKA_AMQP_URL")
+        self.amqp_url = self._external_amqp or self.rabbit.amqp_url("booka")
+        self.sandbox = Process(
+            "sandbox",
+            "booka_sandbox",
+            (),
+            layout.sandbox_environment(),
+            layout.folder / "sandbox.log",
+            f"{layout.url('sandbox')}/healthz",
+        )
+        self.services: dict[str, list[Process]] = {
+            name: [self._service(name, index) for index in range(replicas)] for name in SERVICES
+        }
+
+    def database_url(self, user: str | None = None) -> str:
+        """The URL of the `booka` database, as `user` or as the administrator."""
+        admin = urlsplit(self._external_postgres or self.postgres.url)
+        host = admin.netloc.rpartition("@")[2]
+        netloc = admin.netloc if user is None else f"{user}:{user}@{host}"
+        return urlunsplit(("postgresql", netloc, "/booka", "", ""))
+
+    def _service(self, name: str, index: int) -> Process:
+        port = self.layout.ports[name] if index == 0 else free_port()
+        environment = self.layout.service_environment(
+            name, port, database=self.database_url(f"booka_{name}"), admin=self.database_url(), amqp=self.amqp_url
+        )
+        suffix = f"-{index}" if index else ""
+        return Process(
+            f"{name}{suffix}",
+            f"booka_{name}",
+            ("serve",),
+            environment,
+            self.layout.folder / f"{name}{suffix}.log",
+            f"http://127.0.0.1:{port}/readyz",
+        )
+
+    def up(self) -> None:
+        """Start everything and wait until it is ready; `timings` says what took how long.
+
+        Raises:
+            RuntimeError: a part did not get ready; with the end of its log.
+        """
+        started = time.monotonic()
+        if self._external_postgres is None:
+            self.postgres.start()
+        self.timings["postgres"] = time.monotonic() - started
+        # The Erlang node takes longest to come up: migrate meanwhile.
+        migrating = self._migrate()
+        if self._external_amqp is None:
+            self.rabbit.start()
+            self.rabbit.create_vhost("booka")
+        else:
+            self._import_topology()
+        self.timings["rabbitmq"] = time.monotonic() - started
+        for process in migrating:
+            if process.wait(120) != 0:
+                raise RuntimeError(f"migrate failed, see {self.layout.folder}/migrate.log")
+        self.timings["migrated"] = time.monotonic() - started
+        self.start(self.processes())
+        self.timings["ready"] = time.monotonic() - started
+
+    def _migrate(self) -> "list[subprocess.Popen[bytes]]":
+        admin = urlsplit(self.database_url())
+        server = urlunsplit((admin.scheme, admin.netloc, "/postgres", "", ""))
+        exists = subprocess.run(
+            ["psql", "-X", "-q", "-t", "-A", "-d", server, "-c", "SELECT 1 FROM pg_database WHERE datname = 'booka'"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        if not exists:
+            subprocess.run(["psql", "-X", "-q", "-d", server, "-c", "CREATE DATABASE booka"], check=True)
+        with (self.layout.folder / "migrate.log").open("ab") as log:
+            return [
+                subprocess.Popen(
+                    [sys.executable, "-m", process.module, "migrate"],
+                    env={**inherited(), **process.environment},
+                    stdout=log,
+                    stderr=log,
+                )
+                for process in (replicas[0] for replicas in self.services.values())
+            ]
+
+    def _import_topology(self) -> None:
+        raise RuntimeError(
+            "BOOKA_AMQP_URL is set: import the output of `python -m booka_<service> topology` into its virtual host first"
+        )
+
+    def start(self, processes: Iterable[Process]) -> None:
+        """Start `processes` together and wait until each is ready."""
+        wanted = list(processes)
+        for process in wanted:
+            process.start()
+        for process in wanted:
+            process.wait_ready()
+
+    def processes(self) -> list[Process]:
+        """The sandbox and every replica of every service."""
+        return [self.sandbox, *(process for replicas in self.services.values() for process in replicas)]
+
+    def down(self) -> None:
+        """Stop everything in order: services drain, then the sandbox, then the servers."""
+        services = [process for replicas in self.services.values() for process in replicas]
+        for process in services:
+            process.signal(signal.SIGTERM)
+        for process in [*services, self.sandbox]:
+            process.stop()
+        if self._external_amqp is None:
+            self.rabbit.stop(10)
+        if self._external_postgres is None:
+            self.postgres.stop()
+
+    def __enter__(self) -> "Stack":
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
