@@ -104,9 +104,11 @@ class EvolutionApi:
     def mark_read(self, instance: Instance, body: Body) -> Response:
         """markMessageAsRead: the client sees blue ticks."""
         for key in body.get("readMessages") or []:
-            number = digits(str(key.get("remoteJid", "")).partition("@")[0])
-            phone = instance.phones.get(number)
-            if phone is not None:
+            address = str(key.get("remoteJid", "")).partition("@")[0]
+            phone = next((p for p in instance.phones.values() if address in {p.number, p.lid}), None)
+            message = phone.find(str(key.get("id"))) if phone else None
+            if phone is not None and message is not None:
+                message.status = "READ"
                 phone.tell({"type": "status", "id": key.get("id"), "status": "READ"})
         return JSONResponse({"message": "Read messages", "read": "success"}, 201)
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jwt
@@ -85,15 +85,30 @@ class Gateway:
             message_type=message_type,
             content=content,
             push_name=HUMAN_AT_THE_SALON if from_me else phone.push_name or phone.number,
-            status="DELIVERY_ACK",
+            status="SERVER_ACK",
         )
         self._keep(phone, message)
         self.ledger.add(
             "message.said", instance=instance.name, number=number, text=text, key_id=message_id, from_me=from_me
         )
         source = "android" if int(phone.lid[-1]) % 2 else "ios"
-        data = self._message_data(instance, message, source)
-        self.emit(instance, "messages.upsert", data, number=number, key_id=message_id, copies=copies, delay=delay)
+        data = {**self._message_data(instance, message, source), "status": "DELIVERY_ACK"}
+
+        def arrived(_: int) -> None:
+            if message.status == "SERVER_ACK":
+                message.status = "DELIVERY_ACK"
+                phone.tell({"type": "status", "id": message_id, "status": message.status})
+
+        self.emit(
+            instance,
+            "messages.upsert",
+            data,
+            number=number,
+            key_id=message_id,
+            copies=copies,
+            delay=delay,
+            done=arrived,
+        )
         return message
 
     def read(self, instance: Instance, phone: Phone) -> int:
@@ -168,6 +183,7 @@ class Gateway:
         key_id: str | None = None,
         copies: int = 1,
         delay: float = 0.0,
+        done: Callable[[int], None] | None = None,
     ) -> None:
         """Send one event to the instance's webhook, if it is subscribed to it."""
         target = instance.webhook
@@ -183,7 +199,8 @@ class Gateway:
             "number": number,
             "id": key_id,
         }
-        self._deliverer.send(Webhook(url, body, lambda: headers, fields), EVOLUTION_RETRIES, copies=copies, delay=delay)
+        webhook = Webhook(url, body, lambda: headers, fields)
+        self._deliverer.send(webhook, EVOLUTION_RETRIES, copies=copies, delay=delay, done=done)
 
     def connection_changed(self, instance: Instance, state: str) -> None:
         """Go online or offline, saying so."""
