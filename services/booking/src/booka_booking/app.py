@@ -1,0 +1,35 @@
+"""The composition root: what booking is made of."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI
+
+from booka_booking.api.catalogue import catalogue_routes
+from booka_booking.api.reservations import reservation_routes, step_routes
+from booka_booking.consumers import subscribe
+from booka_booking.jobs import job_types
+from booka_booking.settings import SERVICE, Settings
+from booka_common.consuming import Consumers
+from booka_common.db import Database
+from booka_common.internal import authenticate
+from booka_common.service import Runtime, assemble, system_clock
+
+__all__ = ["create_app", "describe"]
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -> FastAPI:
+    """Booking as an application; its lifespan runs the machinery."""
+    runtime = Runtime.of(SERVICE, settings, now)
+    subscribe(runtime.consumers, runtime.db, now)
+    app = assemble(runtime, job_types(now))
+    caller = authenticate(settings.secret_set("internal_secrets"), now)
+    app.include_router(catalogue_routes(runtime.db, caller, now))
+    app.include_router(reservation_routes(runtime.db, caller, now))
+    app.include_router(step_routes(runtime.db, caller, now))
+    return app
+
+
+def describe(consumers: Consumers) -> None:
+    """Register the subscribers for the AsyncAPI document; nothing is ever opened."""
+    subscribe(consumers, Database("postgresql://localhost/", SERVICE.name), system_clock)

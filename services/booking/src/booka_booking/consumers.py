@@ -1,0 +1,48 @@
+"""What booking hears, and which use case answers it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders
+from booka_common.consuming import Consumers
+from booka_common.contracts.booking import (
+    AvailabilityRequested,
+    CancellationRequested,
+    ConfirmationRequested,
+    HoldRequested,
+)
+from booka_common.contracts.envelope import Envelope
+from booka_common.contracts.payments import DepositPaid
+from booka_common.contracts.scheduler import ReminderDue
+from booka_common.db import Database
+
+__all__ = ["subscribe"]
+
+
+def subscribe(consumers: Consumers, db: Database, now: Callable[[], datetime]) -> None:
+    """Register booking's subscribers."""
+
+    async def availability_requested(envelope: Envelope[AvailabilityRequested]) -> None:
+        await availability.answer(db, envelope, now())
+
+    async def hold_requested(envelope: Envelope[HoldRequested]) -> None:
+        await holds.answer(db, envelope, now())
+
+    async def confirmation_requested(envelope: Envelope[ConfirmationRequested]) -> None:
+        await confirmations.answer(db, envelope, now())
+
+    async def cancellation_requested(envelope: Envelope[CancellationRequested]) -> None:
+        await changes.answer_cancellation(db, envelope, now())
+
+    async def deposit_paid(envelope: Envelope[DepositPaid]) -> None:
+        await deposits.answer(db, envelope, now())
+
+    async def reminder_due(envelope: Envelope[ReminderDue]) -> None:
+        await reminders.answer(db, envelope, now())
+
+    consumers.subscribe(AvailabilityRequested, availability_requested)
+    consumers.subscribe(HoldRequested, hold_requested)
+    consumers.subscribe(ConfirmationRequested, confirmation_requested)
+    consumers.subscribe(CancellationRequested, cancellation_requested)
+    consumers.subscribe(DepositPaid, deposit_paid)
+    consumers.subscribe(ReminderDue, reminder_due)

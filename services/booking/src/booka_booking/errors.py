@@ -1,0 +1,68 @@
+"""The refusals of booking, by their stable codes."""
+
+from collections.abc import Mapping, Sequence
+
+from booka_common.contracts.booking import Slot
+from booka_common.errors import Conflict, Gone, Invalid, NotFound, Refusal
+
+__all__ = ["HoldExpired", "SlotTaken", "UnknownReservation", "WrongState", "slot_refusal", "state_refusal"]
+
+
+class UnknownReservation(NotFound):
+    """No reservation of this id belongs to the salon."""
+
+    default_code = "unknown_reservation"
+
+
+class HoldExpired(Gone):
+    """The hold is over; `alternatives` are the next free starts."""
+
+    default_code = "hold_expired"
+
+
+class SlotTaken(Conflict):
+    """Somebody else has the start; `alternatives` are the next free ones."""
+
+    default_code = "slot_taken"
+
+
+class WrongState(Conflict):
+    """The reservation is not in a state that allows it."""
+
+    default_code = "wrong_state"
+
+
+_DETAILS: Mapping[str, str] = {
+    "slot_taken": "somebody else has this start",
+    "not_offered": "the salon does not offer this then: outside grid, hours, lead time or horizon, or nobody does it",
+    "in_the_past": "the start lies in the past",
+    "unknown_service": "the salon has no such service",
+    "unknown_staff": "nobody active of this id works at the salon",
+    "too_many_holds": "the client holds as many starts as the salon allows: confirm or cancel one first",
+    "salon_not_ready": "the salon has no profile yet: PUT /v1/profile first",
+    "hold_expired": "the hold is over",
+    "already_cancelled": "the reservation is cancelled",
+    "not_confirmed": "only a confirmed visit can be moved, completed or missed",
+    "not_started": "the visit has not begun yet",
+    "already_over": "the visit has begun or is over",
+}
+
+
+def slot_refusal(code: str, alternatives: Sequence[Slot]) -> Refusal:
+    """The refusal of a start: 400 for what makes no sense, 409 for what clashes with how things stand."""
+    kind: type[Refusal] = Conflict
+    if code in ("unknown_service", "unknown_staff", "in_the_past"):
+        kind = Invalid
+    elif code == "slot_taken":
+        kind = SlotTaken
+    return kind(_DETAILS[code], code=code, alternatives=_shown(alternatives))
+
+
+def state_refusal(code: str, alternatives: Sequence[Slot] = ()) -> Refusal:
+    """The refusal of a step: 410 for a hold that is over, 409 for any other state."""
+    kind: type[Refusal] = HoldExpired if code == "hold_expired" else WrongState
+    return kind(_DETAILS[code], code=code, alternatives=_shown(alternatives))
+
+
+def _shown(slots: Sequence[Slot]) -> list[object]:
+    return [slot.model_dump(mode="json") for slot in slots]

@@ -1,0 +1,24 @@
+"""What booking does when a time has come."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
+from booka_booking.usecases.occasion import Occasion
+from booka_common.db import Tx
+from booka_common.jobs import Done, Job, JobType, Outcome
+
+__all__ = ["job_types"]
+
+
+def job_types(now: Callable[[], datetime]) -> Mapping[str, JobType]:
+    """The handlers of booking's jobs."""
+
+    async def expire_hold(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            await expire(tx, UUID(job.payload["reservation_id"]), Occasion.job(job, now()))
+
+        return Done(record)
+
+    return {EXPIRE_HOLD: JobType(expire_hold, max_attempts=20)}

@@ -1,0 +1,20 @@
+"""What booking is, and what it needs to run."""
+
+from pydantic_settings import SettingsConfigDict
+
+from booka_common.service import Service
+from booka_common.settings import ServiceSettings
+
+__all__ = ["SERVICE", "Settings"]
+
+SERVICE = Service(
+    name="booking",
+    package="booka_booking",
+    description="Catalogue, availability, holds and reservations of salons",
+)
+
+
+class Settings(ServiceSettings):
+    """Booking needs nothing beyond what every service has."""
+
+    model_config = SettingsConfigDict(env_prefix="BOOKING_", frozen=True, extra="ignore")

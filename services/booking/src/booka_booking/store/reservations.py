@@ -1,0 +1,241 @@
+"""Reservations and the time they take up, as rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from booka_booking.domain.reservation import Reservation, Segment
+from booka_booking.domain.salon import Terms
+from booka_booking.domain.times import Interval
+from booka_booking.store.statements import queries
+from booka_common.db import Tx
+
+__all__ = [
+    "HoldContext", "Taken", "busy", "find_request", "get", "get_many", "hold_context", "insert_hold", "list_history",
+    "list_ids", "lock", "lock_calendars", "lock_overdue", "save", "save_seated",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Somebody's time that a reservation takes up, buffers included."""
+
+    staff_id: UUID
+    span: Interval
+    reservation_id: UUID
+    held_until: datetime | None
+
+    def lapsed(self, now: datetime) -> bool:
+        """Whether it is a hold whose time is up, so that the start may be given to somebody else."""
+        return self.held_until is not None and self.held_until <= now
+
+
+@dataclass(frozen=True, slots=True)
+class HoldContext:
+    """What a hold hangs on, read under its locks."""
+
+    duplicate_of: UUID | None
+    open_holds: int
+    taken: Sequence[Taken]
+
+
+async def lock_calendars(tx: Tx, staff_ids: Iterable[UUID], contact_id: UUID | None = None) -> None:
+    """Have these calendars, and this client's number of holds, to oneself until the transaction ends.
+
+    Lock order everywhere: a reservation's row, then the client, then calendars by id. Under a calendar's lock nobody waits
+    for a row again (`lock_overdue` skips), so there is no circle.
+    """
+    keys = [f"{tx.tenant_id}:contact:{contact_id}"] if contact_id else []
+    keys += sorted(f"{tx.tenant_id}:{staff_id}" for staff_id in staff_ids)
+    await tx.execute(queries["locks_take"], keys)
+
+
+async def busy(tx: Tx, staff_ids: Iterable[UUID], window: Interval, *, besides: UUID | None = None) -> list[Taken]:
+    """What is taken of these people's time in `window`, without what the reservation `besides` takes."""
+    rows = await tx.fetch(queries["busy"], tx.tenant_id, list(staff_ids), window.start, window.end, besides)
+    return [_taken(row) for row in rows]
+
+
+async def hold_context(
+    tx: Tx,
+    staff_ids: Iterable[UUID],
+    window: Interval,
+    *,
+    request_id: UUID | None,
+    contact_id: UUID | None,
+    now: datetime,
+) -> HoldContext:
+    """Everything a hold has to know, in one round trip. Call it after `lock_calendars`."""
+    row: Any = await tx.fetchrow(
+        queries["hold_context"], tx.tenant_id, list(staff_ids), window.start, window.end, request_id, contact_id, now
+    )
+    return HoldContext(row["duplicate_of"], row["open_holds"], [_taken(item) for item in row["busy"]])
+
+
+async def insert_hold(
+    tx: Tx,
+    it: Reservation,
+    *,
+    client_id: UUID,
+    client_name: str | None,
+    phone: str | None,
+    who: str,
+    why: str,
+    now: datetime,
+) -> bool:
+    """Write a new hold with its client; False if the constraint says that somebody's time is taken."""
+    seats = it.segments
+    return bool(
+        await tx.fetchval(
+            queries["hold_insert"],
+            tx.tenant_id,
+            it.id,
+            it.expires_at,
+            [seat.position for seat in seats],
+            [seat.service_id for seat in seats],
+            [seat.service_name for seat in seats],
+            [seat.staff_id for seat in seats],
+            [seat.staff_name for seat in seats],
+            [seat.start for seat in seats],
+            [seat.end for seat in seats],
+            [seat.busy_from for seat in seats],
+            [seat.busy_until for seat in seats],
+            [seat.price_minor for seat in seats],
+            client_id,
+            it.contact_id,
+            client_name,
+            phone,
+            now,
+            it.request_id,
+            it.conversation_id,
+            it.start,
+            it.end,
+            it.any_staff,
+            it.guest_name,
+            it.currency,
+            it.price_minor,
+            asdict(it.terms),
+            who,
+            why,
+        )
+    )
+
+
+async def lock(tx: Tx, reservation_id: UUID) -> Reservation | None:
+    """Read a reservation and keep it to oneself until the transaction ends."""
+    # Two statements: after a wait, the first one's snapshot would show segments as they were before it.
+    if await tx.fetchval(queries["reservation_lock"], tx.tenant_id, reservation_id) is None:
+        return None
+    return await get(tx, reservation_id)
+
+
+async def lock_overdue(tx: Tx, reservation_ids: Iterable[UUID], now: datetime) -> list[Reservation]:
+    """Those of the holds whose time is up and whose fate nobody else is deciding; locked."""
+    rows = await tx.fetch(queries["reservations_lock_overdue"], tx.tenant_id, list(reservation_ids), now)
+    return await get_many(tx, [row["id"] for row in rows]) if rows else []
+
+
+async def get(tx: Tx, reservation_id: UUID) -> Reservation | None:
+    """Read a reservation."""
+    found = await get_many(tx, [reservation_id])
+    return found[0] if found else None
+
+
+async def get_many(tx: Tx, reservation_ids: Sequence[UUID]) -> list[Reservation]:
+    """Read reservations, by start."""
+    rows = await tx.fetch(queries["reservations_get"], tx.tenant_id, list(reservation_ids))
+    return [
+        Reservation(
+            **{name: row[name] for name in row.keys() if name not in ("terms", "segments")},  # noqa: SIM118 - a Record
+            terms=Terms(**row["terms"]),
+            segments=tuple(Segment(*segment) for segment in row["segments"]),
+        )
+        for row in rows
+    ]
+
+
+async def find_request(tx: Tx, request_id: UUID) -> UUID | None:
+    """The reservation that this request was granted, if any."""
+    found: UUID | None = await tx.fetchval(queries["reservation_by_request"], tx.tenant_id, request_id)
+    return found
+
+
+async def list_ids(
+    tx: Tx, window: Interval, *, status: str | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[UUID]:
+    """A page of the reservations that start in `window`, by start."""
+    at, id = after or (None, None)
+    rows = await tx.fetch(queries["reservations_page"], tx.tenant_id, window.start, window.end, status, at, id, limit)
+    return [row["id"] for row in rows]
+
+
+async def list_history(tx: Tx, reservation_id: UUID) -> list[dict[str, Any]]:
+    """What became of a reservation, oldest first."""
+    return [dict(row) for row in await tx.fetch(queries["history_list"], tx.tenant_id, reservation_id)]
+
+
+async def save(tx: Tx, before: Reservation, after: Reservation, *, who: str, why: str, now: datetime) -> None:
+    """Write what a decision made of a locked reservation, with its history.
+
+    Raises:
+        RuntimeError: it was not locked, and somebody else changed it.
+    """
+    saved = await tx.fetchval(
+        queries["reservation_save"],
+        tx.tenant_id,
+        after.id,
+        before.version,
+        after.status,
+        after.version,
+        after.start,
+        after.end,
+        after.guest_name,
+        after.expires_at,
+        after.deposit_due_at,
+        after.transaction_id,
+        after.paid_minor,
+        after.seated,
+        after.held_until,
+        now,
+        who,
+        why,
+        list(after.staff_ids),
+    )
+    if not saved:
+        raise RuntimeError(f"reservation {after.id} is not at version {before.version} any more")
+
+
+async def save_seated(tx: Tx, before: Reservation, after: Reservation, *, who: str, why: str, now: datetime) -> bool:
+    """Like `save`, taking up time anew; False, and nothing written, if the constraint says that it is taken.
+
+    Call it under `lock_calendars`: without it, two of these at once could wait for each other.
+    """
+    try:
+        async with tx.savepoint():
+            if after.segments != before.segments:
+                seats = after.segments
+                await tx.execute(
+                    queries["segments_move"],
+                    tx.tenant_id,
+                    after.id,
+                    [seat.position for seat in seats],
+                    [seat.staff_id for seat in seats],
+                    [seat.staff_name for seat in seats],
+                    [seat.start for seat in seats],
+                    [seat.end for seat in seats],
+                    [seat.busy_from for seat in seats],
+                    [seat.busy_until for seat in seats],
+                )
+            await save(tx, before, after, who=who, why=why, now=now)
+    except asyncpg.ExclusionViolationError:
+        return False
+    return True
+
+
+def _taken(row: Any) -> Taken:
+    staff_id, busy_from, busy_until, reservation_id, held_until = row
+    return Taken(staff_id, Interval(busy_from, busy_until), reservation_id, held_until)

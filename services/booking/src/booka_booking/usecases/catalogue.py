@@ -1,0 +1,66 @@
+"""Changing what a salon offers, and telling the others the whole of it."""
+
+from booka_booking.domain.salon import Salon
+from booka_booking.store import catalogue as store
+from booka_booking.usecases.occasion import Occasion
+from booka_common import outbox
+from booka_common.contracts.booking import CatalogueChanged, CatalogueService, CatalogueStaff
+from booka_common.db import Tx
+from booka_common.money import Money
+
+__all__ = ["publish", "snapshot"]
+
+
+async def publish(tx: Tx, occasion: Occasion) -> None:
+    """Count a change that was made under `store.lock_catalogue`, and tell the catalogue as it now is.
+
+    Nothing is told before there is something to book; from then on everything is, even that nothing is left.
+    """
+    await store.bump(tx)
+    salon = await store.get_salon(tx)
+    if salon is None:
+        return
+    message = snapshot(salon)
+    if not message.services and not await store.announced(tx):
+        return
+    await store.mark_announced(tx)
+    await outbox.put(tx, occasion.say(message))
+
+
+def snapshot(salon: Salon) -> CatalogueChanged:
+    """The catalogue as clients may book it: active services that somebody active performs."""
+    currency = salon.profile.currency
+    performed = {service_id for member in salon.staff for service_id in member.service_ids}
+    offered = [service for service in salon.services.values() if service.active and service.id in performed]
+    ids = {service.id for service in offered}
+    services = []
+    for service in offered:
+        price = Money(minor=service.price_minor, currency=currency)
+        deposit = service.policy.deposit(price)
+        services.append(
+            CatalogueService(
+                service_id=service.id,
+                name=service.name,
+                duration_minutes=service.duration_minutes,
+                price=price,
+                deposit=deposit if deposit.minor else None,
+            )
+        )
+    staff = [
+        CatalogueStaff(
+            staff_id=member.id,
+            name=member.name,
+            service_ids=tuple(service.id for service in offered if service.id in member.service_ids),
+        )
+        for member in salon.staff
+        if member.service_ids & ids
+    ]
+    return CatalogueChanged(
+        revision=salon.revision,
+        salon_name=salon.profile.name,
+        locale=salon.profile.locale,
+        zone=salon.profile.zone.key,
+        currency=currency,
+        services=tuple(services),
+        staff=tuple(staff),
+    )
