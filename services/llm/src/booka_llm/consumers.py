@@ -1,0 +1,77 @@
+"""What llm hears: texts to read, and messages to keep for context."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from booka_common import topology
+from booka_common.consuming import Consumers
+from booka_common.contracts.envelope import Envelope
+from booka_common.contracts.llm import InterpretationRequested
+from booka_common.contracts.messaging import MessageReceived
+from booka_common.db import Database
+from booka_common.service import system_clock
+from booka_llm import usecases
+from booka_llm.domain import TenantSettings
+from booka_llm.settings import SERVICE, Settings
+
+__all__ = ["RememberedSettings", "describe", "subscribe"]
+
+_FRESH = timedelta(seconds=5)
+
+
+class RememberedSettings:
+    """Which salons have the model on, a few seconds old at most.
+
+    Every message of every salon passes by here, and most salons do not use the model. Being late does no harm: the
+    transaction that stores a message looks again.
+    """
+
+    def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
+        self._db = db
+        self._now = now
+        self._known: dict[UUID, tuple[datetime, bool]] = {}
+
+    async def keeps_messages(self, tenant_id: UUID) -> bool:
+        """Whether the salon's messages are kept for context."""
+        looked_at, answer = self._known.get(tenant_id, (None, False))
+        now = self._now()
+        if looked_at is None or now - looked_at > _FRESH:
+            answer = self.note(await usecases.get_settings(self._db, tenant_id))
+        return answer
+
+    def note(self, settings: TenantSettings) -> bool:
+        """Take over settings that are known to be fresh."""
+        answer = settings.enabled and settings.history_messages > 0
+        self._known[settings.tenant_id] = (self._now(), answer)
+        return answer
+
+
+def subscribe(
+    consumers: Consumers,
+    db: Database,
+    settings: Settings,
+    known: RememberedSettings,
+    now: Callable[[], datetime],
+) -> None:
+    """Read what is asked, keep what is said."""
+    requested = topology.subscription(SERVICE.name, InterpretationRequested).queue
+    received = topology.subscription(SERVICE.name, MessageReceived).queue
+
+    async def interpretation_requested(envelope: Envelope[InterpretationRequested]) -> None:
+        await usecases.interpretation_requested(db, settings, envelope, consumer=requested, now=now())
+
+    async def message_received(envelope: Envelope[MessageReceived]) -> None:
+        if await known.keeps_messages(envelope.tenant_id):
+            await usecases.message_received(db, settings, envelope, consumer=received, now=now())
+
+    consumers.subscribe(InterpretationRequested, interpretation_requested)
+    consumers.subscribe(MessageReceived, message_received)
+
+
+def describe(consumers: Consumers) -> None:
+    """Register the subscribers on consumers that are never started, for the AsyncAPI document."""
+    nowhere = "postgresql://localhost"
+    db = Database(nowhere, SERVICE.name)
+    settings = Settings.model_validate({"database_url": nowhere, "amqp_url": "amqp://localhost"})
+    subscribe(consumers, db, settings, RememberedSettings(db, system_clock), system_clock)
