@@ -41,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await deliverer.stop()
 
-    app = FastAPI(title="Booka sandbox", version="0.1.0", lifespan=lifespan, redoc_url=None)
+    # The interactive documentation of FastAPI needs the internet; README.md has everything.
+    app = FastAPI(title="Booka sandbox", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(evolution_api.router(evolution_api.EvolutionApi(gateway, faults, settings)))
     app.include_router(stripe_api.router(stripe_api.StripeApi(bank, faults, settings.stripe_secret_key)))
     for router in routers(model):

@@ -60,7 +60,9 @@ class Deliverer:
 
     async def start(self) -> None:
         """Open the pool."""
-        connector = aiohttp.TCPConnector(limit=self._limit, limit_per_host=0, ttl_dns_cache=300)
+        # Idle connections are dropped before the receiver does it (uvicorn: 5 s): a POST that meets a connection
+        # just being closed would count as a failed attempt.
+        connector = aiohttp.TCPConnector(limit=self._limit, limit_per_host=0, keepalive_timeout=2, ttl_dns_cache=300)
         # Nothing of one webhook may leak into the next: no cookies, no proxies from the environment.
         self._client = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False

@@ -30,7 +30,8 @@ def router(gateway: Gateway, templates: Jinja2Templates) -> APIRouter:
             return RedirectResponse(f"/phone/{instance}?number={made_up}", 303)
         known = salon.phones.get(plain)
         own_name = name or (known.push_name if known else "") or "Alex"
-        context = {"instance": salon, "number": plain, "name": own_name}
+        messages = [message.for_phone() for message in known.messages] if known else []
+        context = {"instance": salon, "number": plain, "name": own_name, "messages": messages}
         return templates.TemplateResponse(request, "phone.html", context)
 
     return routes
