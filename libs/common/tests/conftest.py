@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from booka_common.service import Service
 from common_probe import SERVICE, Settings
+
+from booka_common.service import Service
 
 
 @pytest.fixture(scope="session")

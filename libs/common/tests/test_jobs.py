@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from booka_common import jobs
 from booka_common.db import Database
 from booka_common.faults import FaultPoints
@@ -13,8 +16,6 @@ from booka_common.ids import new_id
 from booka_common.jobs import Dead, Done, Job, JobType, RetryIn, Worker, backoff
 from booka_common.observability import Metrics
 from booka_common.testing import eventually
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture

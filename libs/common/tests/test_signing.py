@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from booka_common.errors import NotConfigured, Unauthenticated
 from booka_common.sealing import Sealer
 from booka_common.signing import (
@@ -19,8 +22,6 @@ from booka_common.signing import (
     verify_request,
     verify_secret,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CURRENT, PREVIOUS = "current-secret-0123456789abcdef", "previous-secret-0123456789abcdef"

@@ -3,14 +3,15 @@
 from typing import Annotated
 
 import pytest
+from common_probe import SERVICE
+from fastapi import Depends, Request
+from pydantic import BaseModel
+
 from booka_common.errors import NotConfigured
 from booka_common.ids import new_id
 from booka_common.internal import Caller, authenticate
 from booka_common.service import Runtime, assemble
 from booka_common.testing import eventually, running, signed
-from common_probe import SERVICE
-from fastapi import Depends, Request
-from pydantic import BaseModel
 
 
 class Echo(BaseModel):
@@ -58,7 +59,6 @@ async def test_a_signed_request_gets_its_tenant_from_the_signature(client, tenan
         ({"x-booka-signature": "v1=00"}, "bad_signature"),
         ({"x-booka-tenant": str(new_id())}, "bad_signature"),
         ({"x-booka-timestamp": "1"}, "bad_signature"),
-        ({"x-booka-signature": "v1=ü".encode()}, "bad_signature"),
     ],
 )
 async def test_a_forged_request_is_401(client, tenant_id, change, code):

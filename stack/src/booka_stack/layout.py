@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+
 from booka_common.testing.servers import free_port
 
 __all__ = ["SERVICES", "Layout"]

@@ -10,7 +10,6 @@ from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
 from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
-
 from booka_stack.layout import SERVICES, Layout
 from booka_stack.processes import Process, inherited
 

@@ -157,7 +157,7 @@ async def replay(tx: Tx, job_id: UUID, *, now: datetime) -> bool:
     return await tx.execute(_queries["job_replay"], tx.tenant_id, job_id, now) > 0
 
 
-class _LeaseLost(Exception):  # noqa: N818 - a signal to roll back, not an error of anybody
+class _LeaseLost(Exception):
     pass
 
 

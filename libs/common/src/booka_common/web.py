@@ -85,11 +85,12 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 class _Edge:
-    """Measures every request, continues its trace, and turns what escaped into 503 or 500."""
+    """Measures every request, limits its body, continues its trace, and turns what escaped into 503 or 500."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
         self._app = app
         self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,12 +105,22 @@ class _Edge:
                 status, answered = message["status"], True
             await send(message)
 
+        received = 0
+
+        async def limited() -> AsgiMessage:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise HTTPException(413, f"the body is larger than {self._max_body_bytes} bytes")
+            return message
+
         traceparent = next(
             (value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None
         )
         with work(traceparent=traceparent if traceparent and traceparent.count("-") == 3 else None):
             try:
-                await self._app(scope, receive, counted)
+                await self._app(scope, limited, counted)
             except Exception as error:
                 if answered:
                     raise
@@ -149,8 +160,8 @@ def create_web(
         checks: further states that `/readyz` reports without failing on them (RabbitMQ: the outbox bridges its absence).
         alive: `/healthz` is 503 once this is False.
     """
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, max_body_size=max_body_bytes)
-    app.add_middleware(_Edge, metrics=metrics)
+    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
+    app.add_middleware(_Edge, metrics=metrics, max_body_bytes=max_body_bytes)
     for kind in (BookaError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _refused)
     plumbing = APIRouter(tags=["operations"])

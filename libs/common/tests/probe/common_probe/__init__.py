@@ -1,8 +1,9 @@
 """A service that exists only for the tests of the shared machinery."""
 
+from pydantic_settings import SettingsConfigDict
+
 from booka_common.service import Service
 from booka_common.settings import ServiceSettings
-from pydantic_settings import SettingsConfigDict
 
 __all__ = ["SERVICE", "Settings"]
 
