@@ -98,7 +98,9 @@ class Salon:
         """Everything of this kind that the salon has said so far."""
         async with self.db.tx(self.tenant_id) as tx:
             rows = await tx.fetch(
-                "SELECT body FROM outbox WHERE tenant_id = $1 AND routing_key = $2 ORDER BY seq", self.tenant_id, kind.key
+                "SELECT body FROM outbox WHERE tenant_id = $1 AND routing_key = $2 ORDER BY seq",
+                self.tenant_id,
+                kind.key,
             )
         return [enveloped(kind).model_validate_json(row["body"]).data for row in rows]
 
@@ -136,7 +138,9 @@ class Salon:
         assert held.conversation_id is not None
         return booking.CancellationRequested(reservation_id=held.reservation_id, conversation_id=held.conversation_id)
 
-    def payment(self, held: booking.ReservationHeld, transaction_id: UUID | None = None, minor: int = 6000) -> DepositPaid:
+    def payment(
+        self, held: booking.ReservationHeld, transaction_id: UUID | None = None, minor: int = 6000
+    ) -> DepositPaid:
         return DepositPaid(
             reservation_id=held.reservation_id,
             conversation_id=held.conversation_id,
