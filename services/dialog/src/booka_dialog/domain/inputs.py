@@ -1,0 +1,111 @@
+"""What goes into a step and what comes out of it. Answers and requests are the contracts' own messages."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Literal
+from uuid import UUID
+
+from booka_common.contracts import booking, llm, payments
+from booka_dialog.domain.salon import Salon
+
+__all__ = [
+    "Answer",
+    "ClientSaid",
+    "Context",
+    "Effect",
+    "Input",
+    "InterpretationTimedOut",
+    "Request",
+    "Say",
+    "SessionEnded",
+    "SlotsUpdated",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a step may know besides the session.
+
+    Attributes:
+        request_id: the id of the request that this step may make; different for every step.
+        salon: None until booking has published a catalogue.
+    """
+
+    now: datetime
+    request_id: UUID
+    salon: Salon | None
+    llm_enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSaid:
+    """A message of the client."""
+
+    text: str
+    kind: str = "text"
+    contact_id: UUID | None = None
+    contact_name: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsUpdated:
+    """Slots set by an operator or another program; None leaves a slot as it is."""
+
+    service_id: UUID | None = None
+    staff_id: UUID | None = None
+    any_staff: bool = False
+    day: date | None = None
+    time_from: time | None = None
+    time_until: time | None = None
+    guest_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The booking in the making is given up without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterpretationTimedOut:
+    """The model took too long."""
+
+    request_id: UUID
+
+
+Answer = (
+    booking.AvailabilityFound
+    | booking.ReservationHeld
+    | booking.HoldRefused
+    | booking.ConfirmationRefused
+    | booking.ReservationConfirmed
+    | booking.ReservationMoved
+    | booking.ReservationCancelled
+    | booking.ReservationExpired
+    | booking.ReminderReady
+    | payments.CheckoutOpened
+    | payments.CheckoutFailed
+    | payments.RefundSettled
+    | llm.InterpretationReady
+    | llm.InterpretationUnavailable
+)
+Input = ClientSaid | SlotsUpdated | SessionEnded | InterpretationTimedOut | Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """Tell the client. A later question takes the place of an earlier one of the same turn; notices are all said."""
+
+    text: str
+    part: Literal["notice", "question"] = "notice"
+    purpose: Literal["reply", "notice", "reminder"] = "reply"
+
+
+Request = (
+    booking.AvailabilityRequested
+    | booking.HoldRequested
+    | booking.ConfirmationRequested
+    | booking.CancellationRequested
+    | llm.InterpretationRequested
+)
+Effect = Say | Request

@@ -1,0 +1,35 @@
+"""What the service's worker does: look again after a missing turn, and stop waiting for the model."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from booka_common.db import Tx
+from booka_common.jobs import Done, Job, JobType, Outcome
+from booka_dialog import usecases
+from booka_dialog.usecases import GAP, INTERPRETATION_TIMEOUT, Deps
+
+__all__ = ["job_types"]
+
+
+def job_types(deps: Deps) -> Mapping[str, JobType]:
+    """The jobs of the dialog service. Both only touch its own tables, so the whole of the work is the record."""
+
+    async def gap(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            await usecases.take_gap(deps, tx, UUID(job.payload["conversation_id"]), job.correlation_id)
+
+        return Done(record)
+
+    async def interpretation_timeout(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            conversation_id, request_id = UUID(job.payload["conversation_id"]), UUID(job.payload["request_id"])
+            await usecases.take_timeout(deps, tx, conversation_id, request_id, job.correlation_id)
+
+        return Done(record)
+
+    timeout = timedelta(seconds=15)
+    return {
+        GAP: JobType(gap, timeout=timeout),
+        INTERPRETATION_TIMEOUT: JobType(interpretation_timeout, timeout=timeout),
+    }

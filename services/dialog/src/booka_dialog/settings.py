@@ -1,0 +1,29 @@
+"""What the dialog service is and what it needs to run."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from booka_common.service import Service
+from booka_common.settings import ServiceSettings
+
+__all__ = ["SERVICE", "Settings"]
+
+SERVICE = Service(
+    name="dialog",
+    package="booka_dialog",
+    description="The booking conversation: a slot-filling state machine that asks, listens and sets the other services to work",
+)
+
+
+class Settings(ServiceSettings):
+    """Settings of the dialog service, read from `DIALOG_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="DIALOG_", frozen=True, extra="ignore")
+
+    port: int = Field(8104, description="port to listen on")
+    interpretation_timeout_seconds: float = Field(
+        8.0, gt=0, description="the model is waited for this long, then the menu is shown"
+    )
+    gap_seconds: float = Field(
+        5.0, gt=0, description="a missing turn is waited for this long, then the later ones are answered"
+    )

@@ -1,0 +1,116 @@
+"""What a client wants apart from filling slots: yes, no, cancel, start over, thanks, other times …"""
+
+import re
+from enum import StrEnum
+
+__all__ = ["Intent", "pick_of", "read_intents"]
+
+
+class Intent(StrEnum):
+    """One thing that a text may say."""
+
+    CANCEL = "cancel"
+    RESTART = "restart"
+    GREETING = "greeting"
+    THANKS = "thanks"
+    YES = "yes"
+    NO = "no"
+    CHANGE = "change"
+    MORE = "more"
+    BOOK = "book"
+    PRICE = "price"
+    HELP = "help"
+    ANYONE = "anyone"
+    WHENEVER = "whenever"
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w'])(?:{pattern})(?![\w'])")
+
+
+_NOT_CANCEL = _words(r"(?:don'?t|do not|nao|not|never) (?:want to |quero |vou |precisa |to )?(?:cancel\w*|desmarc\w*)")
+_PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
+    (Intent.CANCEL, _words(
+        r"cancel(?:ar?|e|led?|ed|o|a)?|cancel it|desmar(?:car|ca|que|co)|stop|parar|pare|para tudo|quit|esquece(?:r)?|deixa pra la|"
+        r"forget (?:it|about it)|never ?mind|desist(?:ir|o|i)|nao quero mais|(?:don'?t|do not) want (?:it |this |to )?(?:book )?any ?more|call (?:it|the whole thing) off"
+    )),
+    (Intent.RESTART, _words(r"restart|start (?:over|again|afresh|from scratch)|recomec(?:ar|a|e)|comecar de novo|de novo do (?:zero|inicio)|do zero|reinici(?:ar|a|e)|reset")),
+    (Intent.GREETING, _words(r"hi+|hello+|hey+|hiya|good (?:morning|afternoon|evening|day)|oi+e?|ola+|opa|e ai|eai|bom dia|boa tarde|boa noite|tudo bem|tudo bom|how are you")),
+    (Intent.THANKS, _words(r"thanks?|thank you|thank u|thx|ty|cheers|(?:muito )?obrigad[oa]|brigad[oa]|brigadao|obg|valeu|vlw|tks|agradec\w+")),
+    (Intent.YES, _words(
+        r"y|yes+|yep|yeah+|yup|sure|ok(?:ay)?|okey|sim+|s|claro|isso(?: mesmo)?|pode ser|pode(?: sim| marcar| confirmar| reservar)?|confirm(?:o|ar|ed|a|ado|ada)?|certo|certinho|"
+        r"beleza|blz|perfeit[oa]|perfect|correct|right|that'?s right|great|go ahead|please do|do it|book it|com certeza|fechado|combinado|bora|vamos|aceito|"
+        r"sounds good|looks good|all good|ta bom|ta certo|esta certo|tudo certo|of course|absolutely|quero sim|fine|that works"
+    )),
+    (Intent.NO, _words(r"n|(?:(?<=[,.!] )|(?<=\A))no+(?! (?:dia|sab|dom|fim|final|almoco|prox|mes|meu|nome|salao|mesmo|perio|horar|natal|feriado))|nope|nah|nao|naum|negativo|not (?:really|this|that|quite)|wrong|errad[oa]|incorrect")),
+    (Intent.CHANGE, _words(
+        r"change|changed|instead|actually|rather|switch|swap|move it|mud(?:ar|a|e|ei|o)|troc(?:ar|a|o|ue)|na verdade|alias|prefiro|prefer|em vez|"
+        r"ao inves|melhor|remarcar|reschedule|make it|quis dizer|i meant|correction|corrigir|correcao"
+    )),
+    (Intent.MORE, _words(r"more(?: (?:times|options|slots))?|other (?:times?|options?|slots?|hours?)|others|something else|different time|mais(?: (?:horarios|opcoes|tarde))?|outros?(?: horarios?)?|outras(?: opcoes| horas)?|nenhum(?: desses)?|none(?: of (?:these|those|them))?|later")),
+    (Intent.BOOK, _words(r"book(?:ing)?|appointment|schedule|reserve|reservation|agend(?:ar|a|amento|e)|marcar|marca|reserv(?:ar|a)|horario|vaga")),
+    (Intent.PRICE, _words(r"how much|prices?|cost|costs|quanto (?:custa|e|fica|sai|ta)|precos?|valor(?:es)?|tabela")),
+    (Intent.HELP, _words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
+    (Intent.ANYONE, _words(
+        r"any ?(?:one|body)|whoever|who ?ever is (?:free|available)|any of (?:them|you)|(?:com )?qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for|estiver livre)|"
+        r"tanto faz|sem preferencia|no preference|don'?t (?:mind|care)|do not (?:mind|care)|doesn'?t matter|nao importa|indiferente|whichever|either|all the same|any staff|any stylist"
+    )),
+    (Intent.WHENEVER, _words(
+        r"as soon as possible|a\.?s\.?a\.?p\.?|soonest|earliest(?: possible)?|next (?:free|available)(?: (?:time|slot|one))?|first (?:free|available)(?: (?:time|slot))?|when ?ever|any ?time|any day|"
+        r"o quanto antes|quanto antes|o mais (?:rapido|cedo|breve)(?: possivel)?|mais cedo possivel|logo que (?:der|puder)|qualquer (?:dia|hora|horario|data)|primeir[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|"
+        r"proxim[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|right now|agora mesmo"
+    )),
+)  # fmt: skip
+_YES_SIGNS = ("👍", "✅", "👌", "✔", "🆗")
+_NO_SIGNS = ("👎", "❌", "✖", "🚫")
+
+_ORDINALS = (
+    ("first", "primeiro", "primeira", "1st", "1o", "1a"),
+    ("second", "segundo", "segunda opcao", "2nd", "2o", "2a"),
+    ("third", "terceiro", "terceira", "3rd", "3o", "3a"),
+    ("fourth", "quarto", "quarta opcao", "4th", "4o", "4a"),
+    ("fifth", "quinto", "quinta opcao", "5th", "5o", "5a"),
+    ("sixth", "sexto", "sexta opcao", "6th", "6o", "6a"),
+)
+_LAST = ("last", "ultimo", "ultima")
+_CARDINALS = (
+    ("one", "um", "uma"), ("two", "dois", "duas"), ("three", "tres"), ("four", "quatro"), ("five", "cinco"), ("six", "seis"),
+    ("seven", "sete"), ("eight", "oito"), ("nine", "nove"), ("ten", "dez"),
+)  # fmt: skip
+_ORDINAL_OF = {word: place for place, words in enumerate(_ORDINALS, start=1) for word in words} | dict.fromkeys(
+    _LAST, -1
+)
+_CARDINAL_OF = {word: number for number, words in enumerate(_CARDINALS, start=1) for word in words}
+_LEAD = r"(?:(?:the|o|a|opcao|option|number|numero|num|n|no|quero|i(?:'d| would)? (?:want|like|take)|i'll (?:take|have)|vou de|pode ser|fico com|escolho|prefiro|yes|sim|ok)[ ,]+)*"
+_TAIL = r"(?: (?:one|option|opcao|horario|please|pls|por favor|pf|thanks|obrigad[oa]))*"
+_PICK = re.compile(rf"{_LEAD}[#n°º]?\s?(?P<number>\d{{1,2}})\s?[.)°º]?{_TAIL}[.! ]*")
+_PICK_WORD = re.compile(
+    rf"{_LEAD}(?P<word>{'|'.join(sorted((*_ORDINAL_OF, *_CARDINAL_OF), key=len, reverse=True))}){_TAIL}[.! ]*"
+)
+_NOT_TEXT = re.compile("[\ufe0e\ufe0f\u20e3]")
+
+
+def read_intents(folded: str) -> frozenset[Intent]:
+    """Everything that the text says."""
+    kept = _NOT_CANCEL.sub(" ", folded)
+    found = {intent for intent, pattern in _PATTERNS if pattern.search(kept)}
+    if any(sign in folded for sign in _YES_SIGNS):
+        found.add(Intent.YES)
+    if any(sign in folded for sign in _NO_SIGNS):
+        found.add(Intent.NO)
+    if Intent.NO in found:
+        found.discard(Intent.YES)
+    return frozenset(found)
+
+
+def pick_of(folded: str) -> int | None:
+    """The place in a numbered list that the whole text names: "2", "2️⃣", "option 2", "o segundo"; -1 is the last one."""
+    text = _NOT_TEXT.sub("", folded).strip()
+    match = _PICK.fullmatch(text)
+    if match:
+        return int(match["number"])
+    match = _PICK_WORD.fullmatch(text)
+    if match:
+        word = match["word"]
+        return _ORDINAL_OF.get(word, _CARDINAL_OF.get(word))
+    return None

@@ -1,0 +1,141 @@
+"""Reading one text: everything in it that the conversation can use, by rules alone."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from uuid import UUID
+
+from rapidfuzz import fuzz, process
+
+from booka_dialog.understanding.clock import Hours, hour_alone, read_hours
+from booka_dialog.understanding.days import DAY_WORDS, read_days
+from booka_dialog.understanding.intents import Intent, pick_of, read_intents
+from booka_dialog.understanding.language import Language, language_of
+from booka_dialog.understanding.loose import loose_day
+from booka_dialog.understanding.names import Vocabulary
+from booka_dialog.understanding.when import When
+from booka_dialog.understanding.words import Scan, fold, tokens
+
+__all__ = ["Names", "Reading", "guest_name", "read"]
+
+_FURTHEST = timedelta(days=366)
+_GREETINGS = re.compile(r"\b(?:good (?:morning|afternoon|evening|night|day)|bom dia|boa tarde|boa noite)\b")
+_TRIED = re.compile(r"\d|week|month|semana|mes\b|day|dia|noite|night")
+_NUMBER_LEFT = re.compile(r"(?<![\w:,.])(?P<number>\d{1,2})(?= *(?:$|[,.!?;]))")
+_KNOWN = frozenset(DAY_WORDS)
+_INTRODUCED = re.compile(
+    r"^\W*(?:(?:hi|hello|oi|ola|yes|sim|no|nao|actually|na verdade)[,!. ]+)*"
+    r"(?P<marker>(?:my|the) name(?:'s| is)|name(?:'s| is)?:?|it'?s(?: for)?|i'?m|i am|this is|call me|under(?: the name(?: of)?)?|put(?: it)? under|for|"
+    r"(?:o )?(?:meu )?nome(?: e)?:?|me chamo|eu sou|sou(?: a| o)?|aqui e(?: a| o)?|e a|e o|em nome d[aeo]|no nome d[aeo]|para a|para o|pode por|coloca)\s+",
+    re.IGNORECASE,
+)
+_POLITE = re.compile(r"[\s,.!]*(?:please|por favor|pls|pf|thanks|thank you|obrigad[oa])?[\s,.!]*$", re.IGNORECASE)
+_NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[ '’.\-])*")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that this salon's clients may use."""
+
+    services: Vocabulary[UUID]
+    staff: Vocabulary[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the rules found in a text.
+
+    Attributes:
+        services: nothing, the one meant, or several that it may mean.
+        pick: the place in the list shown last that the whole text names, -1 the last one.
+        whole_name: the text is nothing but a service's or somebody's name, so it could also be the client's own.
+    """
+
+    intents: frozenset[Intent] = frozenset()
+    services: tuple[UUID, ...] = ()
+    staff: tuple[UUID, ...] = ()
+    when: When | None = None
+    pick: int | None = None
+    language: Language | None = None
+    whole_name: bool = False
+
+
+def read(text: str, *, names: Names, today: date, language: Language, day_first: bool, asked_when: bool) -> Reading:
+    """Read `text`.
+
+    Args:
+        today: the present day at the salon.
+        language: of the conversation so far.
+        day_first: whether 3/4 is 3 April.
+        asked_when: the client was asked for a day, so that rarer wordings are worth a try.
+    """
+    folded = fold(text)
+    pick = pick_of(folded)
+    intents = read_intents(folded)
+    spoken = language_of(folded, names.services.words | names.staff.words)
+    if pick is not None:
+        return Reading(pick=pick, intents=intents & {Intent.CANCEL}, language=spoken)
+    scan = Scan(_GREETINGS.sub(" ", _corrected(folded, names)))
+    when = _when(scan, today, day_first=day_first)
+    if Intent.WHENEVER in intents and (when is None or not when.has_day):
+        when = When(soon=True, start=when.start if when else None, end=when.end if when else None)
+    if when is None and asked_when and _TRIED.search(folded):
+        day = loose_day(folded, today, spoken or language, day_first=day_first)
+        when = When(day=day) if day else None
+    services, service_words = names.services.find(scan.rest)
+    left = " ".join(word for word in tokens(scan.rest) if word not in service_words)
+    staff, staff_words = names.staff.find(left, similar=86.0)
+    said = set(tokens(folded))
+    return Reading(
+        intents=intents,
+        services=services,
+        staff=staff,
+        when=when,
+        language=spoken,
+        whole_name=bool(said) and said <= (service_words | staff_words),
+    )
+
+
+def guest_name(text: str) -> tuple[str, bool] | None:
+    """The name in an answer to "what is your name?", and whether it was introduced as one ("I am …")."""
+    stripped = " ".join(text.split())
+    introduced = _INTRODUCED.match(stripped)
+    candidate = _POLITE.sub("", stripped[introduced.end() :] if introduced else stripped).strip(" .,!;:-")
+    if not 2 <= len(candidate) <= 60 or len(candidate.split()) > 6 or not _NAME.fullmatch(candidate):
+        return None
+    return (candidate.title() if candidate.islower() or candidate.isupper() else candidate), introduced is not None
+
+
+def _when(scan: Scan, today: date, *, day_first: bool) -> When | None:
+    days = read_days(scan, today, day_first=day_first)
+    hours = read_hours(scan)
+    if days and not hours:
+        number = scan.take(_NUMBER_LEFT)  # "tomorrow 3"
+        at = hour_alone(int(number["number"])) if number else None
+        hours = Hours(at, exact=True) if at else None
+    if days and days[0] > today + _FURTHEST:
+        days = None
+    if not days and not hours:
+        return None
+    day, last = days or (None, None)
+    start: time | None = hours.start if hours else None
+    return When(
+        day=day,
+        last_day=last if last != day else None,
+        start=start,
+        end=hours.end if hours else None,
+        exact=bool(hours and hours.exact and start),
+    )
+
+
+def _corrected(folded: str, names: Names) -> str:
+    """Mistyped days and months put right ("wensday", "sexat"), unless the salon has a name like that."""
+
+    def correct(match: re.Match[str]) -> str:
+        word = match[0]
+        if len(word) < 5 or word in _KNOWN or word in names.services.words or word in names.staff.words:
+            return word
+        found = process.extractOne(word, DAY_WORDS, scorer=fuzz.ratio, score_cutoff=80)
+        return found[0] if found and found[0][0] == word[0] else word
+
+    return re.sub(r"[a-z]+", correct, folded)
