@@ -17,6 +17,7 @@ from booka_common.service import Service
 from booka_common.testing import FrozenClock
 from booka_payments.settings import SERVICE, Settings
 
+from .desk import Desk
 from .stripe_stub import OLD_WEBHOOK_SECRET, SECRET_KEY, WEBHOOK_SECRET, StripeStub, serving
 
 
@@ -105,3 +106,17 @@ async def db(provision: Callable[[Service], dict[str, Any]]) -> AsyncIterator[Da
 def reservation(tenant_id: UUID, clock: FrozenClock) -> Reservation:
     """A reservation of the test's own salon."""
     return Reservation(tenant_id, clock)
+
+
+@pytest.fixture
+def reservation_of(tenant_id: UUID, clock: FrozenClock) -> Callable[[], Reservation]:
+    """To make more of them."""
+    return lambda: Reservation(tenant_id, clock)
+
+
+@pytest.fixture
+async def desk(db: Database, settings: Settings, clock: FrozenClock, tenant_id: UUID) -> AsyncIterator[Desk]:
+    """Runs the salon's jobs by hand."""
+    made = Desk(db, settings, clock, tenant_id)
+    yield made
+    await made.provider.close()

@@ -43,6 +43,10 @@ class StripeStub:
         """Answer the next call like this."""
         self.failures.append((status, {"error": {"type": "api_error", "message": "no", **error}}, headers or {}))
 
+    def forget_keys(self) -> None:
+        """Idempotency keys are kept for a day."""
+        self._answers.clear()
+
     async def _serve(self, request: Request) -> Response:
         path = "/" + request.path_params["path"]
         key = request.headers.get("idempotency-key")

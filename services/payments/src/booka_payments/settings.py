@@ -22,6 +22,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="PAYMENTS_", frozen=True, extra="ignore")
 
+    port: int = Field(8103, description="port to listen on")
     stripe_secret_key: SecretStr | None = Field(
         None, description="Stripe secret (or restricted) key; without it calls to Stripe wait"
     )
