@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     evolution_api_key: str = "evolution-sandbox-key"
 
     stripe_secret_key: str = "sk_test_sandbox"  # noqa: S105 - demo value, see the class
-    stripe_webhook_secret: str = "whsec_sandbox"  # noqa: S105 - demo value, see the class
+    stripe_webhook_secret: str = "whsec_sandbox_demo_signing_secret"  # noqa: S105 - demo value, see the class
     stripe_webhook_url: str = ""
     """Where Stripe events are delivered; empty = events are only recorded. Also set by PUT /_/stripe/webhook."""
 

@@ -72,4 +72,4 @@ def _is_local(url: str) -> bool:
 
 def _salon(checkout: Checkout) -> str:
     metadata = checkout.session["metadata"]
-    return str(metadata.get("salon_name") or metadata.get("salon") or "Salon")
+    return str(metadata.get("salon_name") or metadata.get("salon") or "The salon")
