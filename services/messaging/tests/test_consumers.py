@@ -1,17 +1,27 @@
 """Over a real RabbitMQ and a gateway over real HTTP: from webhook to event, from request to the client's phone, once."""
 
+import asyncio
+import os
+import sys
 from typing import Any
 from uuid import UUID
 
+import aio_pika
+import pytest
+
+from booka_common import topology
 from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import (
     MessageDelivered,
+    MessageFailed,
     MessageReceived,
     MessageSent,
     SendRequested,
 )
+from booka_common.ids import new_id
 from booka_common.service import system_clock
-from booka_common.testing import Tap, publish, running
+from booka_common.testing import Tap, dead_letters, publish, running
+from booka_common.testing.servers import free_port
 from booka_messaging.app import create_app
 from booka_messaging.settings import Settings
 
@@ -48,3 +58,173 @@ async def test_a_turn_from_webhook_to_reply(settings: Settings, gateway: Any, sa
         assert [m["status"] for m in await salon.messages()] == ["received", "read"]
         assert len(tap.seen(MessageDelivered, tenant_id=tenant_id)) == 1
         assert len(tap.seen(MessageSent, tenant_id=tenant_id)) == 1
+
+
+async def test_a_request_that_cannot_be_done_is_a_dead_letter_and_the_next_one_goes_on(
+    settings: Settings, gateway: Any, salon_of: Any, tenant_id: UUID
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision(gateway.url)
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        await publish(
+            amqp_url,
+            request(tenant_id, new_id(), "for nobody"),
+            request(new_id(), conversation_id, "for somebody else's client"),
+            request(tenant_id, conversation_id, "for Bia"),
+        )
+        connection = await aio_pika.connect(amqp_url)
+        try:
+            exchange = await (await connection.channel()).get_exchange(topology.EXCHANGE, ensure=False)
+            await exchange.publish(aio_pika.Message(b"\x00 no message"), SendRequested.key)
+        finally:
+            await connection.close()
+        await tap.next(MessageSent, tenant_id=tenant_id)
+        assert gateway.texts() == ["for Bia"]
+        buried = await dead_letters(amqp_url, "messaging.send-requested", at_least=3)
+        reasons = sorted(str(headers["x-booka-reason"]).partition(":")[0] for headers, _ in buried)
+        assert reasons == ["UnknownConversation", "UnknownConversation", "ValidationError"]
+
+
+async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_asked_for(
+    settings: Settings, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    gateway.faults.extend([fault(429), fault(500), fault(500, takes=True)])
+    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision(gateway.url)
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        texts = [f"{number}." for number in range(8)]
+        await publish(amqp_url, *(request(tenant_id, conversation_id, text) for text in texts))
+        await tap.next(MessageSent, tenant_id=tenant_id, after=7, timeout=20)
+        assert gateway.texts() == texts
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, {"response": {"message": [{"exists": False, "number": "5511987654321"}]}}, "recipient_unknown"),
+        (400, {"exists": False}, "recipient_unknown"),
+        (400, {"response": {"message": ["Error: bad request"]}}, "refused_400"),
+        (401, {"error": "Unauthorized"}, "refused_401"),
+        (404, None, "refused_404"),
+        (302, None, "refused_302"),
+    ],
+)
+async def test_what_the_gateway_refuses_for_good_is_said_and_can_be_replayed(
+    settings: Settings, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID, status: int, body: Any, expected: str
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    gateway.faults.append(fault(status, body))
+    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision(gateway.url)
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        asked = request(tenant_id, conversation_id, "Olá")
+        await publish(amqp_url, asked)
+        failed = (await tap.next(MessageFailed, tenant_id=tenant_id)).data
+        assert (failed.code, failed.request_id, failed.conversation_id) == (expected, asked.id, conversation_id)
+        assert (await salon.messages())[-1]["failure"] == expected
+        (dead,) = (await salon.get("/v1/jobs?status=dead"))["items"]
+        assert "5511987654321" not in dead["last_error"]
+        await client.post(f"/v1/jobs/{dead['id']}/replay", auth=salon.auth)
+        await tap.next(MessageSent, tenant_id=tenant_id)
+        assert gateway.texts() == ["Olá"]
+        assert (await salon.messages())[-1]["status"] == "sent"
+        assert len(tap.seen(MessageFailed, tenant_id=tenant_id)) == 1
+
+
+async def test_a_gateway_that_is_away_is_tried_until_the_attempts_are_used_up(
+    settings: Settings, salon_of: Any, tenant_id: UUID
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    impatient = settings.model_copy(update={"send_attempts": 2})
+    async with Tap(amqp_url) as tap, running(create_app(impatient)) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision("http://127.0.0.1:9")
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        await publish(amqp_url, request(tenant_id, conversation_id, "Olá"))
+        failed = (await tap.next(MessageFailed, tenant_id=tenant_id)).data
+        assert failed.code == "gave_up"
+        assert "2 attempts" in failed.detail
+
+
+UNKNOWN = [
+    pytest.param({"status": 500, "takes": True}, id="500 and sent"),
+    pytest.param({"status": 500, "takes": False}, id="500 and not sent"),
+    pytest.param({"status": None, "takes": True}, id="no answer and sent"),
+    pytest.param({"status": None, "takes": False}, id="no answer and not sent"),
+    pytest.param(
+        {"status": 400, "body": {"response": {"message": ["Error: Connection Closed"]}}, "takes": True},
+        id="connection closed",
+    ),
+]
+
+
+@pytest.mark.parametrize("order", UNKNOWN)
+async def test_after_an_unknown_outcome_the_gateways_store_decides(
+    settings: Settings, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID, order: dict[str, Any]
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    quick = settings.model_copy(update={"gateway_total_seconds": 0.3})
+    async with Tap(amqp_url) as tap, running(create_app(quick)) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision(gateway.url)
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        # The same text before, and to somebody else: neither is the one that is looked for.
+        await publish(amqp_url, request(tenant_id, conversation_id, "Menu"))
+        await tap.next(MessageSent, tenant_id=tenant_id)
+        gateway.take("351912345678", "Menu")
+        gateway.faults.append(fault(**order))
+        gateway.store_faults.append(503)
+        await publish(amqp_url, request(tenant_id, conversation_id, "Menu"))
+        await tap.next(MessageSent, tenant_id=tenant_id, after=1)
+        to_bia = [record for record in gateway.sent if record["key"]["remoteJid"].startswith("55")]
+        assert len(to_bia) == 2
+        sends = 3 if order["takes"] is False else 2
+        assert gateway.calls.count("sendText") == sends
+        assert gateway.calls.count("findMessages") == 2
+        outgoing = [message for message in await salon.messages() if message["direction"] == "out"]
+        assert [message["provider_id"] for message in outgoing] == [record["key"]["id"] for record in to_bia]
+
+
+async def test_killed_between_the_gateways_answer_and_its_record_the_client_reads_it_once(
+    settings: Settings, gateway: Any, salon_of: Any, tenant_id: UUID
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    environment = {
+        **os.environ,
+        "MESSAGING_DATABASE_URL": settings.database_url.get_secret_value(),
+        "MESSAGING_AMQP_URL": amqp_url,
+        "MESSAGING_ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
+        "MESSAGING_PORT": str(free_port()),
+        "MESSAGING_JOB_LEASE_SECONDS": "2",
+        "MESSAGING_CRASH_AT": "worker.called:1",
+    }
+    later = settings.model_copy(update={"job_lease_seconds": 2})
+    async with Tap(amqp_url) as tap:
+        async with running(create_app(later)) as client:
+            salon = salon_of(tenant_id, client)
+            await salon.provision(gateway.url)
+            await salon.deliver(salon.text())
+            conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "booka_messaging", "serve", env=environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        await publish(amqp_url, request(tenant_id, conversation_id, "Confirmado!"))
+        assert await asyncio.wait_for(process.wait(), 20) == -9
+        assert gateway.texts() == ["Confirmado!"]
+        async with running(create_app(later)) as client:
+            salon.http = client
+            sent = await tap.next(MessageSent, tenant_id=tenant_id)
+            assert gateway.texts() == ["Confirmado!"]
+            assert gateway.calls == ["sendText", "findMessages"]
+            last = (await salon.messages())[-1]
+            assert (last["id"], last["provider_id"]) == (str(sent.data.message_id), gateway.sent[0]["key"]["id"])

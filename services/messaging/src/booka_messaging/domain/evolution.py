@@ -164,10 +164,10 @@ def _content(data: Mapping[str, Any]) -> tuple[str, Any]:
     if not isinstance(message, Mapping):
         return "", None
     said = [name for name in message if isinstance(name, str) and name not in _SILENT and message[name] is not None]
-    declared = data.get("messageType")
+    declared = data["messageType"] if isinstance(data.get("messageType"), str) else ""
     if not said or (declared in _SILENT and declared in message):
         return "", None
-    name = declared if isinstance(declared, str) and declared in said else said[0]
+    name = declared if declared in said else said[0]
     return name, message[name]
 
 
@@ -243,9 +243,11 @@ def _metadata(name: str, body: Any, key: Mapping[str, Any], data: Mapping[str, A
 
 
 def _fact(value: Any) -> Any:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, str):
+        return _line(value, 256)
+    if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**53):
         return value
-    return _line(value, 256) if isinstance(value, str) else None
+    return None
 
 
 def _receipt(data: object) -> ChatEvent:

@@ -1,0 +1,377 @@
+"""Reading what gateways send: every version's shapes, and anything at all without an exception."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from booka_common.contracts.messaging import MessageReceived
+from booka_common.ids import new_id
+from booka_messaging.domain.evolution import read, read_stored
+from booka_messaging.domain.model import (
+    Alias,
+    ChatMessage,
+    ConnectionChanged,
+    Ignored,
+    Person,
+    Receipt,
+    address,
+    merge,
+    outranked,
+    phone_of,
+    same_number,
+)
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PN, LID = Alias("pn", "351912345678"), Alias("lid", "77001122334455")
+PN_JID, LID_JID = "351912345678@s.whatsapp.net", "77001122334455@lid"
+
+
+def upsert(message: Any = None, *, key: dict[str, Any] | None = None, **data: Any) -> dict[str, Any]:
+    """The envelope of one new message."""
+    body = {"conversation": "bom dia"} if message is None else message
+    whole_key = {"remoteJid": PN_JID, "fromMe": False, "id": "A1", **(key or {})}
+    return {
+        "event": "messages.upsert",
+        "instance": "salon",
+        "sender": "351210000000@s.whatsapp.net",
+        "data": {
+            "key": whole_key,
+            "pushName": "Rui",
+            "message": body,
+            "messageTimestamp": int(NOW.timestamp()) - 5,
+            **data,
+        },
+    }
+
+
+def message(payload: dict[str, Any]) -> ChatMessage:
+    """The one message in `payload`."""
+    (event,) = read(payload, NOW)
+    assert isinstance(event, ChatMessage), event
+    return event
+
+
+def ignored(payload: dict[str, Any]) -> bool:
+    return all(isinstance(event, Ignored) for event in read(payload, NOW))
+
+
+@pytest.mark.parametrize(
+    ("key", "aliases"),
+    [
+        ({"remoteJid": LID_JID}, {LID}),  # 2.2.x
+        ({"remoteJid": LID_JID, "senderPn": PN_JID}, {LID, PN}),  # 2.3.0
+        ({"remoteJid": LID_JID, "remoteJidAlt": PN_JID, "addressingMode": "lid"}, {LID, PN}),  # 2.3.6
+        ({"remoteJid": PN_JID, "remoteJidAlt": PN_JID, "addressingMode": "lid"}, {PN}),  # 2.3.7
+        ({"remoteJid": PN_JID, "remoteJidAlt": LID_JID, "addressingMode": "pn"}, {LID, PN}),  # 2.4
+        ({"remoteJid": "351912345678:7@s.whatsapp.net"}, {PN}),
+        ({"remoteJid": "351912345678@c.us"}, {PN}),
+        ({"remoteJid": PN_JID, "remoteJidAlt": None, "senderPn": 5}, {PN}),
+    ],
+)
+def test_aliases_of_every_version(key: dict[str, Any], aliases: set[Alias]) -> None:
+    assert set(message(upsert(key=key)).aliases) == aliases
+
+
+@pytest.mark.parametrize(
+    "jid", ["120363041234567890@g.us", "status@broadcast", "1234567890@newsletter", "", "x@lid", "1@lid", None, 7]
+)
+def test_only_chats_with_one_person_count(jid: object) -> None:
+    assert ignored(upsert(key={"remoteJid": jid}))
+
+
+CONTENT = [
+    ({"conversation": "oi"}, ("text", "oi", None)),
+    ({"extendedTextMessage": {"text": "olá"}}, ("text", "olá", None)),
+    ({"ephemeralMessage": {"message": {"extendedTextMessage": {"text": "olá"}}}}, ("text", "olá", None)),
+    ({"messageContextInfo": {}, "conversation": "oi"}, ("text", "oi", None)),
+    (
+        {"listResponseMessage": {"title": "10:00", "singleSelectReply": {"selectedRowId": "slot-3"}}},
+        ("choice", "10:00", "slot-3"),
+    ),
+    ({"buttonsResponseMessage": {"selectedButtonId": "yes", "selectedDisplayText": "Sim"}}, ("choice", "Sim", "yes")),
+    ({"templateButtonReplyMessage": {"selectedId": "no", "selectedDisplayText": "Não"}}, ("choice", "Não", "no")),
+    (
+        {
+            "interactiveResponseMessage": {
+                "body": {"text": "Corte"},
+                "nativeFlowResponseMessage": {"paramsJson": '{"id": "svc-1"}'},
+            }
+        },
+        ("choice", "Corte", "svc-1"),
+    ),
+    ({"listResponseMessage": {"title": "10:00"}}, ("choice", "10:00", None)),
+    ({"audioMessage": {"seconds": 3, "ptt": True}}, ("audio", "", None)),
+    ({"audioMessage": {"seconds": 3}, "speechToText": "[audio] quero marcar"}, ("audio", "quero marcar", None)),
+    ({"imageMessage": {"caption": "assim", "jpegThumbnail": "AAAA"}}, ("image", "assim", None)),
+    ({"videoMessage": {}}, ("video", "", None)),
+    ({"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "veja"}}}}, ("document", "veja", None)),
+    (
+        {"locationMessage": {"degreesLatitude": 38.7, "degreesLongitude": -9.1, "name": "Baixa"}},
+        ("location", "Baixa", None),
+    ),
+    ({"stickerMessage": {}}, ("other", "", None)),
+    ({"contactMessage": {"displayName": "Eva"}}, ("other", "", None)),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), CONTENT)
+def test_kinds_of_content(body: dict[str, Any], expected: tuple[str, str, str | None]) -> None:
+    read_as = message(upsert(body))
+    assert (read_as.kind, read_as.text, read_as.choice_id) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reactionMessage": {"text": "👍"}},
+        {"protocolMessage": {"type": "REVOKE"}},
+        {"editedMessage": {}},
+        {"senderKeyDistributionMessage": {}},
+        {"messageContextInfo": {}},
+        {"conversation": None},
+        {},
+        "text",
+    ],
+)
+def test_signals_between_phones_are_ignored(body: Any) -> None:
+    assert ignored(upsert(body))
+
+
+def test_what_the_salon_types_itself() -> None:
+    typed = message(upsert(key={"fromMe": True, "senderPn": "351210000000@s.whatsapp.net"}, pushName="Você"))
+    assert (typed.author, typed.name, typed.aliases) == ("salon", None, (PN,))
+    assert ignored(upsert(key={"fromMe": True, "remoteJid": "351210000000@s.whatsapp.net"})), "notes to oneself"
+
+
+@pytest.mark.parametrize(
+    ("push_name", "name"),
+    [
+        ("Rui", "Rui"),
+        ("  Rui \n Melo ", "Rui Melo"),
+        ("Você", None),
+        ("77001122334455", None),
+        ("+351 912 345 678", None),
+        ("", None),
+        (None, None),
+        (8, None),
+        ("R\x00ui", "Rui"),
+    ],
+)
+def test_names(push_name: object, name: str | None) -> None:
+    assert message(upsert(pushName=push_name)).name == name
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_at"),
+    [
+        (1772442000, datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("1772441999", datetime(2026, 3, 2, 8, 59, 59, tzinfo=UTC)),
+        (1772441999000, datetime(2026, 3, 2, 8, 59, 59, tzinfo=UTC)),
+        ({"low": 1772441999, "high": 0}, datetime(2026, 3, 2, 8, 59, 59, tzinfo=UTC)),
+        (1772442000 + 3600, NOW),
+        (None, NOW),
+        (True, NOW),
+        (-4, NOW),
+        (float("nan"), NOW),
+        (1e300, NOW),
+        ("soon", NOW),
+    ],
+)
+def test_times(timestamp: object, sent_at: datetime) -> None:
+    assert message(upsert(messageTimestamp=timestamp)).sent_at == sent_at
+
+
+@pytest.mark.parametrize("event", ["messages.upsert", "MESSAGES_UPSERT", "messages-upsert", "Messages.Upsert"])
+def test_spellings_of_an_event(event: str) -> None:
+    assert isinstance(read({**upsert(), "event": event}, NOW)[0], ChatMessage)
+    assert isinstance(read({**upsert(), "event": None}, NOW, path_event=event)[0], ChatMessage)
+
+
+@pytest.mark.parametrize(
+    "event", ["send.message", "messages.set", "presence.update", "call", "", None, 5, "contacts.upsert"]
+)
+def test_other_events_are_ignored(event: object) -> None:
+    assert ignored({**upsert(), "event": event})
+
+
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [
+        ("DELIVERY_ACK", Receipt("K", "delivered")),
+        ("READ", Receipt("K", "read")),
+        ("PLAYED", Receipt("K", "read")),
+        ("SERVER_ACK", Receipt("K", "sent")),
+        ("ERROR", Receipt("K", "failed")),
+        ("PENDING", Ignored("receipt")),
+        ("DELETED", Ignored("receipt")),
+        (["READ"], Ignored("receipt")),
+    ],
+)
+def test_receipts(status: object, event: object) -> None:
+    data = {"keyId": "K", "messageId": "cuid", "fromMe": True, "status": status}
+    assert read({"event": "messages.update", "data": data}, NOW) == (event,)
+
+
+def test_receipts_of_the_clients_messages_are_not_ours() -> None:
+    data = {"keyId": "K", "fromMe": False, "status": "READ"}
+    assert ignored({"event": "messages.update", "data": data})
+
+
+def test_connection() -> None:
+    payload = {"event": "connection.update", "data": {"state": "close", "statusReason": 401}}
+    assert read(payload, NOW) == (ConnectionChanged("close", "401"),)
+
+
+def test_several_in_one_body() -> None:
+    payload = upsert()
+    payload["data"] = [payload["data"], {**payload["data"], "key": {"remoteJid": LID_JID, "id": "A2"}}]
+    assert [event.provider_id for event in read(payload, NOW) if isinstance(event, ChatMessage)] == ["A1", "A2"]
+
+
+def test_metadata_holds_chosen_facts_and_no_secret() -> None:
+    secret = "do-not-keep"
+    media = {"mimetype": "audio/ogg", "seconds": 4, "mediaKey": secret, "url": secret, "jpegThumbnail": secret}
+    payload = upsert(
+        {"audioMessage": media, "base64": secret, "mediaUrl": secret},
+        source="ios",
+        apikey=secret,
+        chatwootToken=secret,
+        contextInfo={"stanzaId": "Q1", "quotedMessage": secret},
+    )
+    kept = message({**payload, "apikey": secret}).metadata
+    assert secret not in json.dumps(kept)
+    assert kept == {
+        "type": "audioMessage",
+        "source": "ios",
+        "remoteJid": PN_JID,
+        "quoted": "Q1",
+        "media": {"mimetype": "audio/ogg", "seconds": 4},
+    }
+
+
+def test_long_and_broken_texts_fit_the_contract_and_the_database() -> None:
+    text = message(upsert({"conversation": "a\x00\ud800" + "é" * 9000})).text
+    assert text.startswith("a?é")
+    assert len(text) == 4096
+    text.encode()
+
+
+def test_stored_messages_of_ours() -> None:
+    record = upsert(key={"fromMe": True})["data"]
+    found = read_stored(record, NOW)
+    assert found is not None
+    assert (found.provider_id, found.text, found.aliases) == ("A1", "bom dia", (PN,))
+    assert read_stored(upsert()["data"], NOW) is None
+    assert read_stored(None, NOW) is None
+
+
+KEYS = (
+    "event", "instance", "data", "sender", "key", "id", "remoteJid", "remoteJidAlt", "senderPn", "fromMe", "message",
+    "conversation", "extendedTextMessage", "listResponseMessage", "singleSelectReply", "audioMessage", "ephemeralMessage",
+    "interactiveResponseMessage", "nativeFlowResponseMessage", "paramsJson", "messageType", "messageTimestamp", "low",
+    "pushName", "seconds", "mimetype", "contextInfo", "stanzaId", "status", "keyId", "state", "statusReason", "speechToText",
+    "text", "title",
+)  # fmt: skip
+WORDS = (
+    "messages.upsert", "messages.update", "connection.update", "MESSAGES_UPSERT", PN_JID, LID_JID, "READ", "open", "{}",
+    "conversation", "audioMessage", "\x00", "\ud83d",
+)  # fmt: skip
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(2**70)
+    | st.floats()
+    | st.sampled_from(WORDS)
+    | st.text(max_size=10, alphabet=st.characters())
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=6)
+    ),
+    max_leaves=25,
+)
+
+
+def check(payload: dict[str, Any]) -> None:
+    events = read(payload, NOW)
+    assert events
+    for event in events:
+        if isinstance(event, ChatMessage):
+            assert b"\\u0000" not in orjson.dumps(event.metadata)
+            received = MessageReceived(
+                message_id=new_id(), conversation_id=new_id(), contact_id=new_id(), turn=1, kind=event.kind, text=event.text,
+                choice_id=event.choice_id, contact_name=event.name, phone=phone_of(event.aliases), sent_at=event.sent_at,
+            )  # fmt: skip
+            assert b"\\u0000" not in received.model_dump_json().encode()
+            assert 1 <= len(event.provider_id) <= 128
+            assert event.sent_at <= NOW
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), ANYTHING, max_size=6))
+def test_any_json_is_read_without_an_exception(payload: dict[str, Any]) -> None:
+    check(payload)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    body=ANYTHING,
+    key=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=3),
+    data=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=3),
+    kind=st.sampled_from([name for content, _ in CONTENT for name in content]),
+)
+def test_almost_good_messages_are_read_without_an_exception(
+    body: Any, key: dict[str, Any], data: dict[str, Any], kind: str
+) -> None:
+    payload = upsert({kind: body}, key=key)
+    check(payload)
+    payload["data"].update(data)
+    check(payload)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.permutations(["sent", "failed", "delivered", "read"]), st.integers(1, 4))
+def test_a_delivery_state_only_rises(receipts: list[Any], count: int) -> None:
+    state = "queued"
+    for receipt in receipts[:count]:
+        state = receipt if state in outranked(receipt) else state
+    order = ["queued", "sent", "failed", "delivered", "read"]
+    assert state == max(receipts[:count], key=order.index)
+
+
+def test_phone_numbers() -> None:
+    assert phone_of([LID, PN]) == "+351912345678"
+    assert phone_of([LID]) is None
+    assert phone_of([Alias("pn", "00000")]) is None
+
+
+def test_where_to_write() -> None:
+    newer = Alias("pn", "351911111111")
+    assert address([PN, LID, newer]) == newer
+    assert address([LID]) == LID
+    assert address([]) is None
+
+
+def test_numbers_as_gateways_rewrite_them() -> None:
+    assert same_number(Alias("pn", "5511987654321"), Alias("pn", "551187654321"))
+    assert same_number(Alias("pn", "5215512345678"), Alias("pn", "525512345678"))
+    assert not same_number(Alias("pn", "5511987654321"), Alias("pn", "5511987654322"))
+    assert not same_number(Alias("pn", "77001122334455"), LID)
+
+
+def test_of_two_contacts_the_one_who_wrote_last_goes_on() -> None:
+    def person(active_at: datetime | None) -> Person:
+        return Person(new_id(), None, None, new_id(), active_at)
+
+    old, recent, never = person(NOW - timedelta(days=2)), person(NOW), person(None)
+    for people in ([old, recent, never], [never, recent, old]):
+        decision = merge(people)
+        assert decision.survivor == recent
+        assert set(decision.others) == {old, never}

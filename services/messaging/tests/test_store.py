@@ -1,0 +1,145 @@
+"""Every statement fits the schema, binds its tenant, and reaches no other salon's rows."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from booka_common.db import Database, load_queries
+from booka_common.ids import new_id
+from booka_messaging import store
+from booka_messaging.domain.model import Alias, ChatMessage
+from booka_messaging.errors import UnknownChannel
+from booka_messaging.settings import Settings
+from booka_messaging.store import Channel
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+QUERIES = load_queries("booka_messaging")
+#: Before the tenant is known, and a lock that reads nothing.
+WITHOUT_TENANT = {"channel_by_id", "identity_lock"}
+
+
+async def put_channel(db: Database, tenant_id: UUID, channel_id: UUID) -> Channel:
+    async with db.tx(tenant_id) as tx:
+        return await store.put_channel(
+            tx, channel_id, gateway="evolution", instance="salon", base_url="http://127.0.0.1:9", api_key=b"sealed",
+            auth_mode="hmac", secret=b"sealed", active=True, now=NOW,
+        )  # fmt: skip
+
+
+def written(provider_id: str = "A1") -> ChatMessage:
+    return ChatMessage(
+        "client", provider_id, (Alias("pn", "351912345678"),), "Rui", "text", "oi", None, NOW, {"type": "x"}
+    )
+
+
+async def test_every_query_prepares_on_the_migrated_schema(settings: Settings) -> None:
+    connection = await asyncpg.connect(
+        settings.database_url.get_secret_value(), server_settings={"search_path": "messaging, public"}
+    )
+    try:
+        for name, statement in QUERIES.items():
+            try:
+                await connection.prepare(statement)
+            except asyncpg.PostgresError as error:
+                pytest.fail(f"{name}: {error}")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("name", [name for name, _ in QUERIES.items() if name not in WITHOUT_TENANT])
+def test_every_statement_names_its_tenant(name: str) -> None:
+    statement = QUERIES[name]
+    assert "tenant_id = $1" in statement or "(tenant_id, " in statement
+
+
+async def test_every_key_starts_with_the_tenant(settings: Settings) -> None:
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        rows = await connection.fetch(
+            """SELECT i.relname AS name, a.attname AS first FROM pg_index AS x
+               JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_class AS t ON t.oid = x.indrelid
+               JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
+               WHERE t.relnamespace = 'messaging'::regnamespace AND x.indisunique
+                 AND t.relname NOT IN ('outbox', 'inbox', 'jobs', 'schema_migrations')"""
+        )
+    finally:
+        await connection.close()
+    assert {row["name"] for row in rows if row["first"] != "tenant_id"} == {"channels_endpoint"}
+    assert len(rows) >= 8
+
+
+async def test_another_salon_sees_and_takes_nothing(db: Database, tenant_id: UUID) -> None:
+    channel_id, stranger, contact_id = new_id(), new_id(), new_id()
+    await put_channel(db, tenant_id, channel_id)
+    async with db.tx(tenant_id) as tx:
+        await store.put_person(tx, channel_id, contact_id, new_id(), written().aliases, name="Rui", phone=None, now=NOW)
+        taken = await store.take_message(tx, channel_id, new_id(), written(), counts=True, now=NOW)
+        assert taken.stored
+        assert taken.settled is not None
+    async with db.tx(stranger) as tx:
+        for table in ("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts"):
+            assert await tx.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608
+        assert await store.get_channel(tx, channel_id) is None
+        assert await store.rotate_channel(tx, channel_id, secret=b"mine", previous_until=NOW, now=NOW) is None
+        assert not await store.conversation_exists(tx, taken.settled.conversation_id)
+        assert not (await store.take_message(tx, channel_id, new_id(), written("A2"), counts=True, now=NOW)).stored
+    with pytest.raises(UnknownChannel):
+        await put_channel(db, stranger, channel_id)
+    async with db.tx(tenant_id) as tx:
+        assert (await store.list_channels(tx))[0].secret == b"sealed"
+
+
+async def test_a_foreign_key_cannot_reach_another_salon(db: Database, tenant_id: UUID) -> None:
+    channel_id = new_id()
+    await put_channel(db, tenant_id, channel_id)
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        async with db.tx(new_id()) as tx:
+            await store.put_person(
+                tx, channel_id, new_id(), new_id(), written().aliases, name=None, phone=None, now=NOW
+            )
+
+
+async def test_the_system_role_reads_channels_and_nothing_else(db: Database, tenant_id: UUID) -> None:
+    channel_id = new_id()
+    await put_channel(db, tenant_id, channel_id)
+    async with db.system_tx() as tx:
+        found = await store.channel_by_id(tx, channel_id)
+        assert found is not None
+        assert found.tenant_id == tenant_id
+    for statement in ("UPDATE channels SET active = false", "SELECT 1 FROM messages", "SELECT 1 FROM contacts"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with db.system_tx() as tx:
+                await tx.execute(statement)
+
+
+async def test_the_intake_of_a_known_contact_uses_its_indexes(db: Database, tenant_id: UUID) -> None:
+    channel_id = new_id()
+    await put_channel(db, tenant_id, channel_id)
+    async with db.tx(tenant_id) as tx:
+        await tx.execute("SET LOCAL enable_seqscan = off")
+        plan = await tx.fetch(
+            "EXPLAIN " + QUERIES["message_take"], tenant_id, channel_id, "A1", ["pn"], ["351912345678"], "Rui", 1, NOW, new_id(),
+            "in", "client", "text", "oi", None, {}, "received", NOW,
+        )  # fmt: skip
+    text = "\n".join(row[0] for row in plan)
+    for index in ("contact_aliases_pkey", "contacts_pkey", "messages_provider", "conversations_contact"):
+        assert index in text, text
+
+
+async def test_lists_go_on_where_the_page_ended(db: Database, tenant_id: UUID) -> None:
+    channel_id = new_id()
+    await put_channel(db, tenant_id, channel_id)
+    async with db.tx(tenant_id) as tx:
+        for number in range(5):
+            at = NOW + timedelta(minutes=number // 2)  # two at the same instant
+            alias = (Alias("pn", f"35191234567{number}"),)
+            await store.put_person(tx, channel_id, new_id(), new_id(), alias, name=None, phone=None, now=at)
+    listed: list[UUID] = []
+    async with db.tx(tenant_id) as tx:
+        while page := await store.conversations(tx, before=listed[-1] if listed else None, limit=2):
+            listed.extend(row.id for row in page)
+        everything = [row.id for row in await store.conversations(tx, before=None, limit=10)]
+    assert listed == everything
+    assert len(set(listed)) == 5

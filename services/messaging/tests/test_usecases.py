@@ -1,0 +1,286 @@
+"""The use cases on a real database: who is who, turns without gaps, one effect however often and however concurrently."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from booka_common.contracts import Envelope
+from booka_common.contracts.messaging import MessageReceived, SendRequested
+from booka_common.db import Database
+from booka_common.errors import NotConfigured
+from booka_common.ids import new_id
+from booka_common.sealing import Sealer
+from booka_messaging import store
+from booka_messaging.domain.model import Alias, ChatMessage, ConnectionChanged, Receipt
+from booka_messaging.errors import UnknownChannel, UnknownConversation
+from booka_messaging.settings import Settings
+from booka_messaging.store import Channel
+from booka_messaging.usecases import reading
+from booka_messaging.usecases.channels import ChannelOrder, Channels, api_key, webhook_secrets
+from booka_messaging.usecases.receiving import receive
+from booka_messaging.usecases.sending import request_send
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+PN, LID = Alias("pn", "351912345678"), Alias("lid", "77001122334455")
+ORDER = ChannelOrder("evolution", "salon", "http://127.0.0.1:9", "gateway-key", "hmac", "s" * 40, active=True)
+
+
+@pytest.fixture
+def sealer(settings: Settings) -> Sealer:
+    return settings.sealer()
+
+
+@pytest.fixture
+def channels(db: Database, sealer: Sealer) -> Channels:
+    return Channels(db, sealer, cache_seconds=60)
+
+
+@pytest.fixture
+async def channel(channels: Channels, tenant_id: UUID) -> Channel:
+    return await channels.put(tenant_id, new_id(), ORDER, now=NOW)
+
+
+def said(
+    provider_id: str,
+    *aliases: Alias,
+    text: str = "oi",
+    author: Any = "client",
+    name: str | None = "Rui",
+    age: timedelta = DAY * 0,
+) -> ChatMessage:
+    return ChatMessage(
+        author, provider_id, aliases or (PN,), name, "text", text, None, NOW - age, {"type": "conversation"}
+    )
+
+
+async def take(db: Database, channel: Channel, *events: Any) -> str:
+    return await receive(db, channel, events, stale_after=DAY, now=NOW)
+
+
+async def announced(db: Database, tenant_id: UUID) -> list[MessageReceived]:
+    """What the outbox holds for the broker, in order."""
+    async with db.tx(tenant_id) as tx:
+        rows = await tx.fetch(
+            "SELECT body FROM outbox WHERE tenant_id = $1 AND routing_key = $2 ORDER BY seq",
+            tenant_id,
+            MessageReceived.key,
+        )
+    return [Envelope[MessageReceived].model_validate_json(row["body"]).data for row in rows]
+
+
+async def only_conversation(db: Database, tenant_id: UUID) -> Any:
+    (row,) = await reading.conversations(db, tenant_id, before=None, limit=10)
+    return row
+
+
+async def test_turns_are_numbered_without_gaps(db: Database, channel: Channel, tenant_id: UUID) -> None:
+    for number in range(1, 4):
+        assert await take(db, channel, said(f"M{number}", text=str(number))) == "accepted"
+        assert await take(db, channel, said("M1")) == "duplicate"
+    assert [(message.turn, message.text) for message in await announced(db, tenant_id)] == [
+        (1, "1"),
+        (2, "2"),
+        (3, "3"),
+    ]
+    assert len({message.conversation_id for message in await announced(db, tenant_id)}) == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_five_concurrent_deliveries_of_each_message_have_one_effect(
+    db: Database, channel: Channel, tenant_id: UUID, *, known: bool
+) -> None:
+    if known:
+        await take(db, channel, said("M0"))
+    outcomes = await asyncio.gather(*(take(db, channel, said(f"M{n % 6 + 1}")) for n in range(30)))
+    assert sorted(outcomes) == ["accepted"] * 6 + ["duplicate"] * 24
+    messages = await announced(db, tenant_id)
+    expected = 7 if known else 6
+    assert [message.turn for message in messages] == list(range(1, expected + 1))
+    assert (await only_conversation(db, tenant_id)).turns == expected
+    async with db.tx(tenant_id) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM messages WHERE tenant_id = $1", tenant_id) == expected
+        assert await tx.fetchval("SELECT count(*) FROM contacts WHERE tenant_id = $1", tenant_id) == 1
+
+
+async def test_many_clients_at_once(db: Database, channel: Channel, tenant_id: UUID) -> None:
+    people = [Alias("pn", f"35191000{number:04}") for number in range(12)]
+    ids = count()
+    await asyncio.gather(*(take(db, channel, said(f"M{next(ids)}", person)) for person in people * 3))
+    turns: dict[UUID, list[int]] = {}
+    for message in await announced(db, tenant_id):
+        turns.setdefault(message.conversation_id, []).append(message.turn)
+    assert list(turns.values()) == [[1, 2, 3]] * 12
+
+
+async def test_a_second_alias_belongs_to_the_same_person(db: Database, channel: Channel, tenant_id: UUID) -> None:
+    await take(db, channel, said("M1", LID))
+    await take(db, channel, said("M2", LID, PN))
+    await take(db, channel, said("M3", PN, name="Rui Melo"))
+    first, second, third = await announced(db, tenant_id)
+    assert first.conversation_id == second.conversation_id == third.conversation_id
+    assert (first.phone, second.phone) == (None, "+351912345678")
+    assert (third.turn, third.contact_name) == (3, "Rui Melo")
+
+
+async def test_two_contacts_that_turn_out_to_be_one_are_merged(db: Database, channel: Channel, tenant_id: UUID) -> None:
+    await take(db, channel, said("M1", LID, name="Rui"))
+    await receive(db, channel, [said("M2", PN, name=None)], stale_after=DAY, now=NOW + timedelta(minutes=1))
+    by_lid, by_pn = await announced(db, tenant_id)
+    assert by_lid.conversation_id != by_pn.conversation_id
+    outcomes = await asyncio.gather(*(take(db, channel, said("M3", LID, PN, name=None)) for _ in range(5)))
+    assert sorted(outcomes) == ["accepted"] + ["duplicate"] * 4
+    merged = (await announced(db, tenant_id))[2]
+    assert (merged.conversation_id, merged.contact_id) == (by_pn.conversation_id, by_pn.contact_id), "who wrote last"
+    assert (merged.turn, merged.contact_name, merged.phone) == (2, "Rui", "+351912345678")
+    await take(db, channel, said("M4", LID, name=None))
+    assert (await announced(db, tenant_id))[3].turn == 3
+    rows = await reading.messages(db, tenant_id, by_pn.conversation_id, before=None, limit=10)
+    assert [row.provider_id for row in rows] == ["M4", "M3", "M2", "M1"]
+    assert (await only_conversation(db, tenant_id)).id == by_pn.conversation_id
+
+    ask = Envelope.of(
+        SendRequested(conversation_id=by_lid.conversation_id, text="Olá", purpose="notice"),
+        tenant_id=tenant_id,
+        now=NOW,
+    )
+    await request_send(db, ask, attempts=3, now=NOW)
+    rows = await reading.messages(db, tenant_id, by_pn.conversation_id, before=None, limit=1)
+    assert rows[0].text == "Olá"
+    async with db.tx(tenant_id) as tx:
+        outbound = await store.begin_send(tx, rows[0].id, now=NOW)
+    assert outbound is not None
+    assert outbound.conversation_id == by_pn.conversation_id
+    assert set(outbound.aliases) == {PN, LID}
+
+
+async def test_what_the_salon_writes_is_kept_and_not_answered(db: Database, channel: Channel, tenant_id: UUID) -> None:
+    assert await take(db, channel, said("M1", author="salon", name=None, text="Olá Rui")) == "accepted"
+    assert await announced(db, tenant_id) == []
+    await take(db, channel, said("M2"))
+    conversation = await only_conversation(db, tenant_id)
+    assert (conversation.turns, conversation.name) == (1, "Rui")
+    rows = await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)
+    assert [(row.author, row.direction, row.turn) for row in rows] == [("client", "in", 1), ("salon", "out", None)]
+
+
+async def test_old_messages_after_a_reconnection_are_kept_and_not_answered(
+    db: Database, channel: Channel, tenant_id: UUID
+) -> None:
+    assert await take(db, channel, said("M1", age=DAY + timedelta(seconds=1))) == "stale"
+    assert await take(db, channel, said("M2", age=DAY)) == "accepted"
+    assert [message.turn for message in await announced(db, tenant_id)] == [1]
+    rows = await reading.messages(db, tenant_id, (await only_conversation(db, tenant_id)).id, before=None, limit=10)
+    assert {row.provider_id for row in rows} == {"M1", "M2"}
+
+
+async def test_a_failure_on_the_way_leaves_nothing_behind(db: Database, channel: Channel, tenant_id: UUID) -> None:
+    broken = ChatMessage("client", "M1", (PN,), None, "text", "nul \x00 byte", None, NOW, {})
+    with pytest.raises(Exception, match="0x00"):
+        await take(db, channel, broken)
+    async with db.tx(tenant_id) as tx:
+        for table in ("contacts", "conversations", "messages", "outbox"):
+            assert await tx.fetchval(f"SELECT count(*) FROM {table} WHERE tenant_id = $1", tenant_id) == 0  # noqa: S608
+
+
+async def test_a_request_is_queued_once_and_only_for_this_tenants_conversations(
+    db: Database, channel: Channel, tenant_id: UUID
+) -> None:
+    await take(db, channel, said("M1"))
+    conversation = await only_conversation(db, tenant_id)
+    data = SendRequested(conversation_id=conversation.id, text="Olá", purpose="reply")
+    ask = Envelope.of(data, tenant_id=tenant_id, now=NOW)
+    await asyncio.gather(*(request_send(db, ask, attempts=3, now=NOW) for _ in range(5)))
+    async with db.tx(tenant_id) as tx:
+        jobs = await tx.fetch("SELECT lane, unique_key, payload FROM jobs WHERE tenant_id = $1", tenant_id)
+    assert [(job["lane"], job["unique_key"]) for job in jobs] == [(str(conversation.id), str(ask.id))]
+    async with db.tx(tenant_id) as tx:
+        await tx.execute("DELETE FROM inbox WHERE tenant_id = $1", tenant_id)
+    await request_send(db, ask, attempts=3, now=NOW)
+    assert len(await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)) == 2
+    with pytest.raises(UnknownConversation):
+        await request_send(db, Envelope.of(data, tenant_id=new_id(), now=NOW), attempts=3, now=NOW)
+
+
+@pytest.mark.parametrize("receipt_first", [False, True])
+async def test_a_receipt_may_overtake_the_answer_to_the_send(
+    db: Database, channel: Channel, tenant_id: UUID, *, receipt_first: bool
+) -> None:
+    await take(db, channel, said("M1"))
+    conversation = await only_conversation(db, tenant_id)
+    message_id, receipt = new_id(), Receipt("OUT1", "delivered")
+    async with db.tx(tenant_id) as tx:
+        await store.queue_send(
+            tx, message_id, conversation_id=conversation.id, text="Olá", request_id=new_id(), purpose="reply", now=NOW
+        )
+    if receipt_first:
+        assert await take(db, channel, receipt) == "duplicate", "nobody's message yet"
+        # An echo of ours, as some versions send it, came in before our own record.
+        await take(db, channel, said("OUT1", author="salon", name=None, text="Olá"))
+    async with db.tx(tenant_id) as tx:
+        status = await store.finish_send(tx, message_id, channel_id=channel.id, provider_id="OUT1", sent_at=NOW)
+    assert status == ("delivered" if receipt_first else "sent")
+    if not receipt_first:
+        assert await take(db, channel, receipt) == "accepted"
+        await take(db, channel, said("OUT1", author="salon", name=None, text="Olá"))
+    assert await take(db, channel, Receipt("OUT1", "sent")) == "duplicate"
+    assert await take(db, channel, Receipt("OUT1", "read")) == "accepted"
+    rows = await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)
+    assert [(row.author, row.status) for row in rows] == [("booka", "read"), ("client", "received")]
+
+
+async def test_the_gateways_connection_is_noted(
+    db: Database, channel: Channel, channels: Channels, tenant_id: UUID
+) -> None:
+    await take(db, channel, ConnectionChanged("close", "401"))
+    seen = await channels.get(tenant_id, channel.id)
+    assert (seen.state, seen.state_reason, seen.state_at) == ("close", "401", NOW)
+
+
+async def test_rotation_keeps_the_old_secret_for_its_time(
+    channels: Channels, channel: Channel, sealer: Sealer, tenant_id: UUID
+) -> None:
+    rotated = await channels.rotate(tenant_id, channel.id, "t" * 40, keep=timedelta(days=7), now=NOW)
+    assert webhook_secrets(rotated, sealer, NOW).values == ("t" * 40, "s" * 40)
+    assert webhook_secrets(rotated, sealer, NOW + timedelta(days=7)).values == ("t" * 40,)
+    assert await channels.find(channel.id) == rotated
+    again = await channels.put(tenant_id, channel.id, ORDER, now=NOW)
+    assert webhook_secrets(again, sealer, NOW).values == ("s" * 40,)
+
+
+async def test_secrets_are_sealed_to_their_tenant_channel_and_field(
+    db: Database, channel: Channel, sealer: Sealer, tenant_id: UUID
+) -> None:
+    assert b"gateway-key" not in channel.api_key
+    assert api_key(tenant_id, channel.id, channel.api_key, sealer) == "gateway-key"
+    for tenant, other, sealed in (
+        (new_id(), channel.id, channel.api_key),
+        (tenant_id, new_id(), channel.api_key),
+        (tenant_id, channel.id, channel.secret),
+    ):
+        with pytest.raises(NotConfigured):
+            api_key(tenant, other, sealed, sealer)
+    assert "gateway-key" not in repr(ORDER)
+    assert ORDER.secret not in repr(ORDER)
+
+
+async def test_the_directory_forgets_after_its_time_and_never_answers_for_what_is_off(
+    db: Database, sealer: Sealer, tenant_id: UUID
+) -> None:
+    clock = [0.0]
+    here = Channels(db, sealer, cache_seconds=3, monotonic=lambda: clock[0])
+    elsewhere = Channels(db, sealer, cache_seconds=3)
+    channel = await here.put(tenant_id, new_id(), ORDER, now=NOW)
+    assert await here.find(channel.id) == channel
+    off = ChannelOrder(**{name: getattr(ORDER, name) for name in ChannelOrder.__slots__} | {"active": False})
+    await elsewhere.put(tenant_id, channel.id, off, now=NOW)
+    assert await here.find(channel.id) == channel, "remembered"
+    clock[0] = 3.0
+    with pytest.raises(UnknownChannel):
+        await here.find(channel.id)
+    with pytest.raises(UnknownChannel):
+        await here.find(new_id())
