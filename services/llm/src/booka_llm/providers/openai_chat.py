@@ -30,12 +30,15 @@ class OpenAIChat:
 
     async def complete(self, model: str, prompt: Prompt, *, max_tokens: int, timeout: float) -> Completion:
         """Ask once; see `Model`."""
+        asked = False
         try:
             # The SDK's timeout is per read and would not end a response that trickles in.
             async with asyncio.timeout(timeout):
-                return await self._ask(await self._opened(), model, prompt, max_tokens, timeout)
+                client = await self._opened()
+                asked = True
+                return await self._ask(client, model, prompt, max_tokens, timeout)
         except TimeoutError:
-            raise CallFailed("timeout", again=True, timed_out=True) from None
+            raise CallFailed("timeout", again=True, timed_out=asked) from None
 
     async def _ask(
         self, client: "AsyncOpenAI", model: str, prompt: Prompt, max_tokens: int, timeout: float
