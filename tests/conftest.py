@@ -1,0 +1,95 @@
+"""The whole system as separate processes on private ports, judged by the sandbox's ledger and the services' tables."""
+
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from booka_common.ids import new_id
+from booka_stack.layout import Layout
+from booka_stack.phone import Phone, Sandbox
+from booka_stack.salon import Salon, SalonPlan, provision
+from booka_stack.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """One running Booka for all tests that leave it standing."""
+    with running_stack() as started:
+        yield started
+
+
+def running_stack(*, replicas: int = 1, **environment: str):
+    """A Booka of its own, for tests that kill parts of it. Its folder goes with it."""
+
+    class Running:
+        def __enter__(self) -> Stack:
+            self.folder = Path(tempfile.mkdtemp(prefix="booka-e2e-"))
+            layout = Layout.private(self.folder, JOB_LEASE_SECONDS="3", **environment)
+            self.stack = Stack(layout, replicas=replicas, durable=False)
+            try:
+                return self.stack.__enter__()
+            except BaseException:
+                rmtree(self.folder, ignore_errors=True)
+                raise
+
+        def __exit__(self, *error: Any) -> None:
+            self.stack.__exit__(*error)
+            rmtree(self.folder, ignore_errors=True)
+
+    return Running()
+
+
+@pytest.fixture
+async def sandbox(stack: Stack) -> AsyncIterator[Sandbox]:
+    """The sandbox's control API."""
+    control = Sandbox(stack.layout.url("sandbox"))
+    yield control
+    await control.close()
+
+
+@pytest.fixture
+def open_salon(stack: Stack) -> Callable[..., Awaitable[Salon]]:
+    """`await open_salon(plan)` provisions a salon of a new tenant."""
+
+    async def create(plan: SalonPlan | None = None, tenant_id: UUID | None = None) -> Salon:
+        return await provision(stack.layout, tenant_id or new_id(), plan or SalonPlan.studio())
+
+    return create
+
+
+@pytest.fixture
+def new_phone(sandbox: Sandbox) -> Callable[..., Phone]:
+    """`new_phone(salon)` is a client whom nobody has heard of."""
+
+    def create(salon: Salon, name: str = "Maria") -> Phone:
+        return Phone(sandbox, salon.instance, f"3519{new_id().int % 10**8:08d}", name)
+
+    return create
+
+
+class Tables:
+    """Looks into every service's tables as the administrator, past row level security."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def rows(self, query: str, *args: object) -> list[dict[str, Any]]:
+        """All rows of a statement; name tables with their schema."""
+        return [dict(row) for row in await self._connection.fetch(query, *args)]
+
+    async def value(self, query: str, *args: object) -> Any:
+        """The first column of the first row."""
+        return await self._connection.fetchval(query, *args)
+
+
+@pytest.fixture
+async def tables(stack: Stack) -> AsyncIterator[Tables]:
+    """The tables of the running stack."""
+    connection = await asyncpg.connect(stack.database_url())
+    yield Tables(connection)
+    await connection.close()
