@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from booka_common.db import Database
 from booka_common.internal import Caller
 from booka_llm import usecases
-from booka_llm.consumers import RememberedSettings
 from booka_llm.domain import CallStatus, TenantSettings, budget_day
+from booka_llm.remembered_settings import RememberedSettings
 from booka_llm.settings import Settings
 
 __all__ = ["llm_api"]
