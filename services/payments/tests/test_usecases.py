@@ -220,9 +220,8 @@ async def test_a_link_is_never_sent_for_a_reservation_that_is_over(
     # Its end is heard before its deposit.
     await deposits.reservation_expired(desk.db, reservation.expired(), desk.now())
     await deposits.deposit_due(desk.db, reservation.due(), desk.now())
-    await desk.work()
+    assert await desk.due() == []
     assert (await desk.transaction(reservation.id)).status == "expired"
-    assert stripe_stub.sessions == {}
     # Its end is heard before its page is opened.
     second = reservation_of()
     await deposits.deposit_due(desk.db, second.due(), desk.now())
@@ -303,6 +302,24 @@ async def test_a_pending_refund_is_settled_by_its_event_or_fails_to_a_person(
     assert (await desk.transaction(reservation.id)).status == "mismatched"
 
 
+async def test_an_event_may_overtake_the_answer_that_a_refund_is_pending(
+    desk: Desk, stripe_stub: StripeStub, reservation: Any
+) -> None:
+    stripe_stub.refund_status = "pending"
+    transaction = await collect(desk, stripe_stub, reservation)
+    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
+    (job,) = await desk.due()
+    outcome = await desk.run(job)
+    (refund,) = stripe_stub.refunds.values()
+    refund["status"] = "succeeded"
+    await hear(desk, stripe_stub, "refund.updated", refund)
+    (_, sync) = await desk.due()
+    await desk.finish(sync, await desk.run(sync))
+    await desk.finish(job, outcome)
+    assert (await desk.transaction(reservation.id)).status == "refunded"
+    assert len(await desk.said(RefundSettled)) == 1
+
+
 async def test_a_refund_made_at_the_dashboard_is_booked(desk: Desk, stripe_stub: StripeStub, reservation: Any) -> None:
     transaction = await collect(desk, stripe_stub, reservation)
     stripe_stub.make_refund(transaction.payment_intent, 3000, "brl", {})
@@ -358,7 +375,22 @@ async def test_a_slow_payment_that_fails_is_said_and_may_still_be_paid(
     assert (await desk.transaction(reservation.id)).status == "paid"
 
 
-async def test_after_a_failure_a_new_deposit_is_a_new_attempt_and_paying_it_closes_the_others(
+async def test_a_payment_closes_the_pages_of_the_other_attempts(
+    desk: Desk, stripe_stub: StripeStub, reservation: Any
+) -> None:
+    session = stripe_stub.sessions[await open_page(desk, reservation)]
+    session["status"] = "complete"
+    await hear(desk, stripe_stub, "checkout.session.async_payment_failed", session)
+    await desk.work()
+    second = await open_page(desk, reservation)
+    stripe_stub.pay(session["id"])
+    await hear(desk, stripe_stub, "checkout.session.async_payment_succeeded", session)
+    await desk.work()
+    assert [attempt.status for attempt in await desk.transactions(reservation.id)] == ["paid", "expired"]
+    assert stripe_stub.sessions[second]["status"] == "expired"
+
+
+async def test_after_a_failure_a_new_deposit_is_a_new_attempt(
     desk: Desk, stripe_stub: StripeStub, reservation: Any
 ) -> None:
     stripe_stub.fail(400, type="invalid_request_error", code="amount_too_small", message="Too small.")

@@ -54,6 +54,7 @@ async def test_the_signature_matrix(client: httpx.AsyncClient, stripe_stub: Stri
         "a year ahead": (BODY, (later,)),
         "two headers": (BODY, (good, good)),
         "two timestamps": (BODY, (f"t=1,{good}",)),
+        "a timestamp behind the signature": (BODY, (f"{good},t=1",)),
         "second timestamp fresh": (BODY, (f"{old},{stamp}",)),
         "not ASCII": (BODY, (f"{stamp},v1=".encode() + "é".encode(),)),
         "not UTF-8": (BODY, (f"{stamp},v1=".encode() + b"\xff\xfe",)),
