@@ -112,8 +112,8 @@ class Layout:
                 "STRIPE_SECRET_KEY": self.stripe_secret_key,
                 "STRIPE_WEBHOOK_SECRETS": self.stripe_webhook_secret,
                 "STRIPE_API_BASE": f"{self.url('sandbox')}/stripe",
-                "SUCCESS_URL": f"{self.url('sandbox')}/paid",
-                "CANCEL_URL": f"{self.url('sandbox')}/cancelled",
+                "CHECKOUT_SUCCESS_URL": f"{self.url('sandbox')}/paid",
+                "CHECKOUT_CANCEL_URL": f"{self.url('sandbox')}/cancelled",
             },
             "llm": {"BASE_URL": f"{self.url('sandbox')}/openai/v1", "API_KEY": self.openai_key},
         }.get(service, {})

@@ -32,18 +32,23 @@ class Process:
     _child: "subprocess.Popen[bytes] | None" = None
 
     @property
-    def pid(self) -> int:
-        """Of the running child.
+    def _pid_file(self) -> Path:
+        return self.log.with_suffix(".pid")
 
-        Raises:
-            RuntimeError: it is not running.
-        """
-        if self._child is None:
-            raise RuntimeError(f"{self.name} is not running")
-        return self._child.pid
+    @property
+    def pid(self) -> int | None:
+        """Of the running process, also when another command of ours started it; None if it does not run."""
+        if self._child is not None:
+            return self._child.pid if self._child.poll() is None else None
+        try:
+            pid = int(self._pid_file.read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+        return pid if self.module.encode() in command else None
 
     def start(self, **extra: str) -> None:
-        """Start it; `extra` is added to its environment this once."""
+        """Start it in a session of its own; `extra` is added to its environment this once."""
         with self.log.open("ab") as out:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", self.module, *self.arguments],
@@ -51,7 +56,9 @@ class Process:
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
+        self._pid_file.write_text(str(self._child.pid))
 
     def wait_ready(self, seconds: float = 60) -> None:
         """Wait until `ready_url` answers 200.
@@ -60,13 +67,14 @@ class Process:
             RuntimeError: it ended, or did not get ready in time; with the end of its log.
         """
         deadline = time.monotonic() + seconds
-        while not self._answers():
-            if (self._child is not None and self._child.poll() is not None) or time.monotonic() > deadline:
+        while not self.ready():
+            if not self.running() or time.monotonic() > deadline:
                 tail = self.log.read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"{self.name} did not get ready; its log ends with:\n{tail}")
-            time.sleep(0.02)
+            time.sleep(0.05)
 
-    def _answers(self) -> bool:
+    def ready(self) -> bool:
+        """Whether `ready_url` answers 200 now."""
         try:
             with urllib.request.urlopen(self.ready_url, timeout=2) as answer:  # noqa: S310 - loopback
                 return bool(answer.status == 200)
@@ -74,22 +82,31 @@ class Process:
             return False
 
     def running(self) -> bool:
-        """Whether the child is alive."""
-        return self._child is not None and self._child.poll() is None
+        """Whether the process is alive."""
+        return self.pid is not None
 
     def signal(self, what: signal.Signals) -> None:
-        """Send a signal to the child, if it runs."""
-        if self.running() and self._child is not None:
-            self._child.send_signal(what)
+        """Send a signal, if it runs."""
+        pid = self.pid
+        if pid is not None:
+            try:
+                os.kill(pid, what)
+            except ProcessLookupError:
+                return
 
     def join(self, seconds: float) -> int | None:
-        """Wait for its end; the exit code, or None if it did not end in time."""
-        if self._child is None:
-            return None
-        try:
-            return self._child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
+        """Wait for its end; the exit code (0 if another command started it), or None if it did not end in time."""
+        if self._child is not None:
+            try:
+                return self._child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                return None
+        deadline = time.monotonic() + seconds
+        while self.running():
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.05)
+        return 0
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -102,6 +119,7 @@ class Process:
         code = self.join(seconds)
         if code is None:
             self.kill()
+        self._pid_file.unlink(missing_ok=True)
         return code
 
 

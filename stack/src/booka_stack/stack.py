@@ -39,7 +39,7 @@ class Stack:
             (),
             layout.sandbox_environment(),
             layout.folder / "sandbox.log",
-            f"{layout.url('sandbox')}/healthz",
+            f"{layout.url('sandbox')}/_/health",
         )
         self.services: dict[str, list[Process]] = {
             name: [self._service(name, index) for index in range(replicas)] for name in SERVICES
@@ -126,6 +126,10 @@ class Stack:
             process.start()
         for process in wanted:
             process.wait_ready()
+
+    def is_up(self) -> bool:
+        """Whether every part answers already."""
+        return all(process.ready() for process in self.processes())
 
     def processes(self) -> list[Process]:
         """The sandbox and every replica of every service."""

@@ -1,0 +1,147 @@
+"""A believable salon, provisioned the way an operator would: over the services' signed HTTP API."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+import httpx
+
+from booka_common.internal import SignedAuth
+from booka_stack.layout import Layout
+
+__all__ = ["DEMO_TENANT", "Salon", "SalonPlan", "provision"]
+
+DEMO_TENANT = UUID("0190b00c-a000-7000-8000-000000000001")
+
+_WEEK = {
+    **{
+        day: [{"opens": "09:00", "closes": "13:00"}, {"opens": "14:00", "closes": "19:00"}]
+        for day in ("tue", "wed", "thu", "fri")
+    },
+    "sat": [{"opens": "09:00", "closes": "17:00"}],
+}
+
+
+@dataclass(frozen=True)
+class SalonPlan:
+    """What a salon offers.
+
+    Attributes:
+        services: name, minutes, price in minor units.
+        staff: name, and the names of the services she or he performs.
+        policy: as `PUT /v1/policy` of booking takes it.
+        profile: overrides of the profile.
+    """
+
+    name: str
+    locale: str
+    zone: str
+    currency: str
+    services: tuple[tuple[str, int, int], ...]
+    staff: tuple[tuple[str, tuple[str, ...]], ...]
+    policy: dict[str, Any]
+    profile: dict[str, Any]
+    llm_enabled: bool = False
+
+    @classmethod
+    def studio(cls, *, deposit: bool = True, **policy: Any) -> "SalonPlan":
+        """Studio Lumière: hair and hands in Lisbon, speaking English to its guests."""
+        return cls(
+            name="Studio Lumière",
+            locale="en-GB",
+            zone="Europe/Lisbon",
+            currency="EUR",
+            services=(
+                ("Haircut", 45, 3500),
+                ("Colour & gloss", 90, 8900),
+                ("Manicure", 40, 2200),
+                ("Brow design", 30, 1800),
+            ),
+            staff=(
+                ("Ana", ("Haircut", "Colour & gloss")),
+                ("Beatriz", ("Haircut", "Manicure", "Brow design")),
+                ("Carla", ("Manicure", "Brow design")),
+            ),
+            policy={"deposit_kind": "percent", "deposit_value": 30, **policy}
+            if deposit
+            else {"deposit_kind": "none", **policy},
+            profile={"hours": _WEEK, "lead_minutes": 0, "slot_grid_minutes": 15},
+        )
+
+
+@dataclass(frozen=True)
+class Salon:
+    """A provisioned salon."""
+
+    tenant_id: UUID
+    channel_id: UUID
+    instance: str
+    name: str
+    zone: str
+    service_ids: dict[str, UUID]
+    staff_ids: dict[str, UUID]
+
+
+async def provision(layout: Layout, tenant_id: UUID, plan: SalonPlan) -> Salon:
+    """Create or update a salon in booking, messaging, llm and the sandbox's gateway. Safe to repeat.
+
+    Raises:
+        httpx.HTTPStatusError: a service refused; its problem+json is in the response.
+    """
+    channel_id = uuid5(tenant_id, "channel")
+    instance = f"salon-{tenant_id.hex[-8:]}"
+    service_ids = {name: uuid5(tenant_id, f"service/{name}") for name, _, _ in plan.services}
+    staff_ids = {name: uuid5(tenant_id, f"staff/{name}") for name, _ in plan.staff}
+    webhook_secret = secrets.token_urlsafe(32)
+    signed = SignedAuth(layout.internal_secret, tenant_id)
+    async with httpx.AsyncClient(timeout=20, auth=signed) as http:
+
+        async def put(service: str, path: str, body: dict[str, Any]) -> None:
+            answer = await http.put(f"{layout.url(service)}{path}", json=body)
+            if answer.is_error:
+                raise httpx.HTTPStatusError(f"{path}: {answer.text}", request=answer.request, response=answer)
+
+        await put(
+            "booking",
+            "/v1/profile",
+            {"name": plan.name, "locale": plan.locale, "zone": plan.zone, "currency": plan.currency, **plan.profile},
+        )
+        for position, (name, minutes, price) in enumerate(plan.services):
+            await put(
+                "booking",
+                f"/v1/services/{service_ids[name]}",
+                {"name": name, "duration_minutes": minutes, "price_minor": price, "position": position},
+            )
+        await put("booking", "/v1/policy", plan.policy)
+        for name, performed in plan.staff:
+            await put(
+                "booking",
+                f"/v1/staff/{staff_ids[name]}",
+                {"name": name, "service_ids": [str(service_ids[service]) for service in performed]},
+            )
+        await put(
+            "messaging",
+            f"/v1/channels/{channel_id}",
+            {
+                "gateway": "evolution",
+                "instance": instance,
+                "base_url": f"{layout.url('sandbox')}/evolution",
+                "api_key": layout.gateway_key,
+                "auth": {"mode": "hmac", "secret": webhook_secret},
+            },
+        )
+        if plan.llm_enabled:
+            await put("llm", "/v1/settings", {"enabled": True})
+    async with httpx.AsyncClient(timeout=20) as http:
+        answer = await http.put(
+            f"{layout.url('sandbox')}/_/evolution/instances/{instance}",
+            json={
+                "webhook_url": f"{layout.url('messaging')}/webhooks/evolution/{channel_id}",
+                "hmac_secret": webhook_secret,
+                "own_number": f"35191{tenant_id.int % 10**7:07d}",
+                "display_name": plan.name,
+            },
+        )
+        answer.raise_for_status()
+    return Salon(tenant_id, channel_id, instance, plan.name, plan.zone, service_ids, staff_ids)
