@@ -28,6 +28,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     consumers.register(runtime.consumers, runtime.db, now)
 
     async def resources() -> AsyncIterator[None]:
+        provider.open()
         yield
         await provider.close()
 

@@ -1,5 +1,6 @@
 """Stripe Checkout and refunds through Stripe's SDK."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,6 +65,16 @@ class StripeProvider:
                 max_network_retries=0,
             )
         return self._client
+
+    def open(self) -> None:
+        """Load what the SDK loads lazily, so that it does not stall the first client's payment page.
+
+        Its log lines, two for every call, are left out below WARNING.
+        """
+        logging.getLogger("stripe").setLevel(logging.WARNING)
+        if self._key():
+            v1 = self._api().v1
+            _ = v1.checkout.sessions, v1.refunds
 
     async def close(self) -> None:
         """Close its connections."""

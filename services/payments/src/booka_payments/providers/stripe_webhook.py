@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import stripe
+from stripe import WebhookSignature
 
 from booka_common.errors import Invalid, Unauthenticated
 from booka_common.signing import SecretSet, check_timestamp, single_header
@@ -51,7 +51,7 @@ def verify(secrets: SecretSet, body: bytes, signatures: Sequence[str], now: date
     matched = -1
     for index, key in enumerate(keys):
         try:
-            stripe.WebhookSignature.verify_header(body, header, key.decode(), tolerance=None)
+            WebhookSignature.verify_header(body, header, key.decode(), tolerance=None)
         except Exception:  # noqa: S112 - whatever it trips over was not sent by Stripe
             continue
         if matched < 0:
