@@ -1,5 +1,6 @@
 """What booking is, and what it needs to run."""
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from booka_common.service import Service
@@ -18,3 +19,5 @@ class Settings(ServiceSettings):
     """Booking needs nothing beyond what every service has."""
 
     model_config = SettingsConfigDict(env_prefix="BOOKING_", frozen=True, extra="ignore")
+
+    port: int = Field(8101, description="port to listen on")

@@ -69,7 +69,7 @@ def _profile_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
         )
         async with _change(db, who, now) as tx:
             await store.put_profile(tx, profile)
-        return body
+        return _profile_shown(profile)
 
     @router.get("/profile")
     async def get_profile(who: Signed) -> ProfileBody:
@@ -77,20 +77,7 @@ def _profile_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
             salon = await store.get_salon(tx, [])
         if salon is None:
             raise NotFound("the salon has no profile yet", code="unknown_profile")
-        profile = salon.profile
-        return ProfileBody(
-            name=profile.name,
-            locale=profile.locale,
-            zone=profile.zone.key,
-            currency=profile.currency,
-            slot_grid_minutes=profile.slot_grid_minutes,
-            lead_minutes=profile.lead_minutes,
-            horizon_days=profile.horizon_days,
-            hours=week_shown(profile.opening),
-            exceptions=[
-                ExceptionBody(day=day, hours=hours_shown(spans)) for day, spans in sorted(profile.exceptions.items())
-            ],
-        )
+        return _profile_shown(salon.profile)
 
     return router
 
@@ -188,6 +175,22 @@ def _policy_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
             return _policy_shown(await store.get_policy(tx, service_id))
 
     return router
+
+
+def _profile_shown(profile: Profile) -> ProfileBody:
+    return ProfileBody(
+        name=profile.name,
+        locale=profile.locale,
+        zone=profile.zone.key,
+        currency=profile.currency,
+        slot_grid_minutes=profile.slot_grid_minutes,
+        lead_minutes=profile.lead_minutes,
+        horizon_days=profile.horizon_days,
+        hours=week_shown(profile.opening),
+        exceptions=[
+            ExceptionBody(day=day, hours=hours_shown(spans)) for day, spans in sorted(profile.exceptions.items())
+        ],
+    )
 
 
 def _one(rows: list[dict[str, Any]], what: str) -> dict[str, Any]:
