@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -62,7 +62,8 @@ def main(
     if command == "migrate":
         asyncio.run(_migrate(service, settings))
         return
-    os.environ.pop(settings_type.variable("migrate_url"), None)
+    # uvicorn drains on SIGTERM and then raises the signal again: an ordered stop is a success.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         lambda: create_app(settings),
         factory=True,

@@ -55,7 +55,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "httpx2", "openai", "stripe", "aio_pika", "aiormq", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -6,7 +6,7 @@ close:  consumers → worker → relay (flushes the outbox) → database
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -123,11 +123,10 @@ def assemble(
             try:
                 yield
             finally:
+                await _end(task for task in tasks if task.get_name() == "consumers")
                 await runtime.consumers.stop()
                 await worker.drain(timedelta(seconds=10))
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await _end(tasks)
                 tasks.clear()
                 await relay.flush(timedelta(seconds=5))
                 await publisher.close()
@@ -148,6 +147,17 @@ def assemble(
     caller = authenticate(settings.secret_set("internal_secrets"), runtime.now)
     app.include_router(jobs_api(db, caller, runtime.now))
     return app
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel `tasks` and wait for them, but not for ever: a library may swallow a cancellation while it connects."""
+    cancelled = list(tasks)
+    for task in cancelled:
+        task.cancel()
+    if cancelled:
+        _, stuck = await asyncio.wait(cancelled, timeout=5)
+        if stuck:
+            _log.warning("still running at shutdown: %s", ", ".join(task.get_name() for task in stuck))
 
 
 async def _housekeeping(db: Database) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
@@ -26,12 +27,26 @@ from booka_common.testing import ENCRYPTION_KEY, INTERNAL_SECRET
 from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
 
 _FOLDER = "BOOKA_TEST_FOLDER"
+_OWNER = "BOOKA_TEST_OWNER"
+
+# Stops the servers if the run is killed before it can do so itself.
+_WATCH = """
+while kill -0 "$1" 2>/dev/null; do sleep 1; done
+kill -9 -- "-$(ps -o pgid= "$(cat "$2/rabbitmq/pid")" | tr -d ' ')" 2>/dev/null
+kill -QUIT "$(head -n 1 "$2/postgres/data/postmaster.pid")" 2>/dev/null
+sleep 1
+rm -rf "$2"
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The controlling process names the folder that its workers share."""
     if not hasattr(config, "workerinput"):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="booka-test-")
+        os.environ[_OWNER] = str(os.getpid())
+        # aiormq leaves a coroutine behind when a connection is cut while the loop ends.
+        config.addinivalue_line("filterwarnings", "ignore:coroutine 'FutureStore.reject_all':RuntimeWarning")
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -65,6 +80,13 @@ def servers() -> tuple[PostgresServer, RabbitServer]:
             postgres = PostgresServer(folder / "postgres", ports["postgres"], durable=False)
             rabbit = RabbitServer(folder / "rabbitmq", ports["amqp"], ports["api"])
             (folder / "servers.json").write_bytes(orjson.dumps(ports))
+            subprocess.run(  # noqa: S603 - our own words
+                ["setsid", "--fork", "sh", "-c", _WATCH, "watch", os.environ[_OWNER], str(folder)],  # noqa: S607
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             starting = threading.Thread(target=postgres.start)
             starting.start()
             rabbit.start()

@@ -193,10 +193,12 @@ class RabbitServer:
             "ERL_EPMD_PORT": str(epmd),
         }
         with log.open("ab") as out:
-            # A session of its own, so that it outlives the process that started it and dies as one group.
+            # A session of its own, so that it outlives the process that started it and dies as one group. The port mapper
+            # is part of the group: one that Erlang starts by itself would be a daemon that nobody stops.
             subprocess.run(
-                ["setsid", "--fork", str(server)], env=environment, stdout=out, stderr=out, cwd=self.folder, check=True
-            )
+                ["setsid", "--fork", "sh", "-c", 'epmd & exec "$0"', str(server)],
+                env=environment, stdout=out, stderr=out, cwd=self.folder, check=True,
+            )  # fmt: skip
         _wait(lambda: _listening(self.port) and _listening(self.api_port) and self._answers(), "RabbitMQ", log)
 
     def _answers(self) -> bool:
