@@ -7,7 +7,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,8 @@ from fastapi import FastAPI, Request, Response
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.service import Service
-from booka_common.testing import signed
+from booka_common.testing import eventually, running, signed
+from booka_messaging.app import create_app
 from booka_messaging.settings import SERVICE, Settings
 
 SECRET = "the-salon's-webhook-secret-0123456789"
@@ -213,6 +214,27 @@ def settings(provision: Callable[[Service], dict[str, Any]]) -> Settings:
 async def db(settings: Settings) -> AsyncIterator[Database]:
     async with Database(settings.database_url.get_secret_value(), SERVICE.name) as database:
         yield database
+
+
+@asynccontextmanager
+async def started_app(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The service running and connected to its broker.
+
+    To stop it while it still connects would leave the broker's client reconnecting for ever.
+    """
+    async with running(create_app(settings)) as client:
+
+        async def connected() -> bool:
+            return bool((await client.get("/readyz")).json()["rabbitmq"])
+
+        await eventually(connected)
+        yield client
+
+
+@pytest.fixture
+def started() -> Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """`async with started(settings) as client`."""
+    return started_app
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ OTHER = "another-webhook-secret-0123456789abcdef"
 
 
 @pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    async with running(create_app(settings)) as http:
+async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with started(settings) as http:
         yield http
 
 
@@ -114,7 +114,8 @@ async def test_every_spelling_in_body_and_path(salon: Any, client: httpx.AsyncCl
 async def test_unknown_events_are_taken_and_counted(salon: Any, client: httpx.AsyncClient) -> None:
     for event in ("presence.update", "send.message", "from.the.future", None):
         assert (await salon.deliver({"anything": True}, event)).json() == {"outcome": "ignored"}
-    for data in (None, [], "x", {"key": {}}, salon.text(remoteJid="1203630@g.us")):
+    odd: tuple[Any, ...] = (None, [], "x", {"key": {}}, salon.text(remoteJid="1203630@g.us"))
+    for data in odd:
         assert (await salon.deliver(data)).json() == {"outcome": "ignored"}
     assert await outcomes(client) == {"ignored": 9}
 
@@ -235,10 +236,10 @@ async def test_messages_come_in_pages(salon: Any) -> None:
 
 
 async def test_without_encryption_keys_only_what_needs_them_is_closed(
-    settings: Settings, salon: Any, salon_of: Any
+    settings: Settings, started: Any, salon: Any, salon_of: Any
 ) -> None:
     bare = settings.model_copy(update={"encryption_keys": ()})
-    async with running(create_app(bare)) as client:
+    async with started(bare) as client:
         here = salon_of(salon.tenant_id, client)
         here.channel_id, here.instance = salon.channel_id, salon.instance
         refused = await here.deliver(here.text())
@@ -252,9 +253,9 @@ async def test_without_encryption_keys_only_what_needs_them_is_closed(
     assert (await salon.deliver(salon.text())).status_code == 200
 
 
-async def test_without_a_database_a_webhook_is_to_be_repeated(settings: Settings) -> None:
+async def test_without_a_database_a_webhook_is_to_be_repeated(settings: Settings, started: Any) -> None:
     away = settings.model_copy(update={"database_url": type(settings.database_url)("postgresql://x@127.0.0.1:9/booka")})
-    async with running(create_app(away)) as client:
+    async with started(away) as client:
         answer = await client.post(f"/webhooks/evolution/{new_id()}", content=b"{}")
         assert answer.status_code == 503
         assert await outcomes(client) == {"unavailable": 1}

@@ -20,9 +20,8 @@ from booka_common.contracts.messaging import (
 )
 from booka_common.ids import new_id
 from booka_common.service import system_clock
-from booka_common.testing import Tap, dead_letters, publish, running
+from booka_common.testing import Tap, dead_letters, publish
 from booka_common.testing.servers import free_port
-from booka_messaging.app import create_app
 from booka_messaging.settings import Settings
 
 
@@ -31,9 +30,11 @@ def request(tenant_id: UUID, conversation_id: UUID, text: str) -> Envelope[SendR
     return Envelope.of(data, tenant_id=tenant_id, now=system_clock())
 
 
-async def test_a_turn_from_webhook_to_reply(settings: Settings, gateway: Any, salon_of: Any, tenant_id: UUID) -> None:
+async def test_a_turn_from_webhook_to_reply(
+    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
-    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+    async with Tap(amqp_url) as tap, started(settings) as client:
         salon = salon_of(tenant_id, client)
         await salon.provision(gateway.url)
         assert (await salon.deliver(salon.text("quero cortar o cabelo"))).json() == {"outcome": "accepted"}
@@ -61,10 +62,10 @@ async def test_a_turn_from_webhook_to_reply(settings: Settings, gateway: Any, sa
 
 
 async def test_a_request_that_cannot_be_done_is_a_dead_letter_and_the_next_one_goes_on(
-    settings: Settings, gateway: Any, salon_of: Any, tenant_id: UUID
+    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
-    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+    async with Tap(amqp_url) as tap, started(settings) as client:
         salon = salon_of(tenant_id, client)
         await salon.provision(gateway.url)
         await salon.deliver(salon.text())
@@ -89,11 +90,11 @@ async def test_a_request_that_cannot_be_done_is_a_dead_letter_and_the_next_one_g
 
 
 async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_asked_for(
-    settings: Settings, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID
+    settings: Settings, started: Any, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
     gateway.faults.extend([fault(429), fault(500), fault(500, takes=True)])
-    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+    async with Tap(amqp_url) as tap, started(settings) as client:
         salon = salon_of(tenant_id, client)
         await salon.provision(gateway.url)
         await salon.deliver(salon.text())
@@ -116,11 +117,19 @@ async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_
     ],
 )
 async def test_what_the_gateway_refuses_for_good_is_said_and_can_be_replayed(
-    settings: Settings, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID, status: int, body: Any, expected: str
+    settings: Settings,
+    started: Any,
+    gateway: Any,
+    fault: Any,
+    salon_of: Any,
+    tenant_id: UUID,
+    status: int,
+    body: Any,
+    expected: str,
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
     gateway.faults.append(fault(status, body))
-    async with Tap(amqp_url) as tap, running(create_app(settings)) as client:
+    async with Tap(amqp_url) as tap, started(settings) as client:
         salon = salon_of(tenant_id, client)
         await salon.provision(gateway.url)
         await salon.deliver(salon.text())
@@ -140,11 +149,11 @@ async def test_what_the_gateway_refuses_for_good_is_said_and_can_be_replayed(
 
 
 async def test_a_gateway_that_is_away_is_tried_until_the_attempts_are_used_up(
-    settings: Settings, salon_of: Any, tenant_id: UUID
+    settings: Settings, started: Any, salon_of: Any, tenant_id: UUID
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
     impatient = settings.model_copy(update={"send_attempts": 2})
-    async with Tap(amqp_url) as tap, running(create_app(impatient)) as client:
+    async with Tap(amqp_url) as tap, started(impatient) as client:
         salon = salon_of(tenant_id, client)
         await salon.provision("http://127.0.0.1:9")
         await salon.deliver(salon.text())
@@ -169,11 +178,11 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("order", UNKNOWN)
 async def test_after_an_unknown_outcome_the_gateways_store_decides(
-    settings: Settings, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID, order: dict[str, Any]
+    settings: Settings, started: Any, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID, order: dict[str, Any]
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
     quick = settings.model_copy(update={"gateway_total_seconds": 0.3})
-    async with Tap(amqp_url) as tap, running(create_app(quick)) as client:
+    async with Tap(amqp_url) as tap, started(quick) as client:
         salon = salon_of(tenant_id, client)
         await salon.provision(gateway.url)
         await salon.deliver(salon.text())
@@ -196,7 +205,7 @@ async def test_after_an_unknown_outcome_the_gateways_store_decides(
 
 
 async def test_killed_between_the_gateways_answer_and_its_record_the_client_reads_it_once(
-    settings: Settings, gateway: Any, salon_of: Any, tenant_id: UUID
+    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
     environment = {
@@ -210,7 +219,7 @@ async def test_killed_between_the_gateways_answer_and_its_record_the_client_read
     }
     later = settings.model_copy(update={"job_lease_seconds": 2})
     async with Tap(amqp_url) as tap:
-        async with running(create_app(later)) as client:
+        async with started(later) as client:
             salon = salon_of(tenant_id, client)
             await salon.provision(gateway.url)
             await salon.deliver(salon.text())
@@ -221,7 +230,7 @@ async def test_killed_between_the_gateways_answer_and_its_record_the_client_read
         await publish(amqp_url, request(tenant_id, conversation_id, "Confirmado!"))
         assert await asyncio.wait_for(process.wait(), 20) == -9
         assert gateway.texts() == ["Confirmado!"]
-        async with running(create_app(later)) as client:
+        async with started(later) as client:
             salon.http = client
             sent = await tap.next(MessageSent, tenant_id=tenant_id)
             assert gateway.texts() == ["Confirmado!"]

@@ -84,7 +84,7 @@ def test_only_chats_with_one_person_count(jid: object) -> None:
     assert ignored(upsert(key={"remoteJid": jid}))
 
 
-CONTENT = [
+CONTENT: list[tuple[dict[str, Any], tuple[str, str, str | None]]] = [
     ({"conversation": "oi"}, ("text", "oi", None)),
     ({"extendedTextMessage": {"text": "olá"}}, ("text", "olá", None)),
     ({"ephemeralMessage": {"message": {"extendedTextMessage": {"text": "olá"}}}}, ("text", "olá", None)),
@@ -281,6 +281,7 @@ WORDS = (
     "messages.upsert", "messages.update", "connection.update", "MESSAGES_UPSERT", PN_JID, LID_JID, "READ", "open", "{}",
     "conversation", "audioMessage", "\x00", "\ud83d",
 )  # fmt: skip
+NAMES = [name for content, _ in CONTENT for name in content]
 LEAVES = (
     st.none()
     | st.booleans()
@@ -325,7 +326,7 @@ def test_any_json_is_read_without_an_exception(payload: dict[str, Any]) -> None:
     body=ANYTHING,
     key=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=3),
     data=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=3),
-    kind=st.sampled_from([name for content, _ in CONTENT for name in content]),
+    kind=st.sampled_from(NAMES),
 )
 def test_almost_good_messages_are_read_without_an_exception(
     body: Any, key: dict[str, Any], data: dict[str, Any], kind: str

@@ -22,6 +22,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="MESSAGING_", frozen=True, extra="ignore")
 
+    port: int = Field(8102, description="port to listen on")
     channel_cache_seconds: float = Field(
         3.0, ge=0, description="a channel that another replica changed is known here after this long"
     )

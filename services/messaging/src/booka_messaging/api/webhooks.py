@@ -93,6 +93,8 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:
+        if b"\\ud" not in body.lower():
+            raise MalformedWebhook("the body is not JSON") from None
         try:
             payload = json.loads(body)
         except (ValueError, RecursionError):
