@@ -209,19 +209,17 @@ class RabbitServer:
         return True
 
     def stop(self, seconds: float = 30) -> None:
-        """Stop it in order: SIGTERM, wait, then whatever is left of its process group."""
-        self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while self._alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self._signal(signal.SIGKILL)
+        """Stop it in order: SIGTERM, wait until it is gone, then `kill -9` whatever is left of its process group."""
+        group = self._signal(signal.SIGTERM)
+        if group is not None:
+            self._wait_gone(group, seconds)
+            self._signal(signal.SIGKILL, group)
 
     def kill(self) -> None:
         """`kill -9` the whole process group, and wait until it is gone."""
-        self._signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while self._alive() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        group = self._signal(signal.SIGKILL)
+        if group is not None:
+            self._wait_gone(group, 10)
 
     def _group(self) -> int | None:
         try:
@@ -229,17 +227,25 @@ class RabbitServer:
         except (FileNotFoundError, ValueError, ProcessLookupError):
             return None
 
-    def _alive(self) -> bool:
-        return self._group() is not None
+    def _wait_gone(self, group: int, seconds: float) -> None:
+        # By the group and not by the pid file: RabbitMQ removes that first and takes seconds to end after it.
+        deadline = time.monotonic() + seconds
+        living = ["pgrep", "--pgroup", str(group), "--runstates", "D,R,S"]
+        while subprocess.run(living, stdout=subprocess.DEVNULL, check=False).returncode == 0:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
 
-    def _signal(self, what: signal.Signals) -> None:
-        group = self._group()
+    def _signal(self, what: signal.Signals, group: int | None = None) -> int | None:
+        """Signal the process group; returns it, or None if there is none."""
+        group = group or self._group()
         if group is None:
-            return
+            return None
         try:
             os.killpg(group, what)
         except ProcessLookupError:
-            return
+            return None
+        return group
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """One request to the management API; returns the parsed answer.
