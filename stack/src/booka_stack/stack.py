@@ -142,8 +142,10 @@ class Stack:
             process.signal(signal.SIGTERM)
         for process in [*services, self.sandbox]:
             process.stop()
-        if self._external_amqp is None:
-            self.rabbit.stop(10)
+        if self._external_amqp is None and self.postgres.durable:
+            self.rabbit.stop(15)
+        elif self._external_amqp is None:
+            self.rabbit.kill()  # its folder goes next: nothing to put in order
         if self._external_postgres is None:
             self.postgres.stop()
 
