@@ -9,10 +9,9 @@ import pytest
 from booka_common.contracts.payments import DepositPaid, RefundSettled
 from booka_common.ids import new_id
 from booka_common.money import Money
-from booka_common.testing import FrozenClock, eventually, running, signed
+from booka_common.testing import FrozenClock, eventually, publish, running, signed
 from booka_payments.app import create_app
 from booka_payments.settings import Settings
-from booka_payments.usecases import deposits
 
 from .desk import Desk
 from .stripe_stub import StripeStub
@@ -25,6 +24,12 @@ async def client(settings: Settings, clock: FrozenClock, tenant_id: Any) -> Asyn
         yield client
 
 
+@pytest.fixture
+def amqp_url(settings: Settings) -> str:
+    """Where booking would speak."""
+    return settings.amqp_url.get_secret_value()
+
+
 async def found(client: httpx.AsyncClient, status: str) -> Any:
     """The salon's newest transaction of this status, None while there is none."""
     page: dict[str, Any] = (await client.get("/v1/transactions", params={"status": status})).json()
@@ -32,9 +37,9 @@ async def found(client: httpx.AsyncClient, status: str) -> Any:
 
 
 async def test_a_lost_webhook_is_made_good_by_reading_back(
-    client: httpx.AsyncClient, desk: Desk, stripe_stub: StripeStub, reservation: Any, clock: FrozenClock
+    client: httpx.AsyncClient, desk: Desk, stripe_stub: StripeStub, reservation: Any, amqp_url: str
 ) -> None:
-    await deposits.deposit_due(desk.db, reservation.due(), clock())
+    await publish(amqp_url, reservation.due())
     transaction = await eventually(lambda: found(client, "open"))
     at = f"/v1/transactions/{transaction['id']}"
     stripe_stub.pay(transaction["session_id"])
@@ -64,19 +69,19 @@ async def test_a_lost_webhook_is_made_good_by_reading_back(
         return (await client.get(at)).json() if await found(client, "refunded") else None
 
     detail = await eventually(given_back)
-    assert [(refund["amount"]["minor"], refund["status"]) for refund in detail["refunds"]] == [
+    assert sorted((refund["amount"]["minor"], refund["status"]) for refund in detail["refunds"]) == [
         (1000, "succeeded"),
         (2000, "succeeded"),
     ]
-    assert [message.amount.minor for message in await desk.said(RefundSettled)] in ([1000, 2000], [2000, 1000])
+    assert sorted(message.amount.minor for message in await desk.said(RefundSettled)) == [1000, 2000]
     assert len(await desk.said(DepositPaid)) == 1
-    assert len(stripe_stub.refunds) == 2
+    assert len(stripe_stub.of(reservation.tenant_id, stripe_stub.refunds)) == 2
 
 
 async def test_a_transaction_shows_its_events(
-    client: httpx.AsyncClient, desk: Desk, stripe_stub: StripeStub, reservation: Any, clock: FrozenClock
+    client: httpx.AsyncClient, desk: Desk, stripe_stub: StripeStub, reservation: Any, amqp_url: str
 ) -> None:
-    await deposits.deposit_due(desk.db, reservation.due(), clock())
+    await publish(amqp_url, reservation.due())
     transaction = await eventually(lambda: found(client, "open"))
     body = stripe_stub.event("checkout.session.completed", stripe_stub.pay(transaction["session_id"]))
     headers = {"stripe-signature": stripe_stub.signature(body)}
@@ -90,9 +95,9 @@ async def test_a_transaction_shows_its_events(
 
 
 async def test_a_salon_cannot_reach_anothers(
-    client: httpx.AsyncClient, desk: Desk, reservation: Any, clock: FrozenClock
+    client: httpx.AsyncClient, reservation: Any, clock: FrozenClock, amqp_url: str
 ) -> None:
-    await deposits.deposit_due(desk.db, reservation.due(), clock())
+    await publish(amqp_url, reservation.due())
     transaction = await eventually(lambda: found(client, "open"))
     at = f"/v1/transactions/{transaction['id']}"
     client.auth = signed(new_id(), clock)
@@ -104,10 +109,10 @@ async def test_a_salon_cannot_reach_anothers(
 
 
 async def test_nothing_to_read_and_nothing_to_refund(
-    client: httpx.AsyncClient, desk: Desk, stripe_stub: StripeStub, reservation: Any, clock: FrozenClock
+    client: httpx.AsyncClient, stripe_stub: StripeStub, reservation: Any, amqp_url: str
 ) -> None:
     stripe_stub.fail(400, type="invalid_request_error", code="amount_too_small", message="Too small.")
-    await deposits.deposit_due(desk.db, reservation.due(), clock())
+    await publish(amqp_url, reservation.due())
     transaction = await eventually(lambda: found(client, "failed"))
     at = f"/v1/transactions/{transaction['id']}"
     answer = await client.post(f"{at}/reconcile")
@@ -119,9 +124,9 @@ async def test_nothing_to_read_and_nothing_to_refund(
 
 
 async def test_without_a_key_the_rest_works_and_says_what_is_missing(
-    settings: Settings, desk: Desk, reservation: Any, clock: FrozenClock, tenant_id: Any
+    settings: Settings, reservation: Any, clock: FrozenClock, tenant_id: Any, amqp_url: str
 ) -> None:
-    await deposits.deposit_due(desk.db, reservation.due(), clock())
+    await publish(amqp_url, reservation.due())
     keyless = settings.model_copy(update={"stripe_secret_key": None})
     async with running(create_app(keyless, clock)) as client:
         client.auth = signed(tenant_id, clock)
@@ -131,8 +136,8 @@ async def test_without_a_key_the_rest_works_and_says_what_is_missing(
         ]
 
         async def waiting() -> bool:
-            (job,) = (await client.get("/v1/jobs")).json()["items"]
-            return job["status"] == "ready" and variable in (job["last_error"] or "")
+            jobs = (await client.get("/v1/jobs", params={"status": "ready"})).json()["items"]
+            return any(variable in (job["last_error"] or "") for job in jobs)
 
         await eventually(waiting)
         (transaction,) = (await client.get("/v1/transactions")).json()["items"]

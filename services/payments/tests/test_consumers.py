@@ -44,7 +44,7 @@ async def test_a_deposit_is_collected_once_and_given_back_once(
         assert opened.correlation_id == due.correlation_id
         assert opened.data.reservation_id == reservation.id
         assert opened.data.conversation_id == reservation.conversation_id
-        (session_id,) = stripe_stub.sessions
+        (session_id,) = stripe_stub.of(tenant_id, stripe_stub.sessions)
         assert opened.data.url == f"https://checkout.example/{session_id}"
 
         body = stripe_stub.event("checkout.session.completed", stripe_stub.pay(session_id))
@@ -58,7 +58,7 @@ async def test_a_deposit_is_collected_once_and_given_back_once(
         await publish(amqp_url, *[unusable] * 5)
         settled = await tap.next(RefundSettled, tenant_id=tenant_id)
         assert (settled.data.amount.minor, settled.data.reason) == (3000, "deposit_unusable")
-        (refund,) = stripe_stub.refunds.values()
+        (refund,) = stripe_stub.of(tenant_id, stripe_stub.refunds).values()
         refunded = stripe_stub.event("refund.updated", refund)
         await deliver(client, stripe_stub, refunded)
         await eventually(lambda: in_state("refunded"))
@@ -67,8 +67,8 @@ async def test_a_deposit_is_collected_once_and_given_back_once(
         assert len(tap.seen(CheckoutOpened, tenant_id=tenant_id)) == 1
         assert len(tap.seen(DepositPaid, tenant_id=tenant_id)) == 1
         assert len(tap.seen(RefundSettled, tenant_id=tenant_id)) == 1
-        assert len(stripe_stub.sessions) == 1
-        assert len(stripe_stub.refunds) == 1
+        assert len(stripe_stub.of(tenant_id, stripe_stub.sessions)) == 1
+        assert len(stripe_stub.of(tenant_id, stripe_stub.refunds)) == 1
 
 
 async def _no_jobs_left(db: Database, tenant_id: Any) -> bool:

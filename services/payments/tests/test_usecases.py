@@ -7,42 +7,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from booka_common.contracts.payments import CheckoutFailed, CheckoutOpened, DepositPaid, MismatchFound, RefundSettled
+from booka_common.contracts.payments import CheckoutFailed, CheckoutOpened, DepositPaid, MismatchFound
 from booka_common.db import Database
 from booka_common.jobs import Dead, Done, RetryIn
 from booka_common.money import Money
 from booka_common.testing import FrozenClock
-from booka_payments.providers.stripe_webhook import read_event
 from booka_payments.settings import Settings
 from booka_payments.usecases import deposits
-from booka_payments.usecases.intake import take_event
 
 from .desk import Desk
+from .steps import collect, hear, open_page
 from .stripe_stub import StripeStub
-
-
-async def hear(desk: Desk, stub: StripeStub, type: str, thing: dict[str, Any], times: int = 1) -> list[str]:
-    """An event, delivered `times` at once; its signature is the business of other tests."""
-    event = read_event(stub.event(type, thing))
-    assert event is not None
-    return list(await asyncio.gather(*(take_event(desk.db, event, desk.now()) for _ in range(times))))
-
-
-async def open_page(desk: Desk, reservation: Any, **due: Any) -> str:
-    """A deposit falls due and its page is opened; the page's id."""
-    await deposits.deposit_due(desk.db, reservation.due(**due), desk.now())
-    await desk.work()
-    session_id = (await desk.transaction(reservation.id)).session_id
-    assert session_id is not None
-    return session_id
-
-
-async def collect(desk: Desk, stub: StripeStub, reservation: Any, **due: Any) -> Any:
-    """A deposit falls due and is paid; its transaction."""
-    session = stub.pay(await open_page(desk, reservation, **due))
-    await hear(desk, stub, "checkout.session.completed", session)
-    await desk.work()
-    return await desk.transaction(reservation.id)
 
 
 async def test_the_page_asks_for_exactly_the_deposit(desk: Desk, stripe_stub: StripeStub, reservation: Any) -> None:
@@ -167,43 +142,6 @@ async def test_an_event_of_nobody_is_kept_for_a_person(desk: Desk, stripe_stub: 
     assert [(row["tenant_id"], row["outcome"]) for row in rows] == [(None, "unmatched")] * 3
 
 
-async def test_paid_late_then_unusable_goes_back_once(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any, clock: FrozenClock
-) -> None:
-    session_id = await open_page(desk, reservation)
-    clock.advance(timedelta(minutes=16))
-    session = stripe_stub.pay(session_id)
-    await deposits.reservation_expired(desk.db, reservation.expired(), clock())
-    await desk.work()
-    # Closing the page found it paid, before any webhook came.
-    assert len(await desk.said(DepositPaid)) == 1
-    await hear(desk, stripe_stub, "checkout.session.completed", session)
-    transaction = await desk.transaction(reservation.id)
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), clock())
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id, "already_paid"), clock())
-    await desk.work()
-    (refund,) = stripe_stub.refunds.values()
-    assert refund["amount"] == 3000
-    (settled,) = await desk.said(RefundSettled)
-    assert (settled.reason, settled.amount.minor) == ("deposit_unusable", 3000)
-    assert (await desk.transaction(reservation.id)).status == "refunded"
-    assert await desk.said(MismatchFound) == []
-    assert len(await desk.said(DepositPaid)) == 1
-
-
-async def test_a_crash_after_a_refund_makes_no_second_one_even_a_day_later(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any
-) -> None:
-    transaction = await collect(desk, stripe_stub, reservation)
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
-    (job,) = await desk.due()
-    assert isinstance(await desk.run(job), Done)  # and the process is gone
-    stripe_stub.forget_keys()  # as Stripe does after 24 hours
-    await desk.work()
-    assert len(stripe_stub.refunds) == 1
-    assert len(await desk.said(RefundSettled)) == 1
-
-
 async def test_an_expired_hold_closes_its_page(desk: Desk, stripe_stub: StripeStub, reservation: Any) -> None:
     session_id = await open_page(desk, reservation)
     await deposits.reservation_expired(desk.db, reservation.expired(), desk.now())
@@ -241,106 +179,6 @@ async def test_a_link_is_never_sent_for_a_reservation_that_is_over(
     assert session["status"] == "expired"
     assert (await desk.transaction(third.id)).status == "expired"
     assert await desk.said(CheckoutOpened) == []
-
-
-async def test_a_cancellation_gives_back_what_policy_says(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any
-) -> None:
-    transaction = await collect(desk, stripe_stub, reservation)
-    cancelled = reservation.cancelled(Money(minor=1000, currency="BRL"))
-    await asyncio.gather(*(deposits.reservation_cancelled(desk.db, cancelled, desk.now()) for _ in range(5)))
-    await desk.work()
-    (refund,) = await desk.refunds(transaction.id)
-    assert (refund.amount.minor, refund.reason, refund.status) == (1000, "cancelled", "succeeded")
-    assert [seen["amount"] for seen in stripe_stub.refunds.values()] == [1000]
-
-
-@pytest.mark.parametrize("refund", [Money(minor=3001, currency="BRL"), Money(minor=1000, currency="USD")])
-async def test_a_refund_that_does_not_fit_goes_to_a_person(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any, refund: Money
-) -> None:
-    await collect(desk, stripe_stub, reservation)
-    await deposits.reservation_cancelled(desk.db, reservation.cancelled(refund), desk.now())
-    await desk.work()
-    assert stripe_stub.refunds == {}
-    assert [found.code for found in await desk.said(MismatchFound)] == ["refund_failed"]
-
-
-async def test_a_refund_without_a_payment_goes_to_a_person(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any
-) -> None:
-    await open_page(desk, reservation)
-    transaction = await desk.transaction(reservation.id)
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
-    await deposits.reservation_cancelled(desk.db, reservation.cancelled(Money(minor=1, currency="BRL")), desk.now())
-    await desk.work()
-    assert stripe_stub.refunds == {}
-    assert [found.code for found in await desk.said(MismatchFound)] == ["refund_failed"] * 2
-
-
-async def test_a_pending_refund_is_settled_by_its_event_or_fails_to_a_person(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any
-) -> None:
-    stripe_stub.refund_status = "pending"
-    transaction = await collect(desk, stripe_stub, reservation)
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
-    await desk.work()
-    assert (await desk.transaction(reservation.id)).status == "refunding"
-    assert await desk.said(RefundSettled) == []
-    (refund,) = stripe_stub.refunds.values()
-    refund["status"] = "succeeded"
-    await hear(desk, stripe_stub, "refund.updated", refund, times=5)
-    await desk.work()
-    assert (await desk.transaction(reservation.id)).status == "refunded"
-    refund.update(status="failed", failure_reason="expired_or_canceled_card")
-    await hear(desk, stripe_stub, "refund.failed", refund)
-    await desk.work()
-    assert len(await desk.said(RefundSettled)) == 1
-    (found,) = await desk.said(MismatchFound)
-    assert found.code == "refund_failed"
-    assert "expired_or_canceled_card" in found.detail
-    assert (await desk.transaction(reservation.id)).status == "mismatched"
-
-
-async def test_an_event_may_overtake_the_answer_that_a_refund_is_pending(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any
-) -> None:
-    stripe_stub.refund_status = "pending"
-    transaction = await collect(desk, stripe_stub, reservation)
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
-    (job,) = await desk.due()
-    outcome = await desk.run(job)
-    (refund,) = stripe_stub.refunds.values()
-    refund["status"] = "succeeded"
-    await hear(desk, stripe_stub, "refund.updated", refund)
-    (_, sync) = await desk.due()
-    await desk.finish(sync, await desk.run(sync))
-    await desk.finish(job, outcome)
-    assert (await desk.transaction(reservation.id)).status == "refunded"
-    assert len(await desk.said(RefundSettled)) == 1
-
-
-async def test_a_refund_made_at_the_dashboard_is_booked(desk: Desk, stripe_stub: StripeStub, reservation: Any) -> None:
-    transaction = await collect(desk, stripe_stub, reservation)
-    stripe_stub.make_refund(transaction.payment_intent, 3000, "brl", {})
-    charge = {"id": "ch_1", "payment_intent": transaction.payment_intent}
-    session = stripe_stub.sessions[transaction.session_id]
-    await hear(desk, stripe_stub, "charge.refunded", {**charge, "metadata": session["metadata"]}, times=3)
-    await desk.work()
-    (settled,) = await desk.said(RefundSettled)
-    assert (settled.reason, settled.amount.minor) == ("operator", 3000)
-    assert (await desk.transaction(reservation.id)).status == "refunded"
-
-
-async def test_a_refused_refund_goes_to_a_person(desk: Desk, stripe_stub: StripeStub, reservation: Any) -> None:
-    transaction = await collect(desk, stripe_stub, reservation)
-    stripe_stub.fail(400, type="invalid_request_error", code="charge_disputed", message="The charge is disputed.")
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
-    (outcome,) = await desk.work()
-    assert isinstance(outcome, Dead)
-    (found,) = await desk.said(MismatchFound)
-    assert "disputed" in found.detail
-    assert (await desk.transaction(reservation.id)).status == "mismatched"
 
 
 async def test_a_second_payment_for_one_transaction_goes_to_a_person(
@@ -438,19 +276,6 @@ async def test_a_page_that_was_asked_for_too_late_is_asked_for_anew(
     transaction = await desk.transaction(reservation.id)
     assert (transaction.status, transaction.idempotency_key) == ("open", second)
     assert transaction.expires_at == clock() + timedelta(minutes=32)
-
-
-async def test_a_failure_that_stripe_keeps_under_the_key_needs_another_key(
-    desk: Desk, stripe_stub: StripeStub, reservation: Any
-) -> None:
-    transaction = await collect(desk, stripe_stub, reservation)
-    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
-    stripe_stub.fail(500, headers={"Idempotent-Replayed": "true"})
-    assert isinstance((await desk.work())[0], RetryIn)
-    await desk.work(later=True)
-    first, second = stripe_stub.calls("POST", "/v1/refunds")
-    assert first != second
-    assert len(await desk.said(RefundSettled)) == 1
 
 
 async def test_without_a_key_jobs_wait_and_say_which_setting_is_missing(
