@@ -9,17 +9,19 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+
 from booka_common.ids import new_id
 from booka_stack.layout import Layout
 from booka_stack.phone import Phone, Sandbox
 from booka_stack.salon import Salon, SalonPlan, provision
 from booka_stack.stack import Stack
+from booka_stack.tables import Tables
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """One running Booka for all tests that leave it standing."""
-    with running_stack() as started:
+    with running_stack(INTERPRETATION_TIMEOUT_SECONDS="4") as started:
         yield started
 
 
@@ -53,11 +55,13 @@ async def sandbox(stack: Stack) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def open_salon(stack: Stack) -> Callable[..., Awaitable[Salon]]:
-    """`await open_salon(plan)` provisions a salon of a new tenant."""
+def open_salon(stack: Stack, tables: Tables) -> Callable[..., Awaitable[Salon]]:
+    """`await open_salon(plan)` provisions a salon of a new tenant, and waits until the dialog knows it."""
 
     async def create(plan: SalonPlan | None = None, tenant_id: UUID | None = None) -> Salon:
-        return await provision(stack.layout, tenant_id or new_id(), plan or SalonPlan.studio())
+        salon = await provision(stack.layout, tenant_id or new_id(), plan or SalonPlan.studio().without_a_day_off())
+        await tables.settled(salon.tenant_id)
+        return salon
 
     return create
 
@@ -70,21 +74,6 @@ def new_phone(sandbox: Sandbox) -> Callable[..., Phone]:
         return Phone(sandbox, salon.instance, f"3519{new_id().int % 10**8:08d}", name)
 
     return create
-
-
-class Tables:
-    """Looks into every service's tables as the administrator, past row level security."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    async def rows(self, query: str, *args: object) -> list[dict[str, Any]]:
-        """All rows of a statement; name tables with their schema."""
-        return [dict(row) for row in await self._connection.fetch(query, *args)]
-
-    async def value(self, query: str, *args: object) -> Any:
-        """The first column of the first row."""
-        return await self._connection.fetchval(query, *args)
 
 
 @pytest.fixture

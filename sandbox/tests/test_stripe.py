@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationW
 async def client(sandbox: Sandbox) -> AsyncIterator[stripe.StripeClient]:
     transport = stripe.HTTPXClient(timeout=10, allow_sync_methods=False)
     yield stripe.StripeClient("sk_test_1", base_addresses={"api": f"{sandbox.url}/stripe"}, http_client=transport)
-    await transport.close_async()  # type: ignore[no-untyped-call]
+    await transport.close_async()
 
 
 def order(**more: Any) -> Any:
