@@ -138,7 +138,7 @@ class SteppedView(BaseModel):
 def api(deps: Deps, caller: Callable[..., Awaitable[Caller]]) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
-    Signed = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
+    Signed = Annotated[Caller, Depends(caller)]
 
     @router.post("", status_code=201, summary="Start a conversation")
     async def start_session(who: Signed, body: StartSession) -> SteppedView:

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from uuid import UUID
 
-from booka_common.db import Tx
 from booka_common.jobs import Done, Job, JobType, Outcome
 from booka_dialog import usecases
 from booka_dialog.usecases import GAP, INTERPRETATION_TIMEOUT, Deps
@@ -16,17 +14,10 @@ def job_types(deps: Deps) -> Mapping[str, JobType]:
     """The jobs of the dialog service. Both only touch its own tables, so the whole of the work is the record."""
 
     async def gap(job: Job) -> Outcome:
-        async def record(tx: Tx) -> None:
-            await usecases.take_gap(deps, tx, UUID(job.payload["conversation_id"]), job.correlation_id)
-
-        return Done(record)
+        return Done(lambda tx: usecases.take_gap(deps, tx, job))
 
     async def interpretation_timeout(job: Job) -> Outcome:
-        async def record(tx: Tx) -> None:
-            conversation_id, request_id = UUID(job.payload["conversation_id"]), UUID(job.payload["request_id"])
-            await usecases.take_timeout(deps, tx, conversation_id, request_id, job.correlation_id)
-
-        return Done(record)
+        return Done(lambda tx: usecases.take_timeout(deps, tx, job))
 
     timeout = timedelta(seconds=15)
     return {

@@ -26,8 +26,21 @@ from booka_dialog.domain import (
 )
 from booka_dialog.errors import SalonNotOpen, SessionExists, SessionNotFound
 
-__all__ = ["GAP", "INTERPRETATION_TIMEOUT", "Deps", "Stepped", "get_session", "input_over_http", "keep_catalogue", "keep_llm_setting",
-           "start_session", "take_answer", "take_gap", "take_timeout", "take_turn"]  # fmt: skip
+__all__ = [
+    "GAP",
+    "INTERPRETATION_TIMEOUT",
+    "Deps",
+    "Stepped",
+    "get_session",
+    "input_over_http",
+    "keep_catalogue",
+    "keep_llm_setting",
+    "start_session",
+    "take_answer",
+    "take_gap",
+    "take_timeout",
+    "take_turn",
+]
 
 GAP = "gap"
 INTERPRETATION_TIMEOUT = "interpretation_timeout"
@@ -61,6 +74,7 @@ class _Cause:
     """What set a step in motion: everything that follows derives its ids from `id`."""
 
     id: UUID
+    tenant_id: UUID
     correlation_id: UUID
     message: Envelope[Message] | None = None
 
@@ -75,7 +89,7 @@ async def take_turn(deps: Deps, envelope: Envelope[MessageReceived]) -> None:
         text=data.text, kind=data.kind, contact_id=data.contact_id, contact_name=data.contact_name, phone=data.phone
     )
     turn = store.Turn(turn=data.turn, message_id=envelope.id, said=said)
-    cause = _Cause(envelope.id, envelope.correlation_id, envelope)
+    cause = _Cause(envelope.id, envelope.tenant_id, envelope.correlation_id, envelope)
     async with deps.db.tx(envelope.tenant_id) as tx:
         locked = await store.arrived(tx, data.conversation_id, turn)
         if locked:
@@ -86,10 +100,12 @@ async def take_turn(deps: Deps, envelope: Envelope[MessageReceived]) -> None:
             await _drain(deps, tx, data.conversation_id, cause)
 
 
-async def take_gap(deps: Deps, tx: Tx, conversation_id: UUID, correlation_id: UUID) -> None:
+async def take_gap(deps: Deps, tx: Tx, job: jobs.Job) -> None:
     """A turn has been missing for long enough: answer those after it. The missing one is answered if it ever comes."""
+    conversation_id = UUID(job.payload["conversation_id"])
     await store.lock(tx, conversation_id)
-    await _drain(deps, tx, conversation_id, _Cause(new_id(), correlation_id), wait_for_missing=False)
+    cause = _Cause(job.id, job.tenant_id, job.correlation_id)
+    await _drain(deps, tx, conversation_id, cause, wait_for_missing=False)
 
 
 async def take_answer(deps: Deps, envelope: Envelope[Message], conversation_id: UUID | None, answer: Answer) -> None:
@@ -100,13 +116,20 @@ async def take_answer(deps: Deps, envelope: Envelope[Message], conversation_id: 
         if not await inbox.once(tx, f"dialog.{answer.key}", envelope.id):
             return
         await store.lock(tx, conversation_id)
-        await _step(deps, tx, conversation_id, answer, _Cause(envelope.id, envelope.correlation_id, envelope))
+        await _step(
+            deps,
+            tx,
+            conversation_id,
+            answer,
+            _Cause(envelope.id, envelope.tenant_id, envelope.correlation_id, envelope),
+        )
 
 
-async def take_timeout(deps: Deps, tx: Tx, conversation_id: UUID, request_id: UUID, correlation_id: UUID) -> None:
+async def take_timeout(deps: Deps, tx: Tx, job: jobs.Job) -> None:
     """The model has not answered in time."""
+    conversation_id, request_id = UUID(job.payload["conversation_id"]), UUID(job.payload["request_id"])
     await store.lock(tx, conversation_id)
-    cause = _Cause(derived_id(request_id, "timeout"), correlation_id)
+    cause = _Cause(job.id, job.tenant_id, job.correlation_id)
     await _step(deps, tx, conversation_id, InterpretationTimedOut(request_id), cause)
 
 
@@ -150,7 +173,7 @@ async def start_session(deps: Deps, tenant_id: UUID, session: Session, said: Cli
         if found.salon is None or not found.salon.open:
             raise SalonNotOpen("the salon has no bookable catalogue yet")
         cause = new_id()
-        session, texts = await _answer(deps, tx, found, session, [said], _Cause(cause, cause))
+        session, texts = await _answer(deps, tx, found, session, [said], _Cause(cause, tenant_id, cause))
     return Stepped(session, texts)
 
 
@@ -174,7 +197,7 @@ async def input_over_http(
         if not fresh:
             return Stepped(found.session, ())
         cause = input_id or new_id()
-        session, texts = await _answer(deps, tx, found, found.session, [given], _Cause(cause, cause))
+        session, texts = await _answer(deps, tx, found, found.session, [given], _Cause(cause, tenant_id, cause))
     return Stepped(session, texts)
 
 
@@ -203,7 +226,7 @@ async def _drain(deps: Deps, tx: Tx, conversation_id: UUID, cause: _Cause, *, wa
     if not ready:
         return
     session = found.session or Session(conversation_id=conversation_id)
-    last = _Cause(ready[-1].message_id, cause.correlation_id, cause.message)
+    last = _Cause(ready[-1].message_id, cause.tenant_id, cause.correlation_id, cause.message)
     await _answer(
         deps,
         tx,
@@ -249,7 +272,6 @@ async def _answer(
 async def _put(
     deps: Deps, tx: Tx, conversation_id: UUID, effects: Sequence[Effect], cause: _Cause, now: datetime
 ) -> None:
-    assert tx.tenant_id is not None
     envelopes = []
     for index, effect in enumerate(effects):
         data: Message = (
@@ -260,7 +282,7 @@ async def _put(
         envelopes.append(
             Envelope.of(
                 data,
-                tenant_id=tx.tenant_id,
+                tenant_id=cause.tenant_id,
                 now=now,
                 cause=cause.message,
                 correlation_id=cause.correlation_id,

@@ -144,16 +144,21 @@ def _(message: booking.ReservationConfirmed, session: Session, ctx: Context) -> 
         session = replace(session.cleared(), state="done")
     visits = (
         *session.without(message.reservation_id).visits,
-        KnownVisit(reservation_id=message.reservation_id, visit=message.visit),
+        KnownVisit(reservation_id=message.reservation_id, visit=message.visit, deposit_paid=message.deposit_paid),
     )
     return replace(session, visits=visits), (Say(text=told, purpose="notice"),)
 
 
 @on_answer.register
 def _(message: booking.ReservationMoved, session: Session, ctx: Context) -> Moved:
-    known = KnownVisit(reservation_id=message.reservation_id, visit=message.visit)
-    if session.known(message.reservation_id) == known:
+    before = session.known(message.reservation_id)
+    if before is not None and before.visit == message.visit:
         return session, ()
+    known = KnownVisit(
+        reservation_id=message.reservation_id,
+        visit=message.visit,
+        deposit_paid=before.deposit_paid if before else None,
+    )
     told = Voice.of(session, ctx).visit("moved", message.visit)
     visits = (*session.without(message.reservation_id).visits, known)
     return replace(session, visits=visits), (Say(text=told, purpose="notice"),)
@@ -174,8 +179,11 @@ def _(message: booking.ReservationCancelled, session: Session, ctx: Context) -> 
         told = voice.visit("cancelled_by_salon" if by_salon else "cancelled_visit", known.visit)
     else:
         told = voice("cancelled_by_salon_short" if by_salon else "cancelled")
-    if message.refund and message.refund.minor:
-        told += "\n" + voice("cancelled_refund", amount=voice.formats.money(message.refund))
+    refund = message.refund if message.refund and message.refund.minor else None
+    if known and known.deposit_paid and not refund and not by_salon:
+        told += "\n" + voice("cancelled_no_refund")
+    if refund:
+        told += "\n" + voice("cancelled_refund", amount=voice.formats.money(refund))
     session = session.without(message.reservation_id)
     if held or asked:
         # Another booking may have been begun while this one was being cancelled: then only the target is over.

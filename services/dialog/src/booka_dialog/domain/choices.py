@@ -18,17 +18,11 @@ def choose(session: Session, choice: str, ctx: Context) -> Moved:
     """Take the chosen line of the list that was shown last: `service:<id>`, `day:2026-11-27`, `slot:0`, `yes` …"""
     session = replace(session, misunderstood=0)
     kind, _, value = choice.partition(":")
+    if kind in {"service", "staff", "anyone", "day", "soon"}:
+        freed, effects = release(session) if session.held else (session, ())
+        moved, asked = advance(_filled(freed, kind, value), ctx)
+        return moved, (*effects, *asked)
     match kind:
-        case "service":
-            return advance(replace(session, service_id=UUID(value)), ctx)
-        case "staff":
-            return advance(replace(session, staff_id=UUID(value), any_staff=False), ctx)
-        case "anyone":
-            return advance(replace(session, staff_id=None, any_staff=True), ctx)
-        case "day":
-            return advance(replace(session, when=session.when.updated(When(day=date.fromisoformat(value)))), ctx)
-        case "soon":
-            return advance(replace(session, when=replace(session.when, day=None, last_day=None, soon=True)), ctx)
         case "slot" if int(value) < len(session.slots):
             return hold(session, ctx, session.slots[int(value)])
         case "contact" if session.contact_name:
@@ -45,6 +39,20 @@ def choose(session: Session, choice: str, ctx: Context) -> Moved:
             return _no(session, ctx)
         case _:
             return repeat(session, ctx)
+
+
+def _filled(session: Session, kind: str, value: str) -> Session:
+    match kind:
+        case "service":
+            return replace(session, service_id=UUID(value))
+        case "staff":
+            return replace(session, staff_id=UUID(value), staff_implied=False, any_staff=False)
+        case "anyone":
+            return replace(session, staff_id=None, staff_implied=False, any_staff=True)
+        case "day":
+            return replace(session, when=session.when.updated(When(day=date.fromisoformat(value))))
+        case _:
+            return replace(session, when=replace(session.when, day=None, last_day=None, soon=True))
 
 
 def _yes(session: Session, ctx: Context) -> Moved:

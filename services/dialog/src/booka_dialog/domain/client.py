@@ -84,21 +84,7 @@ def on_reading(
         return freed, (*effects, *asked)
     if reading.pick is not None:
         return _picked(session, reading.pick, ctx)
-    match session.state:
-        case "name":
-            moved = _named(session, reading, text, ctx)
-        case "confirm":
-            moved = _at_summary(session, reading, text, ctx)
-        case "slot":
-            moved = _at_slots(session, reading, salon, ctx)
-        case "paying" if Intent.CHANGE not in intents:
-            moved = repeat(session, ctx)
-        case "again" | "cancel_visit" | "which_visit":
-            moved = _yes_or_no(session, reading, ctx)
-        case "done":
-            moved = _when_done(session, reading, ctx)
-        case _:
-            moved = None
+    moved = _by_state(session, reading, text, salon, ctx)
     if moved is not None:
         return moved
     update = updated(session, reading, ctx)
@@ -107,6 +93,27 @@ def on_reading(
     if Intent.CHANGE in intents and session.state in {"confirm", "slot", "paying", "when", "staff"}:
         return ask(session, ctx, "change")
     return _nothing_new(session, reading, update, text, salon, ctx, by_model=by_model)
+
+
+def _by_state(session: Session, reading: Reading, text: str, salon: Salon, ctx: Context) -> Moved | None:
+    """What the words mean in answer to the open question; None if they are about something else."""
+    match session.state:
+        case "name":
+            return _named(session, reading, text, ctx)
+        case "confirm":
+            return _at_summary(session, reading, text, ctx)
+        case "slot":
+            return _at_slots(session, reading, salon, ctx)
+        case "paying" if Intent.CHANGE not in reading.intents:
+            return repeat(session, ctx)
+        case "again":
+            return _yes_or_no(session, reading, ctx)
+        case "cancel_visit" | "which_visit":
+            return _yes_or_no(session, reading, ctx) or _which(session, reading, salon, ctx)
+        case "done":
+            return _when_done(session, reading, ctx)
+        case _:
+            return None
 
 
 def _picked(session: Session, pick: int, ctx: Context) -> Moved:
@@ -146,8 +153,8 @@ def _named(session: Session, reading: Reading, text: str, ctx: Context) -> Moved
     if found and found[1]:
         return _with_name(session, found[0], ctx)
     first = _read(session, text.split()[0] if text.split() else "", ctx).intents
-    corrects = (
-        reading.when is not None or bool(reading.services) and (reading.whole_name or Intent.CHANGE in reading.intents)
+    corrects = reading.when is not None or (
+        bool(reading.services) and (reading.whole_name or Intent.CHANGE in reading.intents)
     )
     if corrects or Intent.CHANGE in reading.intents:
         return None
@@ -188,14 +195,14 @@ def _at_slots(session: Session, reading: Reading, salon: Salon, ctx: Context) ->
     if reading.services or reading.staff:
         return None
     if when is not None and when.exact and when.start:
-        fit = [slot for slot in session.slots
-               if (local := slot.start.astimezone(salon.zone)).time() == when.start and when.day in {None, local.date()}]  # fmt: skip
+        locals_ = [(slot, slot.start.astimezone(salon.zone)) for slot in session.slots]
+        fit = [slot for slot, at in locals_ if at.time() == when.start and when.day in {None, at.date()}]
         if len(fit) == 1:
             return hold(session, ctx, fit[0])
     if when is not None and not when.soon:
         return None
-    agreed = (
-        reading.intents & {Intent.WHENEVER, Intent.ANYONE} or Intent.YES in reading.intents and len(session.slots) == 1
+    agreed = reading.intents & {Intent.WHENEVER, Intent.ANYONE} or (
+        Intent.YES in reading.intents and len(session.slots) == 1
     )
     if agreed and session.slots:
         return hold(session, ctx, session.slots[0])
@@ -213,6 +220,15 @@ def _yes_or_no(session: Session, reading: Reading, ctx: Context) -> Moved | None
     if Intent.NO in reading.intents:
         return choose(session, "no", ctx)
     return None
+
+
+def _which(session: Session, reading: Reading, salon: Salon, ctx: Context) -> Moved:
+    """ "The one on friday" """
+    day = reading.when.day if reading.when else None
+    found = [known for known in session.visits if known.visit.start.astimezone(salon.zone).date() == day]
+    if len(found) == 1:
+        return ask(replace(session, target=found[0].reservation_id), ctx, "cancel_visit")
+    return not_understood(session, ctx)
 
 
 def _when_done(session: Session, reading: Reading, ctx: Context) -> Moved | None:

@@ -72,13 +72,15 @@ def _service(session: Session, salon: Salon, voice: Voice, said: list[str]) -> S
 
 def _staff(session: Session, salon: Salon, voice: Voice, said: list[str]) -> Session:
     performers = salon.performers(session.service_id)
+    if session.staff_implied:
+        session = replace(session, staff_id=None, staff_implied=False)
     if session.staff_id and session.staff_id not in {person.staff_id for person in performers}:
         person, service = salon.person(session.staff_id), salon.service(session.service_id)
         told = person and service
         said.append(voice("staff_gone", staff=person.name, service=service.name) if told else voice("staff_left"))  # type: ignore[union-attr]
         session = replace(session, staff_id=None)
     if session.staff_id is None and len(performers) == 1:
-        return replace(session, staff_id=performers[0].staff_id, any_staff=False)
+        return replace(session, staff_id=performers[0].staff_id, staff_implied=True, any_staff=False)
     return session
 
 

@@ -54,6 +54,7 @@ class KnownVisit:
 
     reservation_id: UUID
     visit: Visit
+    deposit_paid: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Session:
 
     Attributes:
         state: what the client was asked last, or what is being waited for.
+        staff_implied: nobody else performs the service, so the client was not asked; forgotten when the service changes.
         choices: what the numbers of the list shown last stand for, see `domain.choices`.
         slots: the starts offered last.
         releasing: a hold that is being given up; its time is looked for again only once it is free.
@@ -80,6 +82,7 @@ class Session:
     state: State = "idle"
     service_id: UUID | None = None
     staff_id: UUID | None = None
+    staff_implied: bool = False
     any_staff: bool = False
     when: When = field(default_factory=When)
     choices: tuple[str, ...] = ()
@@ -106,7 +109,7 @@ class Session:
     def cleared(self) -> "Session":
         """This conversation without a booking in the making; who the client is and what is booked stays."""
         return replace(
-            self, state="idle", service_id=None, staff_id=None, any_staff=False, when=When(), choices=(), slots=(), chosen=None,
+            self, state="idle", service_id=None, staff_id=None, staff_implied=False, any_staff=False, when=When(), choices=(), slots=(), chosen=None,
             held=None, pending=None, interpreting=None, target=None, later_than=None, misunderstood=0,
         )  # fmt: skip
 

@@ -61,24 +61,21 @@ def _staff(update: Update, reading: Reading, ctx: Context) -> Update:
         found = tuple(staff_id for staff_id in found if staff_id in performers) or found
     if not found:
         about_time = reading.when is not None or session.state in {"when", "slot"}
-        if (
-            Intent.ANYONE in reading.intents
-            and not about_time
-            or Intent.ANYONE in reading.intents
-            and session.state in _ANYONE_ASKED
+        if (Intent.ANYONE in reading.intents and not about_time) or (
+            Intent.ANYONE in reading.intents and session.state in _ANYONE_ASKED
         ):
             same = session.any_staff
             return (
                 replace(update, touched=True)
                 if same
-                else _changed(update, replace(session, any_staff=True, staff_id=None))
+                else _changed(update, replace(session, any_staff=True, staff_id=None, staff_implied=False))
             )
         return update
     if session.staff_id in found:
         return replace(update, touched=True)
     if len(found) > 1:
         return replace(update, touched=True, among_staff=tuple(f"staff:{staff_id}" for staff_id in found))
-    return _changed(update, replace(session, staff_id=found[0], any_staff=False))
+    return _changed(update, replace(session, staff_id=found[0], staff_implied=False, any_staff=False))
 
 
 def _when(update: Update, reading: Reading, ctx: Context) -> Update:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a text stays in one piece
 """What the service says in English. Every key exists in every locale with the same placeholders (a test checks it)."""
 
 from collections.abc import Mapping
@@ -29,7 +30,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "service_gone": "Sorry, that service can no longer be booked.",
     "staff_gone": "Sorry, {staff} does not do {service}.",
     "staff_left": "Sorry, that person can no longer be booked.",
-    "nobody_does": "Sorry, nobody does {service} at the moment.",
     "ask_name": "What name should I put the booking under?",
     "ask_name_offered": "Shall I book it under {name}?\n1. Yes, I am {name}\nOr write another name.",
     "summary": "Please check:\n*{service}* with {staff}\n{day} at {time} ({city} time)\nName: {name}\nPrice: {price}{deposit}\n\nShall I book it?\n1. Yes\n2. No, change something",
@@ -71,6 +71,5 @@ TEXTS: Final[Mapping[str, str]] = {
     "done_help": 'Your visit: {service} with {staff}, {day} at {time}. Write "book" to book another one, or "cancel" to cancel it.',
     "not_open": "Thanks for your message! Booking by chat is not open yet here. Please try again later.",
     "visit_line": "{service}, {day} at {time}",
-    "price_line": "{service}: {price} ({minutes} min)",
     "minutes": "{minutes} min",
 }

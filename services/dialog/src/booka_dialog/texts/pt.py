@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a text stays in one piece
 """What the service says in Brazilian Portuguese."""
 
 from collections.abc import Mapping
@@ -29,7 +30,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "service_gone": "Desculpe, esse serviço não pode mais ser marcado.",
     "staff_gone": "Desculpe, {staff} não faz {service}.",
     "staff_left": "Desculpe, não é mais possível marcar com essa pessoa.",
-    "nobody_does": "Desculpe, no momento ninguém faz {service}.",
     "ask_name": "Em que nome faço a reserva?",
     "ask_name_offered": "Posso reservar em nome de {name}?\n1. Sim, meu nome é {name}\nOu escreva outro nome.",
     "summary": "Por favor, confira:\n*{service}* com {staff}\n{day} às {time} (horário de {city})\nNome: {name}\nPreço: {price}{deposit}\n\nPosso marcar?\n1. Sim\n2. Não, quero mudar algo",
@@ -71,6 +71,5 @@ TEXTS: Final[Mapping[str, str]] = {
     "done_help": "Seu horário: {service} com {staff}, {day} às {time}. Escreva “marcar” para marcar outro ou “cancelar” para cancelar.",
     "not_open": "Obrigado pela mensagem! Ainda não é possível marcar por aqui. Por favor, tente mais tarde.",
     "visit_line": "{service}, {day} às {time}",
-    "price_line": "{service}: {price} ({minutes} min)",
     "minutes": "{minutes} min",
 }

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a pattern stays in one piece
 """Times of day in text: "after 3", "às 15h30", "entre 14 e 16h", "half past four", "de manhã"."""
 
 import re
@@ -57,40 +58,52 @@ def read_hours(scan: Scan) -> Hours | None:
     """What the text says about the time of day; what was understood is taken from `scan`."""
     scan.rest = _digits(scan.rest)
     part, stretch = _part(scan)
+    return _between(scan, part) or _qualified(scan, part) or _bare(scan, part) or stretch
+
+
+def _between(scan: Scan, part: str | None) -> Hours | None:
     for pattern in (_RANGE, _DASH):
         match = pattern.search(scan.rest)
-        if match and (pattern is _RANGE or _marked(match, "1") or _marked(match, "2")):
-            end = _time(match["h2"], match["m2"], match["s2"], part)
-            start = _time(match["h1"], match["m1"], match["s1"] or match["s2"], part)
-            if start and end and start > end and not match["s1"]:
-                start = _time(match["h1"], match["m1"], "am", part)
-            if start and end and start < end:
-                scan.take(pattern)
-                return Hours(start, end)
-    found: Hours | None = None
-    while match := _QUALIFIED.search(scan.rest):
+        if not match or (pattern is _DASH and not _marked(match, "1") and not _marked(match, "2")):
+            continue
+        end = _time(match["h2"], match["m2"], match["s2"], part)
+        start = _time(match["h1"], match["m1"], match["s1"] or match["s2"], part)
+        if start and end and start > end and not match["s1"]:
+            start = _time(match["h1"], match["m1"], "am", part)  # 11-1pm
+        if start and end and start < end:
+            scan.take(pattern)
+            return Hours(start, end)
+    return None
+
+
+def _qualified(scan: Scan, part: str | None) -> Hours | None:
+    """ "after 3", "at 9", "before 6": the last "at" counts, an "after" and a "before" go together."""
+    start: time | None = None
+    end: time | None = None
+    exact = False
+    while match := scan.take(_QUALIFIED):
         at = _time(match["h"], match["m"], match["s"], part)
-        scan.take(_QUALIFIED)
         if at is None:
             continue
-        if match["after"]:
-            found = Hours(at, found.end if found and not found.exact else None)
-        elif match["before"]:
-            found = Hours(found.start if found and not found.exact else None, at)
+        if match["before"]:
+            start, end = (None if exact else start), at
         else:
-            found = Hours(at, None, exact=True)
-    if found:
-        return found
+            start, end = at, (end if match["after"] else None)
+        exact = match["at"] is not None
+    if start is None and end is None:
+        return None
+    return Hours(start, end if not start or not end or start < end else None, exact)
+
+
+def _bare(scan: Scan, part: str | None) -> Hours | None:
     for match in _BARE.finditer(scan.rest):
-        if not _marked(match, ""):
-            # "tomorrow 3 in the afternoon": a part of the day makes a number an hour.
-            if part not in {"morning", "afternoon", "evening"} or match["h"] in {"0", "00"}:
-                continue
-        at = _time(match["h"], match["m"], match["s"], part)
+        # "tomorrow 3 in the afternoon": a part of the day makes a number an hour.
+        told = _marked(match, "") or (part in {"morning", "afternoon", "evening"} and match["h"] not in {"0", "00"})
+        at = _time(match["h"], match["m"], match["s"], part) if told else None
         if at:
             scan.rest = f"{scan.rest[: match.start()]}  {scan.rest[match.end() :]}"
             return Hours(at, None, exact=True)
-    return stretch
+    return None
 
 
 def hour_alone(number: int) -> time | None:
@@ -135,7 +148,7 @@ def _time(hour_text: str, minute_text: str | None, suffix: str | None, part: str
         if not 1 <= hour <= 12:
             return time(hour, minute) if 13 <= hour <= 23 and mark == "pm" else None
         return time(hour % 12 + (12 if mark == "pm" else 0), minute)
-    written_out = hour_text.startswith("0") or hour == 7 and mark.startswith("h")
+    written_out = hour_text.startswith("0") or (hour == 7 and mark.startswith("h"))
     if part in {"afternoon", "evening"} and 1 <= hour < 12:
         hour += 12
     elif part != "morning" and not written_out and 1 <= hour <= 7:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a pattern stays in one piece
 """Days in text: "tomorrow", "sexta", "15/12", "daqui a duas semanas", "next weekend"."""
 
 import calendar
@@ -128,10 +129,11 @@ def _relative(scan: Scan, today: date) -> Days | None:
     if not match:
         return None
     count, unit = number_of(match["n"] or match["n_"]), match["unit"] or match["unit_"]
-    if unit.startswith("m"):
-        day = _months_later(today, count)
-    else:
-        day = today + timedelta(days=count * (7 if unit[0] in "ws" else 1))
+    day = (
+        _months_later(today, count)
+        if unit.startswith("m")
+        else today + timedelta(days=count * (7 if unit[0] in "ws" else 1))
+    )
     return day, day
 
 

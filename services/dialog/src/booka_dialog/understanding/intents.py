@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a pattern stays in one piece
 """What a client wants apart from filling slots: yes, no, cancel, start over, thanks, other times …"""
 
 import re

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - lists of words are easier to read and to extend as text
 """Names of services and people in text, in spite of accents, plurals, typing errors and the other language."""
 
 from collections.abc import Sequence
@@ -83,7 +84,8 @@ class Vocabulary(Generic[_Key]):
         ]
         self._concepts = concepts
         self._first_enough = first_enough
-        self.words = frozenset(word for entry in self._entries for word in entry.words)
+        raw = frozenset(word for entry in entries for word in tokens(fold(entry.name)))
+        self.words = raw | frozenset(word for entry in self._entries for word in entry.words)
 
     def find(self, folded: str, *, similar: float = _SIMILAR) -> tuple[tuple[_Key, ...], frozenset[str]]:
         """Whose name occurs, best first, and which words of the text say so: none, the one, or several equally likely ones."""
@@ -120,7 +122,7 @@ class Vocabulary(Generic[_Key]):
             return 1.0
         if self._concepts and any(word in concept and heard in concept for concept in _CONCEPTS):
             return 0.97
-        if min(len(word), len(heard)) < _SHORTEST_TYPO or word[0] != heard[0] and len(word) < 6:
+        if min(len(word), len(heard)) < _SHORTEST_TYPO or (word[0] != heard[0] and len(word) < 6):
             return 0.0
         ratio = fuzz.ratio(word, heard)
         return ratio / 100 if ratio >= similar else 0.0

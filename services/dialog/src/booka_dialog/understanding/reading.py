@@ -25,8 +25,10 @@ _NUMBER_LEFT = re.compile(r"(?<![\w:,.])(?P<number>\d{1,2})(?= *(?:$|[,.!?;]))")
 _KNOWN = frozenset(DAY_WORDS)
 _INTRODUCED = re.compile(
     r"^\W*(?:(?:hi|hello|oi|ola|yes|sim|no|nao|actually|na verdade)[,!. ]+)*"
-    r"(?P<marker>(?:my|the) name(?:'s| is)|name(?:'s| is)?:?|it'?s(?: for)?|i'?m|i am|this is|call me|under(?: the name(?: of)?)?|put(?: it)? under|for|"
-    r"(?:o )?(?:meu )?nome(?: e)?:?|me chamo|eu sou|sou(?: a| o)?|aqui e(?: a| o)?|e a|e o|em nome d[aeo]|no nome d[aeo]|para a|para o|pode por|coloca)\s+",
+    r"(?P<marker>(?:my|the) name(?:'s| is)|name(?:'s| is)?:?|it'?s(?: for)?|i'?m|i am|this is|call me|"
+    r"under(?: the name(?: of)?)?|put(?: it)? under|for|"
+    r"(?:o )?(?:meu )?nome(?: [eé])?:?|me chamo|eu sou|sou(?: a| o)?|aqui [eé](?: a| o)?|[eé] a|[eé] o|"
+    r"em nome d[aeo]|no nome d[aeo]|para a|para o|pode por|coloca)\s+",
     re.IGNORECASE,
 )
 _POLITE = re.compile(r"[\s,.!]*(?:please|por favor|pls|pf|thanks|thank you|obrigad[oa])?[\s,.!]*$", re.IGNORECASE)

@@ -1,0 +1,242 @@
+"""A salon to talk to, and somebody who talks to it without any machinery."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from booka_common.contracts.booking import (
+    CatalogueChanged,
+    CatalogueService,
+    CatalogueStaff,
+    ReservationHeld,
+    Slot,
+    Visit,
+)
+from booka_common.contracts.envelope import Envelope
+from booka_common.contracts.messaging import MessageReceived
+from booka_common.db import Database
+from booka_common.ids import new_id
+from booka_common.money import Money
+from booka_common.testing import FrozenClock
+from booka_dialog.domain import (
+    ClientSaid,
+    Context,
+    Effect,
+    Input,
+    Salon,
+    Say,
+    Session,
+    converse,
+    dump_session,
+    load_session,
+)
+from booka_dialog.settings import SERVICE, Settings
+from booka_dialog.usecases import Deps
+
+# Wednesday, 25 November 2026, 10:00 in São Paulo.
+NOW = datetime(2026, 11, 25, 13, 0, tzinfo=UTC)
+
+
+def real(minor: int) -> Money:
+    return Money(minor=minor, currency="BRL")
+
+
+@dataclass(frozen=True)
+class House:
+    """The salon of the tests: who does what, by name."""
+
+    catalogue: CatalogueChanged
+    services: dict[str, UUID]
+    staff: dict[str, UUID]
+
+    @property
+    def salon(self) -> Salon:
+        return Salon(self.catalogue)
+
+    def service_name(self, service_id: UUID) -> str:
+        return next(name for name, found in self.services.items() if found == service_id)
+
+    def staff_name(self, staff_id: UUID | None) -> str:
+        return next((name for name, found in self.staff.items() if found == staff_id), "Ana")
+
+    def slot(self, start: datetime, staff: str = "Ana") -> Slot:
+        return Slot(start=start, end=start + timedelta(minutes=45), staff_id=self.staff[staff], staff_name=staff)
+
+    def visit(self, start: datetime, service: str = "Haircut", staff: str = "Ana") -> Visit:
+        return Visit(
+            start=start,
+            end=start + timedelta(minutes=45),
+            zone=self.catalogue.zone,
+            service_names=(service,),
+            staff_names=(staff,),
+            price=real(8000),
+        )
+
+    def held(self, hold: Any, *, deposit: Money | None = None, now: datetime = NOW) -> ReservationHeld:
+        """Booking's yes to a HoldRequested."""
+        return ReservationHeld(
+            reservation_id=new_id(),
+            request_id=hold.request_id,
+            conversation_id=hold.conversation_id,
+            contact_id=hold.contact_id,
+            version=1,
+            visit=self.visit(hold.start, self.service_name(hold.service_ids[0]), self.staff_name(hold.staff_id)),
+            deposit=deposit,
+            expires_at=now + timedelta(minutes=15),
+        )
+
+
+def house_of(locale: str, revision: int = 1, **performers: Sequence[str]) -> House:
+    names = ("Haircut", "Manicure", "Hair Coloring") if locale.startswith("en") else ("Corte", "Manicure", "Coloração")
+    services = {name: new_id() for name in names}
+    performers = performers or {"Ana": (names[0], names[2]), "Bia": (names[0],), "Carla": (names[1],)}
+    staff = {name: new_id() for name in performers}
+    return House(
+        CatalogueChanged(
+            revision=revision,
+            salon_name="Studio Bela",
+            locale=locale,
+            zone="America/Sao_Paulo",
+            currency="BRL",
+            services=tuple(
+                CatalogueService(service_id=service_id, name=name, duration_minutes=45, price=real(8000))
+                for name, service_id in services.items()
+            ),
+            staff=tuple(
+                CatalogueStaff(
+                    staff_id=staff[name], name=name, service_ids=tuple(services[service] for service in does)
+                )
+                for name, does in performers.items()
+            ),
+        ),
+        services,
+        staff,
+    )
+
+
+@dataclass
+class Talk:
+    """A conversation with the pure core; the session goes through JSON at every step, as it does in the database."""
+
+    house: House
+    session: Session = field(default_factory=lambda: Session(conversation_id=new_id(), contact_id=new_id()))
+    now: datetime = NOW
+    llm_enabled: bool = False
+    effects: tuple[Effect, ...] = ()
+
+    def take(self, *given: Input) -> str:
+        """Take inputs in at once; what the client is told, or an empty text."""
+        context = Context(now=self.now, request_id=new_id(), salon=self.house.salon, llm_enabled=self.llm_enabled)
+        after, self.effects = converse(self.session, given, context)
+        self.session = load_session(dump_session(after))
+        assert self.session == after
+        texts = [effect.text for effect in self.effects if isinstance(effect, Say)]
+        assert len(texts) <= 1
+        return texts[0] if texts else ""
+
+    def says(self, *texts: str) -> str:
+        """The client writes."""
+        return self.take(*(ClientSaid(text=text) for text in texts))
+
+    def one(self, kind: type[Any]) -> Any:
+        """The only effect of this kind in the last step."""
+        found = [effect for effect in self.effects if isinstance(effect, kind)]
+        assert len(found) == 1, self.effects
+        return found[0]
+
+    def none(self, kind: type[Any]) -> bool:
+        """Whether the last step had no effect of this kind."""
+        return not any(isinstance(effect, kind) for effect in self.effects)
+
+    def knows(self, **fields: Any) -> "Talk":
+        """With parts of the session set."""
+        self.session = replace(self.session, **fields)
+        return self
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def make_house() -> Callable[..., House]:
+    return house_of
+
+
+@pytest.fixture
+def house() -> House:
+    return house_of("en-GB")
+
+
+@pytest.fixture
+def casa() -> House:
+    return house_of("pt-BR")
+
+
+@pytest.fixture
+def talk(house: House) -> Talk:
+    return Talk(house)
+
+
+@pytest.fixture
+def conversa(casa: House) -> Talk:
+    return Talk(casa)
+
+
+@pytest.fixture(scope="session")
+def new_talk() -> Callable[[House], Talk]:
+    return Talk
+
+
+@pytest.fixture(scope="session")
+def settings(provision: Callable[..., dict[str, Any]]) -> Settings:
+    """A migrated database and a virtual host; short waits where a test has to sit one out."""
+    return Settings(**provision(SERVICE), port=0, gap_seconds=0.3, interpretation_timeout_seconds=0.3)
+
+
+@pytest.fixture
+async def deps(settings: Settings) -> AsyncIterator[Deps]:
+    """The use cases on a database of their own"""
+    async with Database(settings.database_url.get_secret_value(), SERVICE.name, pool_size=12) as db:
+        yield Deps(db=db, now=FrozenClock(NOW), patience=timedelta(seconds=8), gap=timedelta(seconds=5))
+
+
+@pytest.fixture
+def client(tenant_id: UUID, house: House) -> "Client":
+    return Client(tenant_id, house)
+
+
+@dataclass
+class Client:
+    """Somebody with a phone, as messaging tells of them."""
+
+    tenant_id: UUID
+    house: House
+    conversation_id: UUID = field(default_factory=new_id)
+    contact_id: UUID = field(default_factory=new_id)
+    turn: int = 0
+
+    def writes(
+        self, text: str, *, turn: int | None = None, kind: Any = "text", at: datetime = NOW
+    ) -> Envelope[MessageReceived]:
+        """The next message, or the one of a given turn."""
+        self.turn = turn or self.turn + 1
+        data = MessageReceived(
+            message_id=new_id(),
+            conversation_id=self.conversation_id,
+            contact_id=self.contact_id,
+            turn=self.turn,
+            kind=kind,
+            text=text,
+            sent_at=at,
+        )
+        return Envelope.of(data, tenant_id=self.tenant_id, now=at)
+
+    def says_service(self, data: Any, at: datetime = NOW) -> Envelope[Any]:
+        """What another service says."""
+        return Envelope.of(data, tenant_id=self.tenant_id, now=at)

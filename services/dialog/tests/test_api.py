@@ -1,0 +1,105 @@
+"""The signed HTTP API."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from booka_common.contracts.booking import AvailabilityRequested
+from booka_common.ids import new_id
+from booka_common.testing import FrozenClock, Tap, running, signed
+from booka_dialog import usecases
+from booka_dialog.app import create_app
+from booka_dialog.settings import Settings
+from booka_dialog.usecases import Deps
+
+
+@pytest.fixture
+async def api(settings: Settings, now: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(create_app(settings, FrozenClock(now))) as client:
+        yield client
+
+
+@pytest.fixture
+async def salon(deps: Deps, client: Any) -> Any:
+    await usecases.keep_catalogue(deps, client.says_service(client.house.catalogue))
+    return client
+
+
+def auth(tenant_id: UUID, now: Any) -> httpx.Auth:
+    return signed(tenant_id, lambda: now)
+
+
+async def test_a_booking_step_by_step(
+    api: httpx.AsyncClient, settings: Settings, salon: Any, tenant_id: UUID, now: Any
+) -> None:
+    who = auth(tenant_id, now)
+    body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id), "text": "hi"}
+    started = await api.post("/v1/sessions", json=body, auth=who)
+    assert started.status_code == 201
+    assert started.json()["session"]["state"] == "service"
+    assert started.json()["texts"][0].startswith("Hi! This is Studio Bela.")
+    assert (await api.post("/v1/sessions", json=body, auth=who)).json()["code"] == "session_exists"
+
+    path = f"/v1/sessions/{salon.conversation_id}"
+    step_id = str(new_id())
+    stepped = await api.post(f"{path}/inputs", json={"text": "haircut", "id": step_id}, auth=who)
+    assert stepped.json()["session"]["service_id"] == str(salon.house.services["Haircut"])
+    repeated = await api.post(f"{path}/inputs", json={"text": "haircut", "id": step_id}, auth=who)
+    assert repeated.json() == {**stepped.json(), "texts": []}
+
+    async with Tap(settings.amqp_url.get_secret_value()) as tap:
+        day = (now + timedelta(days=2)).date().isoformat()
+        updated = await api.patch(f"{path}/slots", json={"any_staff": True, "day": day, "time_from": "15:00"}, auth=who)
+        assert updated.json()["session"]["state"] == "searching"
+        request = await tap.next(AvailabilityRequested, tenant_id=tenant_id)
+        assert str(request.data.request_id) == updated.json()["session"]["pending_request_id"]
+
+    stored = (await api.get(path, auth=who)).json()
+    assert (stored["state"], stored["version"], stored["turns_taken"]) == ("searching", 3, 0)
+    ended = await api.delete(path, auth=who)
+    assert ended.json()["texts"] == []
+    assert ended.json()["session"]["state"] == "idle"
+
+
+async def test_refusals(api: httpx.AsyncClient, salon: Any, tenant_id: UUID, now: Any) -> None:
+    path = f"/v1/sessions/{salon.conversation_id}"
+    body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id)}
+    json_body = {"content-type": "application/json"}
+    assert (await api.get(path)).status_code == 401
+    assert (await api.get(path, auth=auth(tenant_id, now))).json()["code"] == "session_not_found"
+    assert (await api.post(f"{path}/inputs", json={"text": "x"}, auth=auth(tenant_id, now))).status_code == 404
+    assert (await api.post("/v1/sessions", json=body, auth=auth(new_id(), now))).json()["code"] == "salon_not_open"
+    assert (await api.post("/v1/sessions", json={**body, "x": 1}, auth=auth(tenant_id, now))).status_code == 422
+    assert (
+        await api.post("/v1/sessions", content=b"{", headers=json_body, auth=auth(tenant_id, now))
+    ).status_code == 400
+    assert (await api.post("/v1/sessions", json=body, auth=auth(tenant_id, now))).status_code == 201
+    assert (await api.get(path, auth=auth(new_id(), now))).status_code == 404
+    assert (await api.get(path, auth=auth(tenant_id, now + timedelta(minutes=6)))).status_code == 401
+
+
+async def test_without_a_secret_it_says_which(settings: Settings, tenant_id: UUID, now: Any) -> None:
+    app = create_app(settings.model_copy(update={"internal_secrets": ()}), FrozenClock(now))
+    async with running(app) as client:
+        refused = await client.get(f"/v1/sessions/{new_id()}", auth=auth(tenant_id, now))
+        assert (refused.status_code, refused.json()["variable"]) == (503, "DIALOG_INTERNAL_SECRETS")
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_foreign_conversation_cannot_be_taken_over(
+    api: httpx.AsyncClient, deps: Deps, salon: Any, tenant_id: UUID, now: Any
+) -> None:
+    """The same conversation id at another salon is another conversation."""
+    other = new_id()
+    await usecases.keep_catalogue(
+        deps, salon.says_service(salon.house.catalogue).model_copy(update={"tenant_id": other})
+    )
+    body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id), "text": "haircut"}
+    assert (await api.post("/v1/sessions", json=body, auth=auth(tenant_id, now))).status_code == 201
+    foreign = await api.post("/v1/sessions", json={**body, "text": "hi"}, auth=auth(other, now))
+    assert foreign.json()["session"]["service_id"] is None

@@ -1,0 +1,205 @@
+# ruff: noqa: E501 - tables
+"""Properties of the core: whatever comes, in whatever order, the conversation neither breaks nor falls silent."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from importlib import resources
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from booka_common.contracts import booking, llm, payments
+from booka_common.ids import new_id
+from booka_common.money import Money
+from booka_dialog.domain import (
+    ClientSaid,
+    Context,
+    Input,
+    InterpretationTimedOut,
+    Say,
+    Session,
+    dump_session,
+    load_session,
+    step,
+)
+from booka_dialog.texts import CATALOGUES, Formats, say
+
+TEXTS = (
+    "hi", "oi", "haircut", "corte", "manicure", "ana", "bia", "anyone", "qualquer um", "friday", "sexta às 15h", "tomorrow after 3", "15/12",
+    "asap", "1", "2", "3", "9", "0", "the last one", "more", "yes", "sim", "no", "não", "change", "mudar", "cancel", "cancelar", "restart",
+    "thanks", "obrigada", "Maria", "my name is Ana", "how much?", "today at 8", "next week", "no, saturday", "actually a manicure", "", "👍",
+    "haircut tomorrow at 3pm with Ana", "book", "blorp", "help", "hair color",
+)  # fmt: skip
+KINDS = st.sampled_from(("text", "text", "text", "choice", "audio", "image", "location"))
+#: What another service answers: the kind, whether to the open question or to a forgotten one, and a number to vary it.
+ANSWERS = st.tuples(
+    st.sampled_from(
+        ("found", "nothing", "held", "refused", "not_confirmed", "opened", "not_opened", "confirmed", "moved", "cancelled", "expired",
+         "refunded", "reminded", "read", "unread", "timed_out")
+    ),
+    st.booleans(),
+    st.integers(0, 5),
+)  # fmt: skip
+SAID = st.builds(
+    ClientSaid,
+    text=st.one_of(st.sampled_from(TEXTS), st.text(max_size=40)),
+    kind=KINDS,
+    contact_name=st.sampled_from((None, "Ana", "🌸")),
+)
+SCRIPT = st.lists(st.one_of(SAID, SAID, ANSWERS), min_size=1, max_size=25)
+
+
+def answer(talk: Any, kind: str, current: bool, n: int) -> Input:
+    session: Session = talk.session
+    house = talk.house
+    request_id = session.pending.request_id if current and session.pending else new_id()
+    reading_id = session.interpreting.request_id if current and session.interpreting else new_id()
+    reservation_id = new_id()
+    if current:
+        known = [session.held.reservation_id] if session.held else []
+        known += [found for found in (session.releasing, session.target) if found]
+        known += [visit.reservation_id for visit in session.visits]
+        reservation_id = known[n % len(known)] if known else reservation_id
+    start = talk.now + timedelta(days=n - 1, hours=n)
+    visit = house.visit(start)
+    slots = tuple(house.slot(start + timedelta(hours=more)) for more in range(n))
+    on = {"conversation_id": session.conversation_id}
+    money = Money(minor=n * 100, currency="BRL")
+    made: dict[str, Callable[[], Input]] = {
+        "found": lambda: booking.AvailabilityFound(request_id=request_id, exact=n % 2 == 0, slots=slots, **on),
+        "nothing": lambda: booking.AvailabilityFound(request_id=request_id, exact=False, slots=(), **on),
+        "held": lambda: booking.ReservationHeld(
+            reservation_id=reservation_id, request_id=request_id, version=1, visit=visit, expires_at=talk.now, deposit=money if n else None, **on
+        ),
+        "refused": lambda: booking.HoldRefused(
+            request_id=request_id,
+            code=("slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds")[n],  # type: ignore[arg-type]
+            alternatives=slots,
+            **on,
+        ),
+        "not_confirmed": lambda: booking.ConfirmationRefused(reservation_id=reservation_id, code="hold_expired", alternatives=slots, **on),
+        "opened": lambda: payments.CheckoutOpened(
+            reservation_id=reservation_id, transaction_id=new_id(), url="https://pay", amount=money, expires_at=talk.now, **on
+        ),
+        "not_opened": lambda: payments.CheckoutFailed(reservation_id=reservation_id, transaction_id=new_id(), code="x", **on),
+        "confirmed": lambda: booking.ReservationConfirmed(reservation_id=reservation_id, version=2, visit=visit, reseated=n > 3, **on),
+        "moved": lambda: booking.ReservationMoved(reservation_id=reservation_id, version=3, visit=visit, **on),
+        "cancelled": lambda: booking.ReservationCancelled(
+            reservation_id=reservation_id, version=3, was="held", by="salon" if n % 2 else "client", refund=money, **on
+        ),
+        "expired": lambda: booking.ReservationExpired(reservation_id=reservation_id, version=2, deposit_was_due=n > 2, **on),
+        "refunded": lambda: payments.RefundSettled(reservation_id=reservation_id, transaction_id=new_id(), amount=money, reason="cancelled", **on),
+        "reminded": lambda: booking.ReminderReady(reminder_id=new_id(), reservation_id=reservation_id, visit=visit, **on),
+        "read": lambda: llm.InterpretationReady(
+            request_id=reading_id,
+            intent=("book", "cancel", "confirm", "decline", "greeting", "other")[n],  # type: ignore[arg-type]
+            staff_id=house.staff["Ana"] if n > 2 else None,
+            day=start.date(),
+            name="Maria" if n > 3 else None,
+            **on,
+        ),
+        "unread": lambda: llm.InterpretationUnavailable(request_id=reading_id, reason="refused", **on),
+        "timed_out": lambda: InterpretationTimedOut(reading_id),
+    }  # fmt: skip
+    return made[kind]()
+
+
+@settings(max_examples=400, deadline=None)
+@given(script=SCRIPT, portuguese=st.booleans(), model=st.booleans(), data=st.data())
+def test_the_conversation_holds_together(
+    script: Sequence[Any], portuguese: bool, model: bool, data: st.DataObject, make_house: Any, new_talk: Any
+) -> None:
+    talk = new_talk(make_house("pt-BR" if portuguese else "en-GB"))
+    talk.llm_enabled = model
+    for item in script:
+        before: Session = talk.session
+        given_input = item if isinstance(item, ClientSaid) else answer(talk, *item)
+        told = talk.take(given_input)
+        after: Session = talk.session
+        if isinstance(item, ClientSaid):
+            assert told or after.waiting, (before.state, item.text, after.state)
+        asked = [effect for effect in talk.effects if isinstance(effect, booking.AvailabilityRequested)]
+        for request in asked:
+            assert talk.now <= request.earliest < request.latest
+            assert after.held is None, "free times are looked for while one is still held"
+            assert after.pending is not None
+            assert after.pending.request_id == request.request_id
+        if before.held is not None and after.held is None and isinstance(item, ClientSaid):
+            released = [effect for effect in talk.effects if isinstance(effect, booking.CancellationRequested)]
+            assert [effect.reservation_id for effect in released] == [before.held.reservation_id], (
+                "a hold was forgotten"
+            )
+        assert load_session(dump_session(after)) == after
+        talk.now += timedelta(seconds=data.draw(st.sampled_from((1, 60, 7200, 30000))))
+
+
+@settings(max_examples=200, deadline=None)
+@given(items=st.lists(ANSWERS, min_size=1, max_size=4))
+def test_stale_answers_change_nothing(items: Sequence[Any], make_house: Any, new_talk: Any) -> None:
+    talk = new_talk(make_house("en-GB"))
+    talk.says("haircut with Ana on friday")
+    before = talk.session
+    for kind, _, n in items:
+        if kind not in {"confirmed", "moved", "refunded", "reminded"}:  # these speak for themselves
+            talk.take(answer(talk, kind, False, n))
+    assert talk.session == before
+
+
+@given(text=st.text(max_size=60))
+def test_a_step_is_pure(text: str, make_house: Any, new_talk: Any) -> None:
+    talk = new_talk(make_house("en-GB"))
+    context = Context(now=talk.now, request_id=new_id(), salon=talk.house.salon)
+    assert step(talk.session, ClientSaid(text=text), context) == step(talk.session, ClientSaid(text=text), context)
+
+
+def test_an_unknown_field_of_a_newer_version_is_ignored(talk: Any) -> None:
+    assert load_session({**dump_session(talk.session), "mood": "good"}) == talk.session
+
+
+def test_the_catalogues_say_the_same_things() -> None:
+    def placeholders(text: str) -> set[str]:
+        return {part.partition("}")[0] for part in text.split("{")[1:]}
+
+    english, portuguese = CATALOGUES["en"], CATALOGUES["pt"]
+    assert english.keys() == portuguese.keys()
+    assert {key: placeholders(text) for key, text in english.items()} == {
+        key: placeholders(text) for key, text in portuguese.items()
+    }
+
+
+def test_every_text_is_used() -> None:
+    sources = "".join(
+        path.read_text() for path in (resources.files("booka_dialog") / "domain").iterdir() if path.name.endswith(".py")
+    )
+    assert [key for key in CATALOGUES["en"] if f'"{key}"' not in sources.replace("'", '"')] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "locale", "day", "time", "amount"),
+    [
+        ("pt", "pt-BR", "sexta-feira, 27 de novembro", "15:00", "R$ 1.234,50"),
+        ("en", "pt-BR", "Friday, 27 November", "15:00", "R$1,234.50"),
+        ("en", "en-US", "Friday, November 27", "3:00 PM", "R$1,234.50"),
+        ("en", "xx-nonsense", "Friday, 27 November", "15:00", "R$1,234.50"),
+    ],
+)
+def test_formats(language: Any, locale: str, day: str, time: str, amount: str, now: Any) -> None:
+    formats = Formats.of(language, locale, ZoneInfo("America/Sao_Paulo"))
+    at = now + timedelta(days=2, hours=5)
+    assert formats.day_of(at, now) == day
+    assert formats.time(at) == time
+    assert formats.money(Money(minor=123450, currency="BRL")) == amount
+    assert formats.day_of(at.replace(year=2027), now) != day
+
+
+def test_money_without_minor_units() -> None:
+    formats = Formats.of("en", "en-GB", ZoneInfo("Asia/Tokyo"))
+    assert formats.money(Money(minor=5000, currency="JPY")) == "¥5,000".replace("¥", "JP¥")
+
+
+def test_say_fills_in() -> None:
+    assert say("pt", "pick_from", last=3) == "Por favor, escolha um número de 1 a 3."
+    assert Say(text="x").part == "notice"
