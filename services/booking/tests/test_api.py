@@ -12,7 +12,7 @@ from booka_booking.app import create_app
 from booka_booking.settings import Settings
 from booka_common.contracts.booking import CatalogueChanged, DepositDue, ReservationCancelled, ReservationMoved
 from booka_common.ids import new_id
-from booka_common.testing import FrozenClock, running, signed
+from booka_common.testing import FrozenClock, eventually, running, signed
 
 from .salon import Salon, at
 
@@ -30,6 +30,11 @@ PROFILE: dict[str, Any] = {
 @pytest.fixture
 async def app(settings: Settings, clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
     async with running(create_app(settings, clock)) as client:
+
+        async def consuming() -> bool:
+            return bool((await client.get("/readyz")).json()["rabbitmq"])
+
+        await eventually(consuming)
         yield client
 
 
@@ -82,29 +87,28 @@ def _window(service_id: str) -> dict[str, str]:
     return {"service_id": service_id, "from": "2026-03-03T00:00:00-03:00", "to": "2026-03-04T00:00:00-03:00"}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"zone": "Mars/Olympus"},
-        {"zone": "../../etc/passwd"},
-        {"zone": "/etc/localtime"},
-        {"locale": "xx-YY-nonsense"},
-        {"locale": ""},
-        {"currency": "ZZZ"},
-        {"currency": "brl"},
-        {"hours": {"tue": [{"opens": "12:00", "closes": "09:00"}]}},
-        {"hours": {"tue": [{"opens": "09:00", "closes": "12:00"}, {"opens": "11:00", "closes": "13:00"}]}},
-        {"hours": {"tue": [{"opens": "9:00", "closes": "12:00"}]}},
-        {"hours": {"someday": []}},
-        {"exceptions": [{"day": "2026-12-25"}, {"day": "2026-12-25"}]},
-        {"surprise": 1},
-    ],
-    ids=lambda change: str(change)[:40],
-)
-async def test_a_profile_that_makes_no_sense_is_refused(client: httpx.AsyncClient, change: dict[str, Any]) -> None:
-    answer = await client.put("/v1/profile", json={**PROFILE, **change})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
-    assert answer.headers["content-type"] == "application/problem+json"
+NONSENSE: list[dict[str, Any]] = [
+    {"zone": "Mars/Olympus"},
+    {"zone": "../../etc/passwd"},
+    {"zone": "/etc/localtime"},
+    {"locale": "xx-YY-nonsense"},
+    {"locale": ""},
+    {"currency": "ZZZ"},
+    {"currency": "brl"},
+    {"hours": {"tue": [{"opens": "12:00", "closes": "09:00"}]}},
+    {"hours": {"tue": [{"opens": "09:00", "closes": "12:00"}, {"opens": "11:00", "closes": "13:00"}]}},
+    {"hours": {"tue": [{"opens": "9:00", "closes": "12:00"}]}},
+    {"hours": {"someday": []}},
+    {"exceptions": [{"day": "2026-12-25"}, {"day": "2026-12-25"}]},
+    {"surprise": 1},
+]
+
+
+async def test_a_profile_that_makes_no_sense_is_refused(client: httpx.AsyncClient) -> None:
+    for change in NONSENSE:
+        answer = await client.put("/v1/profile", json={**PROFILE, **change})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), change
+        assert answer.headers["content-type"] == "application/problem+json"
     assert (await client.get("/v1/profile")).status_code == 404
 
 

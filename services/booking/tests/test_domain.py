@@ -133,7 +133,7 @@ def test_a_skipped_time_stands_for_the_change_itself(where: tuple[str, date], mi
     st.lists(st.tuples(st.sampled_from([A, B]), st.integers(-60, 300), st.integers(1, 40)), max_size=8),
     st.sampled_from([15, 20, 30]), st.sampled_from([-2, -2, 5, 11, 17]),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_offered_is_bookable_and_not_offered_has_a_reason(
     where: tuple[str, date],
     opening: list[Span],

@@ -13,7 +13,14 @@ from booka_booking.store import reservations as store
 from booka_booking.usecases import changes
 from booka_booking.usecases.holds import Held, NotHeld, Wish, hold
 from booka_booking.usecases.occasion import Occasion
-from booka_common.contracts.booking import HoldRefused, ReservationConfirmed, ReservationExpired, ReservationHeld
+from booka_common.contracts.booking import (
+    ConfirmationRefused,
+    ConfirmationRequested,
+    HoldRefused,
+    ReservationConfirmed,
+    ReservationExpired,
+    ReservationHeld,
+)
 from booka_common.ids import new_id
 
 from .salon import Salon, at
@@ -128,3 +135,21 @@ async def _hold(salon: Salon, start: Any) -> None:
     async with salon.db.tx(salon.tenant_id) as tx:
         outcome = await hold(tx, Wish(Ask((salon.cut,), None), start), Occasion.request(salon.tenant_id, salon.clock()))
         assert isinstance(outcome, Held | NotHeld)
+
+
+async def test_a_hold_does_not_wait_for_whoever_is_deciding_about_an_overdue_one(salon: Salon) -> None:
+    old = await salon.held(at(3, 10), staff=salon.ana)
+    salon.clock.advance(timedelta(minutes=10))
+    async with salon.db.tx(salon.tenant_id) as tx:
+        assert await store.lock(tx, old.reservation_id)
+        async with asyncio.timeout(3):
+            await salon.hear(salon.wish(at(3, 10), staff=salon.ana))
+    assert [refused.code for refused in await salon.said(HoldRefused)] == ["slot_taken"]
+
+
+async def test_a_message_delivered_many_times_at_once_is_answered_once(salon: Salon) -> None:
+    stray = ConfirmationRequested(reservation_id=new_id(), conversation_id=new_id(), guest_name="Rui")
+    envelopes = [salon.envelope(stray), salon.envelope(salon.wish(at(8, 10)))]
+    await gather(*(salon.deliver(envelope) for envelope in envelopes for _ in range(5)))
+    assert len(await salon.said(ConfirmationRefused)) == 1
+    assert len(await salon.said(HoldRefused)) == 1
