@@ -45,12 +45,15 @@ class Consumers:
         self._faults = faults
         self._stopping = asyncio.Event()
         self.connected = False
+        self._starting: asyncio.Task[None] | None = None
+        self._connection: aio_pika.abc.AbstractConnection | None = None
         self._exchange = RabbitExchange(topology.EXCHANGE, type=ExchangeType.TOPIC, durable=True, declare=False)
         self.broker = RabbitBroker(
             url,
             default_channel=Channel(prefetch_count=prefetch),
             ack_policy=AckPolicy.REJECT_ON_ERROR,
             middlewares=[self._dead_letters()],
+            timeout=5.0,
             reconnect_interval=1.0,
             graceful_timeout=10.0,
             logger=None,
@@ -175,12 +178,14 @@ class Consumers:
         """Connect and consume until cancelled; a broker that is away is tried again, and never stops the service."""
         delay = 0.2
         while True:
+            # Never cancelled: aio-pika's reconnecting task outlives a cancelled connect and refuses to end.
+            self._starting = asyncio.create_task(self._start())
             try:
-                await self.broker.start()
+                await asyncio.shield(self._starting)
                 break
             except Exception as error:
                 _log.warning("consuming cannot start yet: %r", error)
-                await self._discard()
+                await self._close(seconds=3)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5.0)
         self.connected = True
@@ -188,26 +193,32 @@ class Consumers:
         _log.info("consuming")
         await asyncio.Event().wait()
 
-    async def _discard(self) -> None:
-        try:
-            async with asyncio.timeout(3):
-                await self.broker.stop()
-        except Exception:  # noqa: S110 - it never started
-            pass
+    async def _start(self) -> None:
+        self._connection = await self.broker.connect()
+        await self.broker.start()
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in hand (10 s at most), give back the rest."""
         self._stopping.set()
         self.connected = False
         self._metrics.broker_connected.set(0)
-        await self._discard_gracefully()
+        if self._starting is not None:
+            await asyncio.wait([self._starting], timeout=10)
+        await self._close(seconds=15)
 
-    async def _discard_gracefully(self) -> None:
+    async def _close(self, *, seconds: float) -> None:
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(seconds):
                 await self.broker.stop()
         except Exception as error:
             _log.warning("consumers did not stop cleanly: %r", error)
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed:
+            try:
+                async with asyncio.timeout(3):
+                    await connection.close()
+            except Exception as error:
+                _log.warning("the connection did not close: %r", error)
 
     async def ping(self) -> bool:
         """Whether the connection to the broker is up."""
