@@ -13,6 +13,7 @@ import pytest
 from booka_common.ids import new_id
 from booka_stack.layout import Layout
 from booka_stack.phone import Phone, Sandbox
+from booka_stack.rush import Rush
 from booka_stack.salon import Salon, SalonPlan, provision
 from booka_stack.stack import Stack
 from booka_stack.tables import Tables
@@ -25,13 +26,13 @@ def stack() -> Iterator[Stack]:
         yield started
 
 
-def running_stack(*, replicas: int = 1, **environment: str):
+def running_stack(*, replicas: int = 1, retry_scale: float = 0.02, **environment: str):
     """A Booka of its own, for tests that kill parts of it. Its folder goes with it."""
 
     class Running:
         def __enter__(self) -> Stack:
             self.folder = Path(tempfile.mkdtemp(prefix="booka-e2e-"))
-            layout = Layout.private(self.folder, JOB_LEASE_SECONDS="3", **environment)
+            layout = Layout.private(self.folder, retry_scale=retry_scale, JOB_LEASE_SECONDS="3", **environment)
             self.stack = Stack(layout, replicas=replicas, durable=False)
             try:
                 return self.stack.__enter__()
@@ -44,6 +45,21 @@ def running_stack(*, replicas: int = 1, **environment: str):
             rmtree(self.folder, ignore_errors=True)
 
     return Running()
+
+
+@pytest.fixture(scope="session")
+def fragile_stack() -> Iterator[Stack]:
+    """One running Booka for the tests that break parts of it and put them up again."""
+    with running_stack(retry_scale=0.03) as started:
+        yield started
+
+
+@pytest.fixture
+async def rush(fragile_stack: Stack) -> AsyncIterator[Rush]:
+    """Salons full of guests on the stack that may be broken."""
+    control = Sandbox(fragile_stack.layout.url("sandbox"))
+    yield Rush(fragile_stack, control)
+    await control.close()
 
 
 @pytest.fixture
