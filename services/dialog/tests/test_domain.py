@@ -76,7 +76,7 @@ def answer(talk: Any, kind: str, current: bool, n: int) -> Input:
         ),
         "refused": lambda: booking.HoldRefused(
             request_id=request_id,
-            code=("slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds")[n],  # type: ignore[arg-type]
+            code=("slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds")[n],
             alternatives=slots,
             **on,
         ),
@@ -95,7 +95,7 @@ def answer(talk: Any, kind: str, current: bool, n: int) -> Input:
         "reminded": lambda: booking.ReminderReady(reminder_id=new_id(), reservation_id=reservation_id, visit=visit, **on),
         "read": lambda: llm.InterpretationReady(
             request_id=reading_id,
-            intent=("book", "cancel", "confirm", "decline", "greeting", "other")[n],  # type: ignore[arg-type]
+            intent=("book", "cancel", "confirm", "decline", "greeting", "other")[n],
             staff_id=house.staff["Ana"] if n > 2 else None,
             day=start.date(),
             name="Maria" if n > 3 else None,

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from booka_common.ids import new_id
 from booka_dialog.domain.windows import window_of
 from booka_dialog.understanding import Intent, Named, Names, Reading, Vocabulary, When, guest_name, read
 
 TODAY = date(2026, 11, 25)
+SERVICES = {name: new_id() for name in ("Corte", "Manicure", "Pedicure", "Coloração", "Escova")}
+STAFF = {name: new_id() for name in ("Ana", "Bia Souza", "João")}
 NAMES = Names(
-    Vocabulary(
-        [Named(name, name) for name in ("Corte", "Manicure", "Pedicure", "Coloração", "Escova")],
-        concepts=True,
-        first_enough=False,
-    ),  # type: ignore[list-item]
-    Vocabulary([Named(name, name) for name in ("Ana", "Bia Souza", "João")], concepts=False, first_enough=True),  # type: ignore[list-item]
+    Vocabulary([Named(key, name) for name, key in SERVICES.items()], concepts=True, first_enough=False),
+    Vocabulary([Named(key, name) for name, key in STAFF.items()], concepts=False, first_enough=True),
 )
 
 
@@ -291,7 +290,8 @@ def test_impossible_dates_are_no_dates(text: str) -> None:
 )
 def test_names(text: str, services: tuple[str, ...], staff: tuple[str, ...]) -> None:
     reading = understood(text)
-    assert (reading.services, reading.staff) == (services, staff)
+    assert reading.services == tuple(SERVICES[name] for name in services)
+    assert reading.staff == tuple(STAFF[name] for name in staff)
 
 
 def test_a_word_that_several_services_share_names_them_all() -> None:

@@ -17,7 +17,8 @@ from booka_common.db import Tx
 from booka_common.ids import new_id
 from booka_common.jobs import Job
 from booka_common.testing import eventually
-from booka_dialog import usecases
+from booka_dialog import store, usecases
+from booka_dialog.domain import ClientSaid
 from booka_dialog.usecases import GAP, INTERPRETATION_TIMEOUT, Deps
 
 
@@ -77,10 +78,8 @@ async def test_what_was_kept_before_a_crash_is_answered_by_the_next_delivery(
     hello = client.writes("hi")
     async with deps.db.tx(tenant_id) as tx:  # the first transaction of a delivery that died before its second one
         data = hello.data
-        turn = usecases.store.Turn(
-            turn=1, message_id=hello.id, said=usecases.ClientSaid(text=data.text, contact_id=data.contact_id)
-        )
-        await usecases.store.arrived(tx, data.conversation_id, turn)
+        turn = store.Turn(turn=1, message_id=hello.id, said=ClientSaid(text=data.text, contact_id=data.contact_id))
+        await store.arrived(tx, data.conversation_id, turn)
     assert await said(deps, tenant_id) == []
     await usecases.take_turn(deps, hello)
     assert len(await said(deps, tenant_id)) == 1
@@ -95,7 +94,7 @@ async def test_what_has_piled_up_is_answered_once(deps: Deps, client: Any, tenan
 
     async def busy() -> None:
         async with deps.db.tx(tenant_id) as tx:
-            await usecases.store.lock(tx, client.conversation_id)
+            await store.lock(tx, client.conversation_id)
             ready.set()
             await go_on.wait()
 

@@ -109,7 +109,8 @@ class Session:
     def cleared(self) -> "Session":
         """This conversation without a booking in the making; who the client is and what is booked stays."""
         return replace(
-            self, state="idle", service_id=None, staff_id=None, staff_implied=False, any_staff=False, when=When(), choices=(), slots=(), chosen=None,
+            self, state="idle", service_id=None, staff_id=None, staff_implied=False, any_staff=False, when=When(),
+            choices=(), slots=(), chosen=None,
             held=None, pending=None, interpreting=None, target=None, later_than=None, misunderstood=0,
         )  # fmt: skip
 
