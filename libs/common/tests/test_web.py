@@ -132,3 +132,11 @@ async def test_ready_is_503_without_a_database(settings):
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_the_asyncapi_document_names_what_is_heard_and_said(client):
+    document = (await client.get("/asyncapi.json")).json()
+    assert "booking.reservation.held.v1" in str(document["channels"])
+    page = await client.get("/asyncapi")
+    assert "text/html" in page.headers["content-type"]
+    assert "booka-booking" in page.text

@@ -143,6 +143,7 @@ def assemble(
         alive=lambda: not any(task.done() for task in tasks),
         lifespan=lifespan,
         max_body_bytes=settings.max_body_bytes,
+        asyncapi=runtime.consumers.asyncapi(),
     )
     caller = authenticate(settings.secret_set("internal_secrets"), runtime.now)
     app.include_router(jobs_api(db, caller, runtime.now))

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
+from faststream.specification import AsyncAPI
+from faststream.specification.asyncapi import get_asyncapi_html
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -152,6 +154,7 @@ def create_web(
     alive: Callable[[], bool],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     max_body_bytes: int,
+    asyncapi: AsyncAPI,
 ) -> FastAPI:
     """The FastAPI application with the routes and behaviour that all services have in common.
 
@@ -159,6 +162,7 @@ def create_web(
         required_migrations: `/readyz` is 503 until the schema has them all.
         checks: further states that `/readyz` reports without failing on them (RabbitMQ: the outbox bridges its absence).
         alive: `/healthz` is 503 once this is False.
+        asyncapi: of what the service hears and says, for `/asyncapi` and `/asyncapi.json`.
     """
     app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
     app.add_middleware(_Edge, metrics=metrics, max_body_bytes=max_body_bytes)
@@ -202,6 +206,14 @@ def create_web(
         except Exception as error:
             _log.warning("metrics without the database: %r", error)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @plumbing.get("/asyncapi", summary="What the service hears and says on the broker", response_class=HTMLResponse)
+    async def asyncapi_page() -> Response:
+        return HTMLResponse(get_asyncapi_html(asyncapi.to_specification(), try_it_out_path=None))
+
+    @plumbing.get("/asyncapi.json", summary="The same as an AsyncAPI document")
+    async def asyncapi_document() -> Response:
+        return Response(asyncapi.to_specification().to_json(), media_type="application/json")
 
     app.include_router(plumbing)
     return app
