@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,7 +39,7 @@ async def reminders(tables, salon) -> list[tuple[int, str]]:
     return [(row["minutes_before"], row["status"]) for row in rows]
 
 
-async def test_a_visit_without_a_deposit_is_confirmed(open_salon, new_phone, sandbox, tables):
+async def test_a_visit_without_a_deposit_is_confirmed(open_salon, new_phone, tables):
     salon = await open_salon(STUDIO)
     phone = new_phone(salon)
     await walk(phone)
@@ -49,7 +50,6 @@ async def test_a_visit_without_a_deposit_is_confirmed(open_salon, new_phone, san
     assert len([text for text in await phone.heard() if "Booked!" in text]) == 1
     assert len(await phone.heard()) == 7
     assert (120, "planned") in await reminders(tables, salon)
-    assert await sandbox.ledger("checkout.created", metadata=str(salon.tenant_id)) == []
     assert await tables.value("SELECT count(*) FROM payments.transactions WHERE tenant_id = $1", salon.tenant_id) == 0
 
 
@@ -81,9 +81,9 @@ async def test_the_whole_of_it_in_portuguese(open_salon, new_phone, sandbox, tab
     assert "Olá! Aqui é Salão da Júlia" in await walk(phone, "service", language="pt")
     summary = await walk(phone, since="service", language="pt")
     assert "*Corte* com Ana" in summary
-    assert "R$\xa080,00" in summary
+    assert "Preço: R$ 80,00" in summary
     link = await agree(phone, language="pt")
-    assert "sinal de R$\xa024,00" in link
+    assert "sinal de R$ 24,00" in link
     await sandbox.call("POST", f"/_/stripe/sessions/{PAY.search(link)[1]}/pay", {})
     assert "Marcado! *Corte* com Ana" in await phone.hear()
     await tables.settled(salon.tenant_id)
@@ -110,7 +110,9 @@ async def test_the_whole_of_it_in_portuguese(open_salon, new_phone, sandbox, tab
 async def test_all_in_one_sentence(open_salon, new_phone, tables, plan, texts, name):
     salon = await open_salon(plan)
     phone = new_phone(salon)
-    wanted = (datetime.now(ZoneInfo(salon.zone)) + timedelta(days=3)).replace(hour=15, minute=0, second=0, microsecond=0)
+    wanted = (datetime.now(ZoneInfo(salon.zone)) + timedelta(days=3)).replace(
+        hour=15, minute=0, second=0, microsecond=0
+    )
     for text in texts:
         answer = await phone.ask(text.format(day=f"{wanted:%d/%m}"))
     assert "Booked!" in answer or "Marcado!" in answer
@@ -154,14 +156,16 @@ async def test_of_many_who_choose_one_start_at_once_one_gets_it_and_the_others_f
     visits = await reservations(tables, salon)
     assert [visit["status"] for visit in visits] == ["confirmed"] * len(phones)
     ordered = sorted(visits, key=lambda visit: visit["starts_at"])
-    assert all(one["ends_at"] <= other["starts_at"] for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one["ends_at"] <= other["starts_at"] for one, other in pairwise(ordered))
 
 
 async def test_another_day_service_person_and_name_on_the_way(open_salon, new_phone, tables):
     salon = await open_salon(STUDIO)
     phone = new_phone(salon)
     await walk(phone, "slot")
-    wanted = (datetime.now(ZoneInfo(salon.zone)) + timedelta(days=4)).replace(hour=16, minute=0, second=0, microsecond=0)
+    wanted = (datetime.now(ZoneInfo(salon.zone)) + timedelta(days=4)).replace(
+        hour=16, minute=0, second=0, microsecond=0
+    )
     assert "under Maria" in await phone.ask(f"rather on {wanted:%d/%m} at 16:00")
     assert "Please check" in await phone.ask("1")
     assert "with Beatriz" in await walk_to_summary(phone, "with Beatriz please")
@@ -218,7 +222,8 @@ async def test_cancelling_in_the_middle_leaves_nothing_behind(open_salon, new_ph
     if state == "paying":
         await sandbox.wait("checkout.expired", session_id=PAY.search(link)[1], timeout=10)
     # And the client can begin again, at the very same time.
-    await walk(phone, "confirm")
+    await walk(phone, "slot")
+    assert "Shall I book it" in await phone.ask("1")
 
 
 async def test_cancelling_a_booked_visit_asks_first(open_salon, new_phone, tables):
@@ -239,9 +244,12 @@ async def test_cancelling_a_booked_visit_asks_first(open_salon, new_phone, table
 async def test_of_two_booked_visits_the_named_one_is_cancelled(open_salon, new_phone, tables):
     salon = await open_salon(STUDIO)
     phone = new_phone(salon)
-    for _ in range(2):
-        await walk(phone)
-        assert "Booked!" in await agree(phone)
+    await walk(phone)
+    assert "Booked!" in await agree(phone)
+    assert "Which service" in await phone.ask("book")
+    await walk(phone, "slot", since="service")
+    assert "Please check" in await phone.ask("1")  # the name is known by now
+    assert "Booked!" in await agree(phone)
     assert "Which visit shall I cancel?" in await phone.ask("cancel")
     assert "Shall I cancel this visit?" in await phone.ask("2")
     assert "Your visit is cancelled" in await phone.ask("1")

@@ -1,7 +1,7 @@
 """A believable salon, provisioned the way an operator would: over the services' signed HTTP API."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -68,6 +68,25 @@ class SalonPlan:
             else {"deposit_kind": "none", **policy},
             profile={"hours": _WEEK, "lead_minutes": 0, "slot_grid_minutes": 15},
         )
+
+    @classmethod
+    def salao(cls, *, deposit: bool = True, **policy: Any) -> "SalonPlan":
+        """Salão da Júlia: hair and hands in São Paulo, speaking Portuguese."""
+        return replace(
+            cls.studio(deposit=deposit, **policy),
+            name="Salão da Júlia",
+            locale="pt-BR",
+            zone="America/Sao_Paulo",
+            currency="BRL",
+            services=(("Corte", 45, 8000), ("Coloração", 90, 21000), ("Manicure", 40, 4500)),
+            staff=(("Ana", ("Corte", "Coloração")), ("Bia", ("Corte", "Manicure"))),
+        )
+
+    def without_a_day_off(self) -> "SalonPlan":
+        """The same salon, open every day from 8 to 20, for bookings that must not depend on what day it is."""
+        days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+        hours = {day: [{"opens": "08:00", "closes": "20:00"}] for day in days}
+        return replace(self, profile={**self.profile, "hours": hours})
 
 
 @dataclass(frozen=True)
