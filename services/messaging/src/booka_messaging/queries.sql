@@ -1,7 +1,7 @@
 -- Statements of messaging. Each binds the tenant itself, although row level security would.
 
 -- name: channel_by_id
--- Runs under the system role: a webhook names its channel before its tenant is known.
+-- cross-tenant: runs under the system role, because a webhook names its channel before its tenant is known.
 SELECT id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, previous_secret, previous_until, active,
     state, state_reason, state_at, created_at, updated_at
 FROM channels
