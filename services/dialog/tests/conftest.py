@@ -9,15 +9,22 @@ from uuid import UUID
 import pytest
 
 from booka_common.contracts.booking import (
+    AvailabilityFound,
+    AvailabilityRequested,
     CatalogueChanged,
     CatalogueService,
     CatalogueStaff,
+    HoldRequested,
+    ReservationCancelled,
+    ReservationConfirmed,
     ReservationHeld,
     Slot,
     Visit,
 )
 from booka_common.contracts.envelope import Envelope
+from booka_common.contracts.llm import InterpretationReady
 from booka_common.contracts.messaging import MessageReceived
+from booka_common.contracts.payments import CheckoutOpened
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.money import Money
@@ -37,6 +44,8 @@ from booka_dialog.domain import (
 from booka_dialog.settings import SERVICE, Settings
 from booka_dialog.usecases import Deps
 
+FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
+DEPOSIT = Money(minor=2000, currency="BRL")
 # Wednesday, 25 November 2026, 10:00 in São Paulo.
 NOW = datetime(2026, 11, 25, 13, 0, tzinfo=UTC)
 
@@ -156,6 +165,103 @@ class Talk:
         """With parts of the session set."""
         self.session = replace(self.session, **fields)
         return self
+
+    def found(self, *starts: datetime, exact: bool = True, staff: str = "Ana") -> str:
+        """Booking answers the open availability question."""
+        request = self.one(AvailabilityRequested)
+        return str(
+            self.take(
+                AvailabilityFound(
+                    request_id=request.request_id,
+                    conversation_id=request.conversation_id,
+                    exact=exact,
+                    slots=tuple(self.house.slot(start, staff) for start in starts),
+                )
+            )
+        )
+
+    def at_slots(self) -> str:
+        """Up to the list of free times."""
+        self.says("haircut with Ana on friday")
+        return self.found(FRIDAY_15, FRIDAY_15 + timedelta(minutes=45))
+
+    def at_summary(self, *, deposit: Money | None = None) -> str:
+        """Up to the summary of a held time."""
+        self.at_slots()
+        self.says("1")
+        self.take(self.house.held(self.one(HoldRequested), deposit=deposit))
+        return str(self.says("Maria Silva"))
+
+    def at_payment(self) -> str:
+        """Up to the deposit link."""
+        self.at_summary(deposit=DEPOSIT)
+        self.says("yes")
+        return str(self.take(self.opened()))
+
+    def opened(self, url: str = "https://pay.example/1") -> CheckoutOpened:
+        """Payments has a page for the deposit."""
+        held = self.session.held
+        assert held is not None
+        return CheckoutOpened(
+            reservation_id=held.reservation_id,
+            conversation_id=self.session.conversation_id,
+            transaction_id=new_id(),
+            url=url,
+            amount=DEPOSIT,
+            expires_at=self.now + timedelta(minutes=15),
+        )
+
+    def confirmed(self, **fields: Any) -> ReservationConfirmed:
+        """Booking confirms the held time."""
+        held = self.session.held
+        return ReservationConfirmed(
+            **{
+                "reservation_id": held.reservation_id if held else new_id(),
+                "conversation_id": self.session.conversation_id,
+                "version": 2,
+                "visit": held.visit if held else self.house.visit(FRIDAY_15),
+                "guest_name": "Maria Silva",
+                **fields,
+            }
+        )
+
+    def at_done(self) -> str:
+        """Up to the confirmed visit."""
+        self.at_payment()
+        return str(self.take(self.confirmed(deposit_paid=DEPOSIT)))
+
+    def gone(
+        self: Any, reservation_id: Any, *, was: Any = "held", by: Any = "client", refund: Money | None = None
+    ) -> ReservationCancelled:
+        """Booking has freed a time."""
+        return ReservationCancelled(
+            reservation_id=reservation_id,
+            conversation_id=self.session.conversation_id,
+            version=3,
+            was=was,
+            by=by,
+            refund=refund,
+        )
+
+    def ask_hold(self) -> HoldRequested:
+        """The hold that is open, as booking would see it."""
+        pending = self.session.pending
+        assert pending is not None
+        assert self.session.service_id is not None
+        return HoldRequested(
+            request_id=pending.request_id,
+            conversation_id=self.session.conversation_id,
+            contact_id=self.session.contact_id,
+            service_ids=(self.session.service_id,),
+            staff_id=self.session.staff_id,
+            start=FRIDAY_15,
+        )
+
+    def ready(self, request: Any, intent: Any = "book", **fields: Any) -> InterpretationReady:
+        """The model's answer."""
+        return InterpretationReady(
+            request_id=request.request_id, conversation_id=request.conversation_id, intent=intent, **fields
+        )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from booka_dialog import consumers
 from booka_dialog.api import api
 from booka_dialog.jobs import job_types
 from booka_dialog.settings import SERVICE, Settings
+from booka_dialog.texts import warm_formats
 from booka_dialog.understanding import warm
 from booka_dialog.usecases import Deps
 
@@ -33,6 +34,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
 
     async def resources() -> AsyncIterator[None]:
         warm(now().date())
+        warm_formats(now())
         yield
 
     app = assemble(runtime, job_types(deps), resources=resources)

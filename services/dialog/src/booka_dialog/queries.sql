@@ -20,7 +20,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('dialog:' || $1::uuid::text, 0));
 -- name: conversation_load
 -- One round trip: the session, the salon and the turns that wait. A statement of its own, after the lock, so that it
 -- sees what the previous holder committed.
-SELECT s.state, coalesce(s.turns_taken, 0) AS turns_taken, coalesce(s.version, 0) AS version,
+SELECT s.state, coalesce(s.turns_taken, 0) AS turns_taken, coalesce(s.said, 0) AS said, coalesce(s.version, 0) AS version,
     c.catalogue, coalesce(c.llm_enabled, false) AS llm_enabled,
     (SELECT jsonb_agg(jsonb_build_object('turn', t.turn, 'payload', t.payload) ORDER BY t.turn)
      FROM turns AS t
@@ -35,10 +35,10 @@ WITH taken AS (
     UPDATE turns SET payload = NULL, taken_at = $6
     WHERE tenant_id = $1 AND conversation_id = $2 AND turn = ANY ($5::integer[]) AND taken_at IS NULL
 )
-INSERT INTO sessions (tenant_id, conversation_id, state, turns_taken, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $6, $6)
+INSERT INTO sessions (tenant_id, conversation_id, state, turns_taken, said, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $7, $6, $6)
 ON CONFLICT (tenant_id, conversation_id) DO UPDATE
-SET state = excluded.state, turns_taken = excluded.turns_taken, version = sessions.version + 1, updated_at = excluded.updated_at;
+SET state = excluded.state, turns_taken = excluded.turns_taken, said = excluded.said, version = sessions.version + 1, updated_at = excluded.updated_at;
 
 -- name: session_get
 SELECT state, turns_taken, version, updated_at FROM sessions WHERE tenant_id = $1 AND conversation_id = $2;

@@ -37,10 +37,15 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """Everything that a step needs, as one round trip brought it. `session` is None before the first word."""
+    """Everything that a step needs, as one round trip brought it. `session` is None before the first word.
+
+    Attributes:
+        said: how many things the client has been told so far.
+    """
 
     session: Session | None
     turns_taken: int
+    said: int
     salon: Salon | None
     llm_enabled: bool
     pending: tuple[Turn, ...]
@@ -84,13 +89,14 @@ async def load(tx: Tx, conversation_id: UUID) -> Conversation:
     return Conversation(
         session=load_session(row["state"]) if row["state"] else None,
         turns_taken=row["turns_taken"],
+        said=row["said"],
         salon=Salon(CatalogueChanged.model_validate(row["catalogue"])) if row["catalogue"] else None,
         llm_enabled=row["llm_enabled"],
         pending=tuple(_turn(item) for item in row["pending"] or ()),
     )
 
 
-async def save(tx: Tx, session: Session, *, turns_taken: int, taken: Sequence[int], now: datetime) -> None:
+async def save(tx: Tx, session: Session, *, turns_taken: int, said: int, taken: Sequence[int], now: datetime) -> None:
     """Write the session, and mark the turns `taken`."""
     await tx.execute(
         _queries["session_save"],
@@ -100,6 +106,7 @@ async def save(tx: Tx, session: Session, *, turns_taken: int, taken: Sequence[in
         turns_taken,
         list(taken),
         now,
+        said,
     )
 
 

@@ -261,24 +261,33 @@ async def _answer(
         now=now, request_id=derived_id(cause.id, "request"), salon=found.salon, llm_enabled=found.llm_enabled
     )
     after, effects = converse(session, given, context)
-    if after != found.session or taken:
+    texts = tuple(effect.text for effect in effects if isinstance(effect, Say))
+    if after != found.session or taken or texts:
         await store.save(
-            tx, after, turns_taken=found.turns_taken if turns_taken is None else turns_taken, taken=taken, now=now
+            tx,
+            after,
+            turns_taken=found.turns_taken if turns_taken is None else turns_taken,
+            said=found.said + len(texts),
+            taken=taken,
+            now=now,
         )
-    await _put(deps, tx, after.conversation_id, effects, cause, now)
-    return after, tuple(effect.text for effect in effects if isinstance(effect, Say))
+    await _put(deps, tx, after.conversation_id, effects, found.said, cause, now)
+    return after, texts
 
 
 async def _put(
-    deps: Deps, tx: Tx, conversation_id: UUID, effects: Sequence[Effect], cause: _Cause, now: datetime
+    deps: Deps, tx: Tx, conversation_id: UUID, effects: Sequence[Effect], said: int, cause: _Cause, now: datetime
 ) -> None:
     envelopes = []
     for index, effect in enumerate(effects):
-        data: Message = (
-            SendRequested(conversation_id=conversation_id, text=effect.text, purpose=effect.purpose)
-            if isinstance(effect, Say)
-            else effect
-        )
+        data: Message
+        if isinstance(effect, Say):
+            said += 1
+            data = SendRequested(
+                conversation_id=conversation_id, text=effect.text, purpose=effect.purpose, position=said
+            )
+        else:
+            data = effect
         envelopes.append(
             Envelope.of(
                 data,

@@ -5,6 +5,7 @@ CREATE TABLE sessions (
     conversation_id uuid NOT NULL,
     state jsonb NOT NULL,
     turns_taken integer NOT NULL DEFAULT 0,
+    said integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),

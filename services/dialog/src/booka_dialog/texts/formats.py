@@ -12,7 +12,7 @@ from babel.numbers import format_currency, get_currency_precision
 from booka_common.money import Money
 from booka_dialog.understanding import Language
 
-__all__ = ["Formats"]
+__all__ = ["Formats", "warm_formats"]
 
 _DEFAULT = {"en": "en_GB", "pt": "pt_BR"}
 
@@ -70,6 +70,16 @@ class Formats:
         """`R$ 80,00`, `R$80.00`."""
         value = Decimal(amount.minor).scaleb(-get_currency_precision(amount.currency))
         return _plain(format_currency(value, amount.currency, locale=self.locale))
+
+
+def warm_formats(now: datetime) -> None:
+    """Have babel load its locales now rather than in a client's first turn (some 100 ms)."""
+    for locale in _DEFAULT.values():
+        formats = Formats(locale, ZoneInfo("America/Sao_Paulo"))
+        formats.until(now, now)
+        formats.day_of(now, now)
+        formats.city()
+        formats.money(Money(minor=1, currency="BRL"))
 
 
 def _parses(tag: str) -> bool:
