@@ -51,7 +51,7 @@ async def test_a_turn_is_kept_once_and_emptied_when_taken(deps: Deps, tenant_id:
         assert await store.arrived(tx, conversation_id, turn(1, "again"))
         assert (await store.load(tx, conversation_id)).pending == (first,)
         session = Session(conversation_id=conversation_id)
-        await store.save(tx, session, turns_taken=1, taken=[1], now=deps.now())
+        await store.save(tx, session, turns_taken=1, said=1, taken=[1], now=deps.now())
     async with deps.db.tx(tenant_id) as tx:
         await store.arrived(tx, conversation_id, turn(1))
         found = await store.load(tx, conversation_id)
@@ -85,7 +85,7 @@ async def test_only_a_newer_catalogue_counts(deps: Deps, tenant_id: UUID, make_h
 async def test_another_tenant_sees_nothing(deps: Deps, tenant_id: UUID) -> None:
     conversation_id = new_id()
     async with deps.db.tx(tenant_id) as tx:
-        await store.save(tx, Session(conversation_id=conversation_id), turns_taken=0, taken=[], now=deps.now())
+        await store.save(tx, Session(conversation_id=conversation_id), turns_taken=0, said=0, taken=[], now=deps.now())
     async with deps.db.tx(new_id()) as tx:
         assert await store.get_session(tx, conversation_id) is None
         assert await tx.fetchval("SELECT count(*) FROM sessions WHERE conversation_id = $1", conversation_id) == 0

@@ -66,6 +66,15 @@ async def test_the_same_turn_five_times_at_once(deps: Deps, client: Any, tenant_
     assert len(await said(deps, tenant_id)) == 1
 
 
+@pytest.mark.usefixtures("open_salon")
+async def test_replies_are_numbered_in_the_order_in_which_they_are_said(
+    deps: Deps, client: Any, tenant_id: UUID
+) -> None:
+    for text in ("hi", "haircut", "with Ana"):
+        await usecases.take_turn(deps, client.writes(text))
+    assert [data["position"] for data in await outbox(deps, tenant_id, SendRequested)] == [1, 2, 3]
+
+
 async def test_a_salon_without_a_catalogue(deps: Deps, client: Any, tenant_id: UUID) -> None:
     await usecases.take_turn(deps, client.writes("hi"))
     assert "not open yet" in (await said(deps, tenant_id))[0]
