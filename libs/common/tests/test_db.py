@@ -1,11 +1,12 @@
 """Tenants cannot see each other, roles cannot see other schemas, and every table is secured without being told."""
 
 import asyncio
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from booka_common.db import Database, load_queries
+from booka_common.db import Database, Signal, load_queries
 from booka_common.errors import Unavailable
 from booka_common.ids import new_id
 from booka_common.migrate import migrate
@@ -33,6 +34,17 @@ async def test_a_statement_that_forgets_its_where_sees_one_tenant(db):
         assert await tx.execute("DELETE FROM notes") == 1
     async with db.tx(theirs) as tx:
         assert [row["text"] for row in await tx.fetch("SELECT text FROM notes")] == ["theirs"]
+
+
+async def test_a_part_of_a_transaction_may_fail_alone(db, tenant_id):
+    async with db.tx(tenant_id) as tx:
+        await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, 'kept')", tenant_id, new_id())
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with tx.savepoint():
+                await tx.execute("DELETE FROM notes")
+                await tx.fetchval("SELECT 1/0")
+    async with db.tx(tenant_id) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM notes") == 1
 
 
 async def test_a_row_cannot_be_written_for_another_tenant(db, tenant_id):
@@ -125,3 +137,23 @@ async def test_every_shared_statement_fits_the_schema(settings, filename):
             assert await connection.prepare(statement), name
     finally:
         await connection.close()
+
+
+async def test_a_signal_wakes_one_waiter_and_is_kept_while_nobody_waits():
+    signal, woken = Signal(), []
+
+    async def waiter(name):
+        await signal.wait(timedelta(seconds=20))
+        woken.append(name)
+
+    waiters = [asyncio.create_task(waiter(name)) for name in ("a", "b")]
+    await asyncio.sleep(0)
+    signal.set()
+    await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(woken) == 1
+    signal.set()
+    await asyncio.wait_for(asyncio.gather(*waiters), 5)
+    signal.set()
+    await asyncio.wait_for(signal.wait(timedelta(seconds=20)), 5)

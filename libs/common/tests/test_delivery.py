@@ -71,6 +71,24 @@ async def test_what_commits_is_published_and_what_rolls_back_is_not(db, amqp_url
     await publisher.close()
 
 
+async def test_what_is_written_while_a_batch_is_on_its_way_does_not_wait_for_the_next_look(db, amqp_url, tenant_id):
+    relay, publisher = relay_of(db, amqp_url)
+    running = asyncio.create_task(relay.run())
+
+    async def none_unsent():
+        return await unsent(db, tenant_id) == 0
+
+    async with asyncio.timeout(8):  # each of these would wait for up to a second if a wake-up were lost
+        for _ in range(25):
+            for _ in range(2):
+                async with db.tx(tenant_id) as tx:
+                    await outbox.put(tx, paid(tenant_id))
+            await eventually(none_unsent)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await publisher.close()
+
+
 async def test_a_message_nobody_is_bound_to_stays_in_the_outbox(db, amqp_url, tenant_id):
     relay, publisher = relay_of(db, amqp_url)
 

@@ -145,6 +145,20 @@ async def test_a_lane_runs_one_at_a_time_and_in_order(db, tenant_id):
     assert order == [0, 1, 2, 3, 3, 4, 5, 6, 7]
 
 
+async def test_the_order_within_a_lane_goes_before_the_order_of_putting(db, tenant_id):
+    type = f"t-{tenant_id}"
+    order = []
+
+    async def handler(job: Job):
+        order.append(job.payload["n"])
+        return Done()
+
+    ids = {n: await add(db, tenant_id, type, n=n, lane="conversation", lane_order=n) for n in (3, 1, 2)}
+    async with working(db, {type: JobType(handler)}):
+        await eventually(ends_as(db, tenant_id, ids[3], "done"))
+    assert order == [1, 2, 3]
+
+
 async def test_a_job_is_not_started_before_its_time_and_can_be_called_back(db, tenant_id):
     type = f"t-{tenant_id}"
 

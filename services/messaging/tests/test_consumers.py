@@ -25,8 +25,10 @@ from booka_common.testing.servers import free_port
 from booka_messaging.settings import Settings
 
 
-def request(tenant_id: UUID, conversation_id: UUID, text: str) -> Envelope[SendRequested]:
-    data = SendRequested(conversation_id=conversation_id, text=text, purpose="reply")
+def request(
+    tenant_id: UUID, conversation_id: UUID, text: str, *, position: int | None = None
+) -> Envelope[SendRequested]:
+    data = SendRequested(conversation_id=conversation_id, text=text, purpose="reply", position=position)
     return Envelope.of(data, tenant_id=tenant_id, now=system_clock())
 
 
@@ -99,10 +101,26 @@ async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_
         await salon.provision(gateway.url)
         await salon.deliver(salon.text())
         conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
-        texts = [f"{number}." for number in range(8)]
-        await publish(amqp_url, *(request(tenant_id, conversation_id, text) for text in texts))
+        asked = [request(tenant_id, conversation_id, f"{number}.", position=number) for number in range(1, 9)]
+        for number in (2, 1, 4, 3, 8, 5, 7, 6):
+            await publish(amqp_url, asked[number - 1])
         await tap.next(MessageSent, tenant_id=tenant_id, after=7, timeout=20)
-        assert gateway.texts() == texts
+        assert gateway.texts() == [f"{number}." for number in range(1, 9)]
+
+
+async def test_a_message_whose_predecessor_never_comes_is_sent_after_a_while(
+    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    async with Tap(amqp_url) as tap, started(settings) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision(gateway.url)
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+        for text, position in (("first", 1), ("third", 3), ("fourth", 4)):
+            await publish(amqp_url, request(tenant_id, conversation_id, text, position=position))
+        await tap.next(MessageSent, tenant_id=tenant_id, after=2, timeout=20)
+        assert gateway.texts() == ["first", "third", "fourth"]
 
 
 @pytest.mark.parametrize(

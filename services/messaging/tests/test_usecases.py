@@ -214,9 +214,8 @@ async def test_a_receipt_may_overtake_the_answer_to_the_send(
     conversation = await only_conversation(db, tenant_id)
     message_id, receipt = new_id(), Receipt("OUT1", "delivered")
     async with db.tx(tenant_id) as tx:
-        await store.queue_send(
-            tx, message_id, conversation_id=conversation.id, text="Olá", request_id=new_id(), purpose="reply", now=NOW
-        )
+        request = SendRequested(conversation_id=conversation.id, text="Olá", purpose="reply")
+        await store.queue_send(tx, message_id, request, request_id=new_id(), now=NOW)
     if receipt_first:
         assert await take(db, channel, receipt) == "duplicate", "nobody's message yet"
         # An echo of ours, as some versions send it, came in before our own record.

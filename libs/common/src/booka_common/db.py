@@ -57,23 +57,24 @@ def load_queries(package: str, filename: str = "queries.sql") -> Queries:
 
 
 class Signal:
-    """Wakes one waiting loop of this process; a wake-up while nobody waits is kept."""
+    """Wakes one waiting loop of this process at a time; a wake-up while nobody waits is kept."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def set(self) -> None:
-        """Wake the waiter."""
+        """Wake one waiter."""
         self._event.set()
 
     async def wait(self, timeout: timedelta) -> None:
-        """Return at the next wake-up, or after `timeout`."""
+        """Return at the next wake-up that no other waiter has taken, or after `timeout`."""
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                await self._event.wait()
+                while not self._event.is_set():
+                    await self._event.wait()
+                self._event.clear()
         except TimeoutError:
             pass
-        self._event.clear()
 
 
 class Signals:
@@ -121,8 +122,13 @@ class Tx:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception undoes it and leaves the transaction usable."""
-        async with self._connection.transaction():
+        await self._connection.execute("SAVEPOINT part")
+        try:
             yield
+        except BaseException:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            raise
+        await self._connection.execute("RELEASE SAVEPOINT part")
 
     def committed(self) -> None:
         """Tell the waiting loops. Called by `Database` after COMMIT."""

@@ -119,6 +119,7 @@ async def put(
     correlation_id: UUID,
     unique_key: str | None = None,
     lane: str | None = None,
+    lane_order: int = 0,
     max_attempts: int = 10,
     id: UUID | None = None,
 ) -> UUID | None:
@@ -128,6 +129,7 @@ async def put(
         payload: JSON object.
         scheduled_at: not before this instant.
         lane: jobs of one lane of a tenant run one at a time, in the order they were put.
+        lane_order: goes before that order, for jobs that may be put out of order.
     """
     job_id: UUID | None = await tx.fetchval(
         _queries["job_put"],
@@ -139,6 +141,7 @@ async def put(
         max_attempts,
         unique_key,
         lane,
+        lane_order,
         correlation_id,
         current_traceparent(),
     )

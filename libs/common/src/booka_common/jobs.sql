@@ -2,13 +2,13 @@
 
 -- name: job_put
 -- A unique key makes a job exist once for ever: the second put of the same key does nothing.
-INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, correlation_id, traceparent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, lane_order, correlation_id, traceparent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: job_claim
--- Jobs of one lane run one at a time and in the order in which they were put.
+-- Jobs of one lane run one at a time, by their order in the lane and then as they were put.
 WITH due AS (
     SELECT j.id
     FROM jobs AS j
@@ -18,7 +18,7 @@ WITH due AS (
       AND (j.lane IS NULL OR NOT EXISTS (
           SELECT 1 FROM jobs AS earlier
           WHERE earlier.tenant_id = j.tenant_id AND earlier.lane = j.lane
-            AND earlier.status IN ('ready', 'running') AND earlier.seq < j.seq))
+            AND earlier.status IN ('ready', 'running') AND (earlier.lane_order, earlier.seq) < (j.lane_order, j.seq)))
     ORDER BY j.scheduled_at, j.seq
     LIMIT $3
     FOR UPDATE OF j SKIP LOCKED

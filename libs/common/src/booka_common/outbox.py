@@ -80,8 +80,9 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._lanes):
-                group.create_task(self._lane())
+            for lane in range(self._lanes):
+                # One lane looks by itself for what is due again or was left by another replica; the others need not.
+                group.create_task(self._lane(timedelta(seconds=1 if lane == 0 else 60)))
 
     async def flush(self, timeout: timedelta) -> None:
         """Publish what is waiting now; give up after `timeout`. For the end of a process."""
@@ -92,11 +93,11 @@ class Relay:
         except Exception as error:
             _log.warning("outbox not flushed: %r", error)
 
-    async def _lane(self) -> None:
+    async def _lane(self, look_every: timedelta) -> None:
         failures = 0
         while True:
             try:
-                moved = await self.step()
+                await self.step()
                 failures = 0
             except Exception as error:
                 if not is_transient(error):
@@ -104,8 +105,8 @@ class Relay:
                 failures += 1
                 await asyncio.sleep(min(0.1 * 2**failures, 2.0))
                 continue
-            if not moved:
-                await self._db.signals.outbox_written.wait(timedelta(seconds=1))
+            # What was committed before the claim was claimed; what was committed after it has set the signal.
+            await self._db.signals.outbox_written.wait(look_every)
 
     async def step(self) -> int:
         """Claim, publish and mark one batch; return how many rows were claimed.

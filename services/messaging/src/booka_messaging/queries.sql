@@ -134,12 +134,44 @@ RETURNING m.id, m.conversation_id, m.request_id;
 
 -- name: send_queue
 -- A conversation that was merged into another one goes on there. No row: no such conversation, or the request is known.
-INSERT INTO messages (tenant_id, id, channel_id, conversation_id, direction, author, kind, text, status, request_id, purpose, received_at)
-SELECT $1, $3, v.channel_id, coalesce(v.merged_into, v.id), 'out', 'booka', 'text', $4, 'queued', $5, $6, $7
-FROM conversations AS v
-WHERE v.tenant_id = $1 AND v.id = $2
-ON CONFLICT (tenant_id, request_id) WHERE request_id IS NOT NULL DO NOTHING
-RETURNING conversation_id;
+-- The row lock lets one request at a time count itself: `in_turn` is false while what comes before it is missing, and
+-- `fills_gap` is true if later ones may have been held back for this one.
+WITH asked AS (
+    UPDATE conversations
+    SET asked_through = CASE WHEN $8::integer = asked_through + 1 THEN $8 ELSE asked_through END,
+        asked_highest = greatest(asked_highest, $8)
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING channel_id, coalesce(merged_into, id) AS goes_to, coalesce($8 <= asked_through, true) AS in_turn,
+        coalesce($8 = asked_through AND $8 < asked_highest, false) AS fills_gap
+), stored AS (
+    INSERT INTO messages (tenant_id, id, channel_id, conversation_id, direction, author, kind, text, status, request_id,
+        purpose, received_at)
+    SELECT $1, $3, asked.channel_id, asked.goes_to, 'out', 'booka', 'text', $4, 'queued', $5, $6, $7
+    FROM asked
+    ON CONFLICT (tenant_id, request_id) WHERE request_id IS NOT NULL DO NOTHING
+    RETURNING id
+)
+SELECT asked.goes_to AS conversation_id, asked.in_turn, asked.fills_gap FROM asked, stored;
+
+-- name: send_release
+-- The run of requests that follows the one which has just come need not be held back any longer.
+WITH RECURSIVE run AS (
+    SELECT $5::bigint AS position
+    UNION ALL
+    SELECT run.position + 1
+    FROM run
+    WHERE EXISTS (SELECT FROM jobs AS j
+        WHERE j.tenant_id = $1 AND j.type = $3 AND j.lane = $4 AND j.lane_order = run.position + 1)
+), counted AS (
+    UPDATE conversations SET asked_through = (SELECT max(position) FROM run) WHERE tenant_id = $1 AND id = $2
+)
+UPDATE jobs SET scheduled_at = $6
+WHERE tenant_id = $1 AND type = $3 AND lane = $4 AND status = 'ready' AND attempts = 0 AND scheduled_at > $6
+  AND lane_order <= (SELECT max(position) FROM run);
+
+-- name: send_overtakes
+-- What was held back has waited long enough: those after it need not wait for the missing one again.
+UPDATE conversations SET asked_through = greatest(asked_through, $3::integer) WHERE tenant_id = $1 AND id = $2;
 
 -- name: send_begin
 -- Marks the attempt before the call; `attempted_at` is that of an earlier attempt whose outcome is not known here.

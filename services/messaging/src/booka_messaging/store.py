@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Tx, load_queries
 from booka_messaging.domain.model import Alias, AliasKind, ChatMessage, Delivery, Merge, Person, Receipt, outranked
 from booka_messaging.domain.verification import AuthMode
@@ -18,6 +19,7 @@ __all__ = [
     "ConversationRow",
     "MessageRow",
     "OutboundMessage",
+    "Queued",
     "Settled",
     "Taken",
     "Touched",
@@ -31,6 +33,7 @@ __all__ = [
     "lock_identity",
     "messages",
     "ours_among",
+    "overtake",
     "people",
     "put_channel",
     "put_person",
@@ -38,6 +41,7 @@ __all__ = [
     "record_failure",
     "record_merge",
     "record_receipt",
+    "release_held",
     "rotate_channel",
     "set_connection",
     "take_message",
@@ -254,14 +258,49 @@ async def record_receipt(tx: Tx, channel_id: UUID, receipt: Receipt, *, now: dat
     return Touched(**row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An outgoing message that was stored.
+
+    Attributes:
+        conversation_id: where it goes.
+        in_turn: what was to be said before it is known already.
+        fills_gap: others were held back for it.
+    """
+
+    conversation_id: UUID
+    in_turn: bool
+    fills_gap: bool
+
+
 async def queue_send(
-    tx: Tx, message_id: UUID, *, conversation_id: UUID, text: str, request_id: UUID, purpose: str, now: datetime
-) -> UUID | None:
-    """Store an outgoing message; return the conversation that it goes to, None if there is none or it is stored already."""
-    found: UUID | None = await tx.fetchval(
-        _queries["send_queue"], tx.tenant_id, conversation_id, message_id, text, request_id, purpose, now
+    tx: Tx, message_id: UUID, request: SendRequested, *, request_id: UUID, now: datetime
+) -> Queued | None:
+    """Store an outgoing message; None if there is no such conversation or it is stored already."""
+    row = await tx.fetchrow(
+        _queries["send_queue"],
+        tx.tenant_id,
+        request.conversation_id,
+        message_id,
+        request.text,
+        request_id,
+        request.purpose,
+        now,
+        request.position,
     )
-    return found
+    return None if row is None else Queued(**row)
+
+
+async def release_held(
+    tx: Tx, conversation_id: UUID, position: int, *, job_type: str, lane: str, now: datetime
+) -> None:
+    """Let the jobs start that were held back for the request at `position`."""
+    await tx.execute(_queries["send_release"], tx.tenant_id, conversation_id, job_type, lane, position, now)
+
+
+async def overtake(tx: Tx, conversation_id: UUID, position: int) -> None:
+    """Go on without what is missing before the request at `position`."""
+    await tx.execute(_queries["send_overtakes"], tx.tenant_id, conversation_id, position)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ class SendRequested(Message):
     conversation_id: UUID
     text: str = Field(min_length=1, max_length=4096)
     purpose: Literal["reply", "notice", "reminder"]
+    position: int | None = Field(
+        None, ge=1, description="among everything said in this conversation: 1, 2, 3 … without gaps; None: in any order"
+    )
 
 
 class MessageSent(Message):

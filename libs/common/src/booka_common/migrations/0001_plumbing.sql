@@ -38,6 +38,7 @@ CREATE TABLE jobs (
     scheduled_at timestamptz NOT NULL,
     unique_key text,
     lane text,
+    lane_order bigint NOT NULL DEFAULT 0,
     lease_token uuid,
     lease_until timestamptz,
     last_error text,
@@ -50,6 +51,6 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_unique ON jobs (tenant_id, type, unique_key) WHERE unique_key IS NOT NULL;
 CREATE INDEX jobs_due ON jobs (scheduled_at, seq) WHERE status = 'ready';
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE status = 'running';
-CREATE INDEX jobs_lane ON jobs (tenant_id, lane, seq) WHERE lane IS NOT NULL AND status IN ('ready', 'running');
+CREATE INDEX jobs_lane ON jobs (tenant_id, lane, lane_order, seq) WHERE lane IS NOT NULL AND status IN ('ready', 'running');
 CREATE INDEX jobs_dead ON jobs (tenant_id, seq) WHERE status = 'dead';
 CREATE INDEX jobs_finished ON jobs (finished_at) WHERE status IN ('done', 'cancelled');

@@ -214,26 +214,24 @@ async def save_seated(tx: Tx, before: Reservation, after: Reservation, *, who: s
 
     Call it under `lock_calendars`: without it, two of these at once could wait for each other.
     """
-    # By hand: Tx.savepoint needs a transaction that asyncpg began, and Database begins its own.
-    await tx.execute("SAVEPOINT seat")
     try:
-        if after.segments != before.segments:
-            seats = after.segments
-            await tx.execute(
-                queries["segments_move"],
-                tx.tenant_id,
-                after.id,
-                [seat.position for seat in seats],
-                [seat.staff_id for seat in seats],
-                [seat.staff_name for seat in seats],
-                [seat.start for seat in seats],
-                [seat.end for seat in seats],
-                [seat.busy_from for seat in seats],
-                [seat.busy_until for seat in seats],
-            )
-        await save(tx, before, after, who=who, why=why, now=now)
+        async with tx.savepoint():
+            if after.segments != before.segments:
+                seats = after.segments
+                await tx.execute(
+                    queries["segments_move"],
+                    tx.tenant_id,
+                    after.id,
+                    [seat.position for seat in seats],
+                    [seat.staff_id for seat in seats],
+                    [seat.staff_name for seat in seats],
+                    [seat.start for seat in seats],
+                    [seat.end for seat in seats],
+                    [seat.busy_from for seat in seats],
+                    [seat.busy_until for seat in seats],
+                )
+            await save(tx, before, after, who=who, why=why, now=now)
     except asyncpg.ExclusionViolationError:
-        await tx.execute("ROLLBACK TO SAVEPOINT seat")
         return False
     return True
 

@@ -56,6 +56,9 @@ CREATE TABLE conversations (
     id uuid NOT NULL,
     channel_id uuid NOT NULL,
     contact_id uuid NOT NULL,
+    -- Positions of what was asked to be said: known without a gap, and the highest seen.
+    asked_through integer NOT NULL DEFAULT 0,
+    asked_highest integer NOT NULL DEFAULT 0,
     turns integer NOT NULL DEFAULT 0,
     merged_into uuid,
     created_at timestamptz NOT NULL,

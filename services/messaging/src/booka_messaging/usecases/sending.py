@@ -28,6 +28,8 @@ from booka_messaging.usecases.news import delivery_news
 __all__ = ["JOB_TYPE", "Sending", "give_up", "request_send"]
 
 JOB_TYPE = "send_message"
+#: A message that overtook the one before it waits this long for it.
+_HELD_BACK = timedelta(seconds=2)
 _Said = TypeVar("_Said", bound=Message)
 #: The gateway's clock and ours may differ, and its times have a resolution of 1 s.
 _CLOCK_TOLERANCE = timedelta(seconds=30)
@@ -44,29 +46,29 @@ async def request_send(db: Database, envelope: Envelope[SendRequested], *, attem
         if not await inbox.once(tx, "messaging.send-requested", envelope.id):
             return
         message_id = new_id()
-        lane = await store.queue_send(
-            tx,
-            message_id,
-            conversation_id=data.conversation_id,
-            text=data.text,
-            request_id=envelope.id,
-            purpose=data.purpose,
-            now=now,
-        )
-        if lane is None:
+        queued = await store.queue_send(tx, message_id, data, request_id=envelope.id, now=now)
+        if queued is None:
             if await store.conversation_exists(tx, data.conversation_id):
                 return  # asked for again after the inbox forgot it
             raise UnknownConversation(data.conversation_id)
+        payload: dict[str, str | int] = {"message_id": str(message_id)}
+        if not queued.in_turn and data.position is not None:
+            payload |= {"held_in": str(data.conversation_id), "held_position": data.position}
         await jobs.put(
             tx,
             JOB_TYPE,
-            {"message_id": str(message_id)},
-            scheduled_at=now,
+            payload,
+            scheduled_at=now if queued.in_turn else now + _HELD_BACK,
             correlation_id=envelope.correlation_id,
             unique_key=str(envelope.id),
-            lane=str(lane),
+            lane=str(queued.conversation_id),
+            lane_order=data.position or 0,
             max_attempts=attempts,
         )
+        if queued.fills_gap and data.position is not None:
+            await store.release_held(
+                tx, data.conversation_id, data.position, job_type=JOB_TYPE, lane=str(queued.conversation_id), now=now
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Sending:
         message_id = UUID(job.payload["message_id"])
         async with self.db.tx(job.tenant_id) as tx:
             message = await store.begin_send(tx, message_id, now=now)
+            if "held_position" in job.payload:
+                await store.overtake(tx, UUID(job.payload["held_in"]), job.payload["held_position"])
         if message is None:
             return Done()
         sent = _Sent(job, message_id, message, now)
