@@ -1,6 +1,7 @@
 """Clients who change their mind, chat, write in bursts or in another language."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,3 +214,18 @@ def test_ending_frees_the_hold_without_a_word(talk: Any) -> None:
     assert talk.one(CancellationRequested)
     assert talk.session.state == "idle"
     assert talk.session.when == When()
+
+
+def test_an_unclear_correction_gives_the_hold_back_once_it_is_clear(talk: Any) -> None:
+    names = iter(("Women's cut", "Men's cut", "Manicure"))
+    talk.at_summary()
+    held = talk.session.held
+    services = tuple(
+        service.model_copy(update={"name": next(names)}) for service in reversed(talk.house.catalogue.services)
+    )
+    talk.house = replace(talk.house, catalogue=talk.house.catalogue.model_copy(update={"services": services}))
+    assert "Which of these do you mean?" in talk.says("actually a cut")
+    assert talk.session.held == held
+    talk.says("1")
+    assert talk.one(CancellationRequested).reservation_id == held.reservation_id
+    assert talk.session.held is None

@@ -30,7 +30,7 @@ from booka_dialog.texts import CATALOGUES, Formats, say
 TEXTS = (
     "hi", "oi", "haircut", "corte", "manicure", "ana", "bia", "anyone", "qualquer um", "friday", "sexta às 15h", "tomorrow after 3", "15/12",
     "asap", "1", "2", "3", "9", "0", "the last one", "more", "yes", "sim", "no", "não", "change", "mudar", "cancel", "cancelar", "restart",
-    "thanks", "obrigada", "Maria", "my name is Ana", "how much?", "today at 8", "next week", "no, saturday", "actually a manicure", "", "👍",
+    "thanks", "obrigada", "Maria", "my name is Ana", "how much?", "today at 8", "today", "manicure today", "next week", "no, saturday", "actually a manicure", "", "👍",
     "haircut tomorrow at 3pm with Ana", "book", "blorp", "help", "hair color",
 )  # fmt: skip
 KINDS = st.sampled_from(("text", "text", "text", "choice", "audio", "image", "location"))

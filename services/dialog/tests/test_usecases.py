@@ -9,7 +9,13 @@ from uuid import UUID
 import orjson
 import pytest
 
-from booka_common.contracts.booking import AvailabilityFound, AvailabilityRequested, CatalogueChanged, HoldRequested
+from booka_common.contracts.booking import (
+    AvailabilityFound,
+    AvailabilityRequested,
+    CatalogueChanged,
+    HoldRequested,
+    ReminderReady,
+)
 from booka_common.contracts.envelope import Message
 from booka_common.contracts.llm import InterpretationReady, InterpretationRequested, LlmSettingsChanged
 from booka_common.contracts.messaging import SendRequested
@@ -171,6 +177,22 @@ async def test_an_answer_counts_once(deps: Deps, client: Any, tenant_id: UUID) -
     await usecases.take_turn(deps, client.writes("1"))
     (hold,) = await outbox(deps, tenant_id, HoldRequested)
     assert hold["contact_id"] == str(client.contact_id)
+
+
+@pytest.mark.usefixtures("open_salon")
+async def test_a_reminder_delivered_five_times_is_said_once(deps: Deps, client: Any, tenant_id: UUID) -> None:
+    """Nothing in the session would stop a second one; and it must not use up a position either."""
+    await usecases.take_turn(deps, client.writes("hi"))
+    visit = client.house.visit(deps.now() + timedelta(days=1))
+    ready = ReminderReady(
+        reminder_id=new_id(), reservation_id=new_id(), conversation_id=client.conversation_id, visit=visit
+    )
+    envelope = client.says_service(ready)
+    await asyncio.gather(*(usecases.take_answer(deps, envelope, client.conversation_id, ready) for _ in range(5)))
+    await usecases.take_turn(deps, client.writes("haircut"))
+    sent = await outbox(deps, tenant_id, SendRequested)
+    assert [data["position"] for data in sent] == [1, 2, 3]
+    assert sum("Reminder" in data["text"] for data in sent) == 1
 
 
 async def test_an_answer_about_no_conversation_is_nobodys(deps: Deps, client: Any, tenant_id: UUID) -> None:
