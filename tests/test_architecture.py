@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from booka_common import contracts, topology
 from booka_common.contracts.envelope import Message
 from booka_common.db import load_queries
+from booka_common.migrate import migrations
 
 ROOT = Path(__file__).parent.parent
 SERVICES = ("booking", "dialog", "llm", "messaging", "payments", "scheduler")
@@ -321,3 +323,29 @@ def test_a_service_imports_alone(service):
     loaded = {name.partition(".")[0] for name in run("-c", code).split()}
     assert {name for name in loaded if name.startswith("booka")} == {f"booka_{service}", "booka_common"}
     assert not loaded & {"pytest", "hypothesis", "_pytest"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_installs_alone_with_all_its_files(service: str, tmp_path: Path) -> None:
+    subprocess.run(
+        [
+            os.environ.get("UV", "uv"), "sync", "--quiet", "--locked", "--no-dev", "--no-editable",
+            "--package", f"booka-{service}",
+            "--reinstall-package", f"booka-{service}", "--reinstall-package", "booka-common",
+        ],
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}, cwd=ROOT, check=True, timeout=120,
+    )  # fmt: skip
+    code = (
+        "import json, pkgutil\n"
+        "from booka_common.db import load_queries\n"
+        "from booka_common.migrate import migrations\n"
+        f"package = 'booka_{service}'\n"
+        "ours = [module.name for module in pkgutil.iter_modules() if module.name.startswith('booka')]\n"
+        "print(json.dumps([sorted(ours), list(migrations(package)), [name for name, _ in load_queries(package).items()]]))"
+    )
+    python = tmp_path / "venv" / "bin" / "python"
+    done = subprocess.run([python, "-c", code], env={}, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    modules, names, queries = json.loads(done.stdout)
+    assert modules == sorted(["booka_common", f"booka_{service}"])
+    assert names == list(migrations(f"booka_{service}"))
+    assert queries == [name for name, _ in load_queries(f"booka_{service}").items()]
