@@ -1,5 +1,6 @@
 """A whole Booka on this machine: servers, sandbox and the six services as separate processes."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
 from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
+from booka_stack.external import declare
 from booka_stack.layout import SERVICES, Layout
 from booka_stack.processes import Process, inherited
 
@@ -83,7 +85,7 @@ class Stack:
             self.rabbit.start()
             self.rabbit.create_vhost("booka")
         else:
-            self._import_topology()
+            asyncio.run(declare(self._external_amqp))
         self.timings["rabbitmq"] = time.monotonic() - started
         for process in migrating:
             if process.wait(120) != 0:
@@ -113,11 +115,6 @@ class Stack:
                 )
                 for process in (replicas[0] for replicas in self.services.values())
             ]
-
-    def _import_topology(self) -> None:
-        raise RuntimeError(
-            "BOOKA_AMQP_URL is set: import the output of `python -m booka_<service> topology` into its virtual host first"
-        )
 
     def start(self, processes: Iterable[Process]) -> None:
         """Start `processes` together and wait until each is ready."""
