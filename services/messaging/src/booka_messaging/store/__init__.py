@@ -1,0 +1,73 @@
+"""Typed functions over `queries.sql`; rows become the words of the domain here and nowhere else."""
+
+from booka_messaging.store.channels import (
+    Channel,
+    channel_by_id,
+    get_channel,
+    list_channels,
+    put_channel,
+    rotate_channel,
+    set_connection,
+)
+from booka_messaging.store.incoming import (
+    Settled,
+    Taken,
+    lock_identity,
+    people,
+    put_person,
+    record_merge,
+    take_message,
+)
+from booka_messaging.store.outgoing import (
+    OutboundMessage,
+    Queued,
+    Touched,
+    begin_send,
+    finish_send,
+    ours_among,
+    overtake,
+    queue_send,
+    record_failure,
+    record_receipt,
+    release_held,
+)
+from booka_messaging.store.reading import (
+    ConversationRow,
+    MessageRow,
+    conversation_exists,
+    conversations,
+    messages,
+)
+
+__all__ = [
+    "Channel",
+    "ConversationRow",
+    "MessageRow",
+    "OutboundMessage",
+    "Queued",
+    "Settled",
+    "Taken",
+    "Touched",
+    "begin_send",
+    "channel_by_id",
+    "conversation_exists",
+    "conversations",
+    "finish_send",
+    "get_channel",
+    "list_channels",
+    "lock_identity",
+    "messages",
+    "ours_among",
+    "overtake",
+    "people",
+    "put_channel",
+    "put_person",
+    "queue_send",
+    "record_failure",
+    "record_merge",
+    "record_receipt",
+    "release_held",
+    "rotate_channel",
+    "set_connection",
+    "take_message",
+]

@@ -1,0 +1,114 @@
+"""A salon's lines to its gateway."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from booka_common.db import Tx
+from booka_messaging.domain.verification import AuthMode
+from booka_messaging.errors import UnknownChannel
+from booka_messaging.store.statements import QUERIES
+
+__all__ = [
+    "Channel",
+    "channel_by_id",
+    "get_channel",
+    "list_channels",
+    "put_channel",
+    "rotate_channel",
+    "set_connection",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A salon's line to its clients. Credentials are sealed."""
+
+    id: UUID
+    tenant_id: UUID
+    gateway: str
+    instance: str
+    base_url: str
+    api_key: bytes
+    auth_mode: AuthMode
+    secret: bytes
+    previous_secret: bytes | None
+    previous_until: datetime | None
+    active: bool
+    state: str | None
+    state_reason: str | None
+    state_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def channel_by_id(tx: Tx, channel_id: UUID) -> Channel | None:
+    """The channel of whichever tenant; `tx` is a system transaction."""
+    row = await tx.fetchrow(QUERIES["channel_by_id"], channel_id)
+    return Channel(**row) if row else None
+
+
+async def put_channel(
+    tx: Tx,
+    channel_id: UUID,
+    *,
+    gateway: str,
+    instance: str,
+    base_url: str,
+    api_key: bytes,
+    auth_mode: AuthMode,
+    secret: bytes,
+    active: bool,
+    now: datetime,
+) -> Channel:
+    """Create or replace a channel.
+
+    Raises:
+        UnknownChannel: the id belongs to another tenant.
+    """
+    try:
+        row: Any = await tx.fetchrow(
+            QUERIES["channel_put"],
+            tx.tenant_id,
+            channel_id,
+            gateway,
+            instance,
+            base_url,
+            api_key,
+            auth_mode,
+            secret,
+            active,
+            now,
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "channels_endpoint":
+            raise UnknownChannel from None
+        raise
+    return Channel(**row)
+
+
+async def rotate_channel(
+    tx: Tx, channel_id: UUID, *, secret: bytes, previous_until: datetime, now: datetime
+) -> Channel | None:
+    """Put `secret` in front; the one before it stays valid until `previous_until`."""
+    row = await tx.fetchrow(QUERIES["channel_rotate"], tx.tenant_id, channel_id, secret, previous_until, now)
+    return Channel(**row) if row else None
+
+
+async def get_channel(tx: Tx, channel_id: UUID) -> Channel | None:
+    """The tenant's channel."""
+    row = await tx.fetchrow(QUERIES["channel_get"], tx.tenant_id, channel_id)
+    return Channel(**row) if row else None
+
+
+async def list_channels(tx: Tx) -> list[Channel]:
+    """The tenant's channels, oldest first. A salon has a handful."""
+    return [Channel(**row) for row in await tx.fetch(QUERIES["channel_list"], tx.tenant_id)]
+
+
+async def set_connection(tx: Tx, channel_id: UUID, *, state: str, reason: str | None, now: datetime) -> None:
+    """Note what the gateway says of its connection."""
+    await tx.execute(QUERIES["channel_connection"], tx.tenant_id, channel_id, state, reason, now)
