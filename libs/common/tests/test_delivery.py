@@ -212,6 +212,34 @@ async def test_poison_lands_in_the_dead_letter_queue_while_good_traffic_flows(db
         await eventually(lambda: listener.effects(tenant_id))
 
 
+async def test_a_dead_letter_moved_back_to_its_queue_is_buried_again_with_its_reason(db, amqp_url):
+    async with Listener(db, amqp_url):
+        connection = await aio_pika.connect(amqp_url)
+        async with connection:
+            channel = await connection.channel()
+            # A shovel or the management page moves it straight to the queue, whose name is then the routing key.
+            await channel.default_exchange.publish(aio_pika.Message(b"still poison"), "booking.deposit-paid")
+        ((headers, body),) = await dead_letters(amqp_url, "booking.deposit-paid")
+    assert body == b"still poison"
+    assert headers["x-booka-queue"] == "booking.deposit-paid"
+    assert headers["x-booka-reason"].startswith("ValidationError")
+
+
+async def test_poison_that_came_by_an_unknown_route_is_not_lost(db, amqp_url):
+    async with Listener(db, amqp_url):
+        connection = await aio_pika.connect(amqp_url)
+        async with connection:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange(topology.EXCHANGE, ensure=False)
+            queue = await channel.get_queue("booking.deposit-paid", ensure=False)
+            await queue.bind(exchange, "a.binding.by.hand")
+            await exchange.publish(aio_pika.Message(b"poison"), "a.binding.by.hand")
+            ((headers, body),) = await dead_letters(amqp_url, "booking.deposit-paid")
+            await queue.unbind(exchange, "a.binding.by.hand")
+    assert body == b"poison"
+    assert headers["x-first-death-queue"] == "booking.deposit-paid"  # by the queue's policy
+
+
 async def test_a_message_that_is_in_hand_at_shutdown_is_not_lost(db, amqp_url, tenant_id):
     listener = Listener(db, amqp_url)
     entered = asyncio.Event()

@@ -50,7 +50,8 @@ class Consumers:
         self._exchange = RabbitExchange(topology.EXCHANGE, type=ExchangeType.TOPIC, durable=True, declare=False)
         self.broker = RabbitBroker(
             url,
-            default_channel=Channel(prefetch_count=prefetch),
+            # A dead letter that finds no queue has to fail: otherwise the original would be acknowledged, and lost.
+            default_channel=Channel(prefetch_count=prefetch, on_return_raises=True),
             ack_policy=AckPolicy.REJECT_ON_ERROR,
             middlewares=[self._dead_letters()],
             timeout=5.0,
@@ -139,13 +140,16 @@ class Consumers:
     async def _bury(self, incoming: Any, error: BaseException) -> bool:
         """Copy `incoming` to its dead-letter queue; True if the broker has the copy and the original may be acked.
 
-        If the copy cannot be confirmed, the original is rejected and the queue's policy moves it without our reason.
+        If it came by an unknown route, or the copy cannot be confirmed, the original is rejected and the queue's policy
+        moves it without our reason.
         """
         message = cast("aio_pika.abc.AbstractIncomingMessage", incoming)
-        queue = str(message.consumer_tag and self._queue_of(message)) or "unknown"
+        queue = self._queue_of(message) or "unknown"
         reason = f"{type(error).__name__}: {error}"[:1000]
         _log.error("dead letter in %s: %s", queue, reason, exc_info=None if is_transient(error) else error)
         self._metrics.consumed.labels(queue, "dead").inc()
+        if queue == "unknown":
+            return False
         try:
             async with asyncio.timeout(5):
                 await self.broker.publish(
@@ -170,7 +174,8 @@ class Consumers:
 
     def _queue_of(self, message: Any) -> str:
         for entry in topology.subscriptions(self.service):
-            if entry.message.key == message.routing_key:
+            # What an operator moves back comes with the queue's own name.
+            if message.routing_key in (entry.message.key, entry.queue):
                 return entry.queue
         return ""
 
