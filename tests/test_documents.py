@@ -38,6 +38,17 @@ def test_a_readme_lists_the_settings_as_they_are(service):
     assert all(field.description for field in settings.model_fields.values())
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_alarms_name_metrics_that_exist(service):
+    folders = [ROOT / "libs/common/src", ROOT / "services" / service / "src"]
+    code = "".join(path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
+    existing = set(re.findall(r'"(booka_\w+)"', code))
+    page = (ROOT / "services" / service / "README.md").read_text("utf-8")
+    alarms = set(re.findall(r"`(booka_\w+)", page.partition("## Alarms")[2]))
+    assert alarms
+    assert alarms <= existing
+
+
 def anchors(text: str) -> set[str]:
     """The anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
@@ -78,6 +89,18 @@ def test_a_decision_is_short_and_complete(page):
         "Context", "Decision", "Consequences", "Alternatives", "When to revisit",
     ]  # fmt: skip
     assert len(text.splitlines()) <= 40
+
+
+def test_the_readme_of_common_names_every_module():
+    folder = ROOT / "libs/common/src/booka_common"
+    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    page = (ROOT / "libs/common/README.md").read_text("utf-8")
+    named = {
+        word.rstrip("/")
+        for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+        for word in re.findall(r"`([\w/]+)`", row)
+    }
+    assert modules - {"__init__"} == named
 
 
 def test_the_makefile_has_what_the_readme_promises():
