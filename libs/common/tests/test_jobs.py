@@ -208,6 +208,36 @@ async def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_n
     assert (await state(db, tenant_id, job_id))["attempts"] == 2
 
 
+async def test_a_claim_under_way_when_the_end_comes_is_finished_too(db, tenant_id):
+    type = f"t-{tenant_id}"
+
+    async def handler(job: Job):
+        return Done()
+
+    worker = Worker(db, Metrics("test"), FaultPoints(), {type: JobType(handler)}, lambda: datetime.now(UTC))
+    job_id = await add(db, tenant_id, type)
+    async with db.tx(tenant_id) as tx:
+        await tx.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+        running = asyncio.create_task(worker.run())
+        try:
+
+            async def claiming():
+                return await tx.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE relation = 'jobs'::regclass AND NOT granted"
+                )
+
+            await eventually(claiming)
+            draining = asyncio.create_task(worker.drain(timedelta(seconds=10)))
+            await asyncio.sleep(0)
+        except BaseException:
+            running.cancel()
+            raise
+    await draining
+    assert (await state(db, tenant_id, job_id))["status"] == "done"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_two_workers_run_each_job_once(db, tenant_id):
     type = f"t-{tenant_id}"
 

@@ -175,7 +175,8 @@ class Worker:
     now: Callable[[], datetime]
     concurrency: int = 16
     lease: timedelta = timedelta(seconds=30)
-    _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    _running: dict[asyncio.Task[None], UUID] = field(default_factory=dict)  # with the token of its lease
+    _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     _stopping: bool = False
 
     async def run(self) -> None:
@@ -187,16 +188,23 @@ class Worker:
     async def drain(self, timeout: timedelta) -> None:
         """Take nothing new and wait for what is running; what is not finished in time is left to its lease."""
         self._stopping = True
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=timeout.total_seconds())
-        for task in self._running.values():
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                async with self._claiming:  # a claim that is under way still starts what it got
+                    pass
+                if self._running:
+                    await asyncio.wait(self._running)
+        except TimeoutError:
+            _log.warning("%d jobs are left to their lease", len(self._running))
+        for task in self._running:
             task.cancel()
 
     async def _loop(self) -> None:
         failures = 0
         while not self._stopping:
             try:
-                wait = await self._claim()
+                async with self._claiming:
+                    wait = timedelta(0) if self._stopping else await self._claim()
                 failures = 0
             except Exception as error:
                 if not is_transient(error):
@@ -221,8 +229,8 @@ class Worker:
             job = Job(**row, lease_token=token)
             self.metrics.job_lag.labels(job.type).observe(max((now - job.scheduled_at).total_seconds(), 0))
             task = asyncio.create_task(self._run(job))
-            self._running[job.id] = task
-            task.add_done_callback(lambda _, id=job.id: self._finished(id))  # type: ignore[misc]
+            self._running[task] = token
+            task.add_done_callback(self._finished)
         if len(rows) == free:
             return timedelta(seconds=1)
         if rows:
@@ -230,8 +238,8 @@ class Worker:
         idle = timedelta(seconds=1)
         return idle if next_due is None else min(idle, max(next_due - self.now(), timedelta(milliseconds=1)))
 
-    def _finished(self, job_id: UUID) -> None:
-        self._running.pop(job_id, None)
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        del self._running[task]
         self.db.signals.jobs_written.set()
 
     async def _keep_leases(self) -> None:
@@ -240,19 +248,13 @@ class Worker:
             try:
                 async with self.db.system_tx(durable=False) as tx:
                     if self._running:
-                        await tx.execute(_queries["job_heartbeat"], list(self._tokens()), self.lease)
+                        await tx.execute(_queries["job_heartbeat"], list(set(self._running.values())), self.lease)
                     if await tx.execute(_queries["job_reclaim"]):
                         tx.wake(self.db.signals.jobs_written)
             except Exception as error:
                 _log.warning("lease heartbeat failed: %r", error)
 
-    def _tokens(self) -> set[UUID]:
-        return {UUID(task.get_name()) for task in self._running.values()}
-
     async def _run(self, job: Job) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            task.set_name(str(job.lease_token))
         kind = self.types[job.type]
         with work(
             traceparent=job.traceparent,
