@@ -1,7 +1,7 @@
 """llm's HTTP API: a salon's settings, what it used, and its calls."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from booka_common.db import Database
 from booka_common.internal import Caller
 from booka_llm import usecases
-from booka_llm.domain import CallStatus, TenantSettings, budget_day
+from booka_llm.domain import CallStatus, TenantSettings
 from booka_llm.remembered_settings import RememberedSettings
 from booka_llm.settings import Settings
 
@@ -138,8 +138,7 @@ def llm_api(
     @router.get("/usage")
     async def get_usage(who: Signed, first: date | None = None, last: date | None = None) -> UsageView:
         """By day (UTC) and model, both ends included; the last 30 days by default. 400 `bad_period`."""
-        until = last or budget_day(now())
-        report = await usecases.usage(db, who.tenant_id, first or until - timedelta(days=29), until, now=now())
+        report = await usecases.usage(db, who.tenant_id, first, last, now=now())
         return UsageView(
             items=[UsageItem.model_validate(row) for row in report.rows],
             today=Today(

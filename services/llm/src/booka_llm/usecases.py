@@ -221,12 +221,17 @@ class UsageReport:
     daily_token_budget: int
 
 
-async def usage(db: Database, tenant_id: UUID, first: date, last: date, *, now: datetime) -> UsageReport:
-    """Calls from `first` to `last`, both included, by day and model.
+async def usage(db: Database, tenant_id: UUID, first: date | None, last: date | None, *, now: datetime) -> UsageReport:
+    """Calls from `first` to `last`, both included, by day and model; by default the last 30 days.
 
     Raises:
-        BadPeriod: it ends before it starts, or is longer than a year.
+        BadPeriod: it ends before it starts, is longer than a year, or lies before the calendar does.
     """
+    last = last or budget_day(now)
+    try:
+        first = first or last - timedelta(days=29)
+    except OverflowError:
+        raise errors.BadPeriod("the period starts before the calendar does") from None
     if first > last:
         raise errors.BadPeriod("the period ends before it starts")
     if last - first > _LONGEST_PERIOD:
