@@ -57,6 +57,8 @@ class Consumers:
             timeout=5.0,
             reconnect_interval=1.0,
             graceful_timeout=10.0,
+            # The decoder builds the envelope; injecting it by its type would only look at it again.
+            apply_types=False,
             logger=None,
             description=f"Messages of Booka's {service} service",
         )
