@@ -1,56 +1,31 @@
 """The whole system as separate processes on private ports, judged by the sandbox's ledger and the services' tables."""
 
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
-from shutil import rmtree
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from booka_common.ids import new_id
-from booka_stack.layout import Layout
 from booka_stack.phone import Phone, Sandbox
 from booka_stack.rush import Rush
 from booka_stack.salon import Salon, SalonPlan, provision
 from booka_stack.stack import Stack
 from booka_stack.tables import Tables
+from booka_stack.temporary import temporary_stack
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """One running Booka for all tests that leave it standing."""
-    with running_stack(INTERPRETATION_TIMEOUT_SECONDS="4") as started:
+    with temporary_stack(INTERPRETATION_TIMEOUT_SECONDS="4") as started:
         yield started
-
-
-def running_stack(*, replicas: int = 1, retry_scale: float = 0.02, **environment: str):
-    """A Booka of its own, for tests that kill parts of it. Its folder goes with it."""
-
-    class Running:
-        def __enter__(self) -> Stack:
-            self.folder = Path(tempfile.mkdtemp(prefix="booka-e2e-"))
-            layout = Layout.private(self.folder, retry_scale=retry_scale, JOB_LEASE_SECONDS="3", **environment)
-            self.stack = Stack(layout, replicas=replicas, durable=False)
-            try:
-                return self.stack.__enter__()
-            except BaseException:
-                rmtree(self.folder, ignore_errors=True)
-                raise
-
-        def __exit__(self, *error: Any) -> None:
-            self.stack.__exit__(*error)
-            rmtree(self.folder, ignore_errors=True)
-
-    return Running()
 
 
 @pytest.fixture(scope="session")
 def fragile_stack() -> Iterator[Stack]:
     """One running Booka for the tests that break parts of it and put them up again."""
-    with running_stack(retry_scale=0.03) as started:
+    with temporary_stack(retry_scale=0.03) as started:
         yield started
 
 

@@ -17,6 +17,7 @@ from booka_stack.guest import Guest
 from booka_stack.layout import SERVICES
 from booka_stack.phone import Sandbox
 from booka_stack.salon import Salon
+from booka_stack.tables import Tables
 
 __all__ = ["Audit"]
 
@@ -46,11 +47,17 @@ class Audit:
         await self._connection.close()
 
     async def quiet(self, seconds: float) -> list[str]:
-        """Wait until nothing is under way any more: outboxes, queues, jobs that are due, webhooks. What is left over."""
+        """Wait until nothing is under way any more: messages, jobs of the next minute, webhooks. What is left over."""
         deadline = time.monotonic() + seconds
-        while (left := await self._under_way()) and time.monotonic() < deadline:
+        while left := await self._under_way():
+            if time.monotonic() > deadline:
+                return left
             await asyncio.sleep(0.1)
-        return left
+        try:
+            await Tables(self._connection).settled(*self._tenants, timeout=max(deadline - time.monotonic(), 1))
+        except AssertionError as error:
+            return [str(error)]
+        return []
 
     async def _under_way(self) -> list[str]:
         left = []
@@ -207,9 +214,11 @@ class Audit:
             wrong.append(f"{pages.total()} payment pages for {len(rows)} transactions, {known.total()} of them known")
         if charges != paid:
             wrong.append(f"{charges.total()} charges, {paid.total()} confirmed visits with a deposit")
-        for row in rows:
-            if row["visit"] == "confirmed" and (row["status"] != "paid" or not row["paid_minor"]):
-                wrong.append(f"confirmed, but its transaction is {row['status']}, paid {row['paid_minor']}")
+        wrong += [
+            f"confirmed, but its transaction is {row['status']}, paid {row['paid_minor']}"
+            for row in rows
+            if row["visit"] == "confirmed" and (row["status"] != "paid" or not row["paid_minor"])
+        ]
         if len(rows) > len(guests):
             wrong.append(f"{len(guests)} guests, {len(rows)} transactions")
         refunds = await self._connection.fetchval(

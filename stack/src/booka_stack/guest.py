@@ -27,7 +27,7 @@ class Guest:
         dice: chooses among what is offered.
         pays: False leaves the deposit unpaid and waits to be told that the time is over.
         mumbles: once says something that the rules cannot read.
-        ends: a text with one of these words is the end of the conversation.
+        heard: every message of the salon so far.
     """
 
     phone: Phone
@@ -100,7 +100,8 @@ class Guest:
         numbers = [number for number, line in _CHOICE.findall(text) if not line.startswith(("Today", "As soon as"))]
         if not numbers:
             raise Stuck(f"{self.phone.number}: nothing to choose from in {text!r}")
-        return self.dice.choice(numbers)
+        chosen: str = self.dice.choice(numbers)
+        return chosen
 
 
 class Crowd:
@@ -121,18 +122,15 @@ class Crowd:
         """They all begin to chat."""
         self._visits = [asyncio.create_task(guest.visit(self._seconds, self._noticed)) for guest in self.guests]
 
-    def gone(self) -> bool:
-        """Whether all conversations are over."""
-        return bool(self._visits) and all(visit.done() for visit in self._visits)
-
     async def have_heard(self, messages: int) -> bool:
         """Wait until they have heard so many messages; False if they went before."""
-        leaving = asyncio.gather(*self._visits, return_exceptions=True)
+        leaving = asyncio.create_task(asyncio.wait(self._visits))
         reached = asyncio.create_task(self._wait_for(messages))
         try:
-            await asyncio.wait({leaving, reached}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([leaving, reached], return_when=asyncio.FIRST_COMPLETED)
             return self.heard >= messages
         finally:
+            leaving.cancel()
             reached.cancel()
 
     async def _wait_for(self, messages: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from booka_common.ids import new_id
 from booka_stack.audit import Audit
@@ -14,18 +15,30 @@ from booka_stack.stack import Stack
 
 __all__ = ["Rush", "large_salon"]
 
-_ALWAYS = {day: [{"opens": "09:00", "closes": "20:00"}] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PEOPLE = ("Ana", "Beatriz", "Carla", "Duarte", "Eva", "Filipe", "Gabriela", "Hugo", "Irene", "Joana", "Luís", "Marta")
 
 
-def large_salon(*, staff: int = 6, deposit: bool = True, llm: bool = False, **policy: object) -> SalonPlan:
-    """A salon with more free times than `Rush` has guests for it: open every day, everybody does everything."""
+def large_salon(
+    *,
+    staff: int = 6,
+    opens: str = "09:00",
+    closes: str = "20:00",
+    deposit: bool = True,
+    llm: bool = False,
+    **policy: Any,
+) -> SalonPlan:
+    """A salon with more free times than there will be guests for it: open every day, and everybody does everything.
+
+    Args:
+        policy: as `PUT /v1/policy` of booking takes it.
+    """
     plan = SalonPlan.studio(deposit=deposit, **policy)
     services = tuple(name for name, _, _ in plan.services)
     return replace(
         plan,
         staff=tuple((name, services) for name in _PEOPLE[:staff]),
-        profile={**plan.profile, "hours": _ALWAYS},
+        profile={**plan.profile, "hours": {day: [{"opens": opens, "closes": closes}] for day in _WEEK}},
         llm_enabled=llm,
     )
 
@@ -44,7 +57,7 @@ class Rush:
         self.salons: list[Salon] = []
         self.guests: list[Guest] = []
         self.crowds: list[Crowd] = []
-        self.dice = random.Random(seed)  # noqa: S311 - chooses what guests choose
+        self.dice = random.Random(seed)  # noqa: S311 - guards nothing
         self._patience = patience
 
     async def open(self, plan: SalonPlan, count: int = 1) -> list[Salon]:
