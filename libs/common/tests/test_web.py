@@ -1,6 +1,6 @@
 """What every service answers: problem+json, health, metrics, the body limit, and signed internal requests."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from common_probe import SERVICE
@@ -31,6 +31,15 @@ def build(settings):
     async def raw(request: Request) -> int:
         return len(await request.body())
 
+    @app.post("/v1/notes")
+    async def note(body: dict[str, Any], who: Annotated[Caller, Depends(caller)]) -> None:
+        async with runtime.db.tx(who.tenant_id) as tx:
+            if "text" in body:
+                args = (who.tenant_id, new_id(), body["text"])
+                await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, $3)", *args)
+            else:
+                await tx.execute("SELECT $1::jsonb", body)
+
     @app.get("/unconfigured")
     async def unconfigured() -> None:
         raise NotConfigured("PROBE_KEY", "set it")
@@ -51,6 +60,14 @@ async def client(settings):
 async def test_a_signed_request_gets_its_tenant_from_the_signature(client, tenant_id):
     answer = await client.post("/v1/echo", json={"n": 1}, auth=signed(tenant_id))
     assert answer.json() == {"tenant": str(tenant_id), "n": "1"}
+
+
+@pytest.mark.parametrize("body", [{"text": "a\x00b"}, {"facts": ["a\x00b"]}], ids=["text", "jsonb"])
+async def test_a_character_that_cannot_be_stored_is_the_callers_fault(client, tenant_id, body):
+    answer = await client.post("/v1/notes", json=body, auth=signed(tenant_id))
+    assert (answer.status_code, answer.json()["code"]) == (400, "unstorable_text")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await client.post("/v1/notes", json={"text": "a b"}, auth=signed(tenant_id))).status_code == 200
 
 
 @pytest.mark.parametrize(

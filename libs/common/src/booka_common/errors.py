@@ -14,6 +14,7 @@ Anything else that escapes is a bug: 500 without detail over HTTP, a dead letter
 """
 
 import asyncio
+import errno
 from typing import Any, ClassVar
 
 import asyncpg
@@ -123,7 +124,12 @@ _TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is being promoted
 )
 
+#: Said of a file's name, as ZoneInfo looks for what a message calls a time zone: it stays as wrong as it is.
+_LASTING = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL})
+
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same attempt may succeed later without anybody changing anything."""
+    if isinstance(error, OSError) and error.errno in _LASTING:
+        return False
     return isinstance(error, _TRANSIENT)

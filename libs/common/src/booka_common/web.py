@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -32,6 +33,8 @@ _job_queries = load_queries("booka_common", "jobs.sql")
 _outbox_queries = load_queries("booka_common", "outbox.sql")
 
 Check = Callable[[], Awaitable[bool]]
+#: JSON has characters that PostgreSQL has not: U+0000 in a text, and in a jsonb.
+_UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
 
 class Problem(BaseModel):
@@ -83,6 +86,8 @@ async def _refused(_request: Request, error: Exception) -> Response:
         return problem(
             status, code, "; ".join(f"{item['at']}: {item['message']}" for item in errors), extra={"errors": errors}
         )
+    if isinstance(error, _UNSTORABLE):
+        return problem(400, "unstorable_text", "a text contains a character that cannot be stored (U+0000)")
     raise error
 
 
@@ -166,7 +171,7 @@ def create_web(
     """
     app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
     app.add_middleware(_Edge, metrics=metrics, max_body_bytes=max_body_bytes)
-    for kind in (BookaError, HTTPException, RequestValidationError):
+    for kind in (BookaError, HTTPException, RequestValidationError, *_UNSTORABLE):
         app.add_exception_handler(kind, _refused)
     plumbing = APIRouter(tags=["operations"])
 
