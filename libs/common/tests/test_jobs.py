@@ -159,6 +159,46 @@ async def test_the_order_within_a_lane_goes_before_the_order_of_putting(db, tena
     assert order == [1, 2, 3]
 
 
+@pytest.mark.parametrize("lane", [None, "conversation"])
+async def test_what_waits_for_another_job_starts_as_soon_as_that_one_ends(db, tenant_id, lane):
+    type = f"t-{tenant_id}"
+
+    async def handler(job: Job):
+        return RetryIn("again", timedelta(milliseconds=2)) if job.payload["n"] == 3 and job.attempts == 1 else Done()
+
+    ids = [await add(db, tenant_id, type, n=n, lane=lane) for n in range(12)]
+
+    async def all_done():
+        return [await ends_as(db, tenant_id, job_id, "done")() for job_id in ids].count(None) == 0
+
+    async with working(db, {type: JobType(handler)}, concurrency=1 if lane is None else 16):
+        await eventually(all_done, timeout=6)  # looking once a second would take 12
+
+
+async def test_the_next_of_a_lane_starts_at_once_though_another_replica_put_it(db, settings, tenant_id):
+    type = f"t-{tenant_id}"
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(job: Job):
+        started.set()
+        await go_on.wait()
+        return Done()
+
+    async with (
+        Database(settings.database_url.get_secret_value(), "booking") as elsewhere,
+        working(db, {type: JobType(handler)}),
+        asyncio.timeout(6),
+    ):
+        for _ in range(10):  # looking once a second would take as many seconds
+            started.clear()
+            go_on.clear()
+            await add(db, tenant_id, type, lane="conversation")
+            await started.wait()
+            last = await add(elsewhere, tenant_id, type, lane="conversation")
+            go_on.set()
+            await eventually(ends_as(db, tenant_id, last, "done"))
+
+
 async def test_a_job_is_not_started_before_its_time_and_can_be_called_back(db, tenant_id):
     type = f"t-{tenant_id}"
 

@@ -177,6 +177,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     _running: dict[asyncio.Task[None], UUID] = field(default_factory=dict)  # with the token of its lease
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _more: bool = True  # there may be due jobs that only wait for one of ours to finish
     _stopping: bool = False
 
     async def run(self) -> None:
@@ -215,32 +216,34 @@ class Worker:
                 await self.db.signals.jobs_written.wait(wait)
 
     async def _claim(self) -> timedelta:
-        """Start what is due; return how long there is nothing to do, zero if there may be more."""
+        """Start what is due; return how long there is nothing to do unless the signal is set."""
+        self._more = True  # until it is known better, every job that finishes wakes the loop
+        idle = timedelta(seconds=1)
         free = self.concurrency - len(self._running)
         if free <= 0:
-            return timedelta(seconds=1)  # a finished job sets the signal
+            return idle
         token = new_id()
         now = self.now()
         names = list(self.types)
         async with self.db.system_tx(durable=False) as tx:
             rows = await tx.fetch(_queries["job_claim"], now, names, free, token, self.lease)
-            next_due = None if rows else await tx.fetchval(_queries["job_next_due"], names, now)
+            rest = await tx.fetchrow(_queries["job_rest"], names, now) if len(rows) < free else None
         for row in rows:
             job = Job(**row, lease_token=token)
             self.metrics.job_lag.labels(job.type).observe(max((now - job.scheduled_at).total_seconds(), 0))
             task = asyncio.create_task(self._run(job))
             self._running[task] = token
             task.add_done_callback(self._finished)
-        if len(rows) == free:
-            return timedelta(seconds=1)
-        if rows:
-            return timedelta(milliseconds=0)
-        idle = timedelta(seconds=1)
+        if rest is None:
+            return idle
+        self._more = rest["held_back"]
+        next_due: datetime | None = rest["next_due"]
         return idle if next_due is None else min(idle, max(next_due - self.now(), timedelta(milliseconds=1)))
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         del self._running[task]
-        self.db.signals.jobs_written.set()
+        if self._more:
+            self.db.signals.jobs_written.set()
 
     async def _keep_leases(self) -> None:
         while True:
@@ -300,9 +303,11 @@ class Worker:
 
     async def _end(self, job: Job, label: str, record: Record | None, query: str, *args: object) -> None:
         async with self.db.tx(job.tenant_id) as tx:
-            if not await tx.execute(query, *args):
+            wake = await tx.fetchval(query, *args)
+            if wake is None:
                 raise _LeaseLost
             if record is not None:
                 await record(tx)
-            tx.wake(self.db.signals.jobs_written)
+            if wake:
+                tx.wake(self.db.signals.jobs_written)
         self.metrics.jobs.labels(job.type, label).inc()

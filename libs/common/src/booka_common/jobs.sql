@@ -30,8 +30,11 @@ WHERE jobs.id = due.id
 RETURNING jobs.id, jobs.tenant_id, jobs.type, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.scheduled_at,
     jobs.correlation_id, jobs.traceparent;
 
--- name: job_next_due
-SELECT min(scheduled_at) FROM jobs WHERE status = 'ready' AND type = ANY ($1::text[]) AND scheduled_at > $2;
+-- name: job_rest
+-- After a claim that had room for more: what is due all the same waits in its lane, or is in another worker's hands.
+SELECT EXISTS (
+        SELECT FROM jobs WHERE status = 'ready' AND type = ANY ($1::text[]) AND scheduled_at <= $2) AS held_back,
+    (SELECT min(scheduled_at) FROM jobs WHERE status = 'ready' AND type = ANY ($1::text[]) AND scheduled_at > $2) AS next_due;
 
 -- name: job_heartbeat
 UPDATE jobs SET lease_until = clock_timestamp() + $2::interval WHERE lease_token = ANY ($1::uuid[]) AND status = 'running';
@@ -42,16 +45,26 @@ UPDATE jobs SET status = 'ready', lease_token = NULL, lease_until = NULL
 WHERE status = 'running' AND lease_until < clock_timestamp();
 
 -- name: job_done
-UPDATE jobs SET status = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL, last_error = NULL
-WHERE id = $1 AND lease_token = $2 AND status = 'running';
+-- No row: the lease was lost. True: the next of its lane can run now.
+UPDATE jobs AS j
+SET status = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL, last_error = NULL
+WHERE j.id = $1 AND j.lease_token = $2 AND j.status = 'running'
+RETURNING j.lane IS NOT NULL AND EXISTS (
+    SELECT FROM jobs AS n WHERE n.tenant_id = j.tenant_id AND n.lane = j.lane AND n.status = 'ready');
 
 -- name: job_retry
+-- No row: the lease was lost. Always true: it may be due before the worker would look again.
 UPDATE jobs SET status = 'ready', scheduled_at = $3, last_error = $4, lease_token = NULL, lease_until = NULL
-WHERE id = $1 AND lease_token = $2 AND status = 'running';
+WHERE id = $1 AND lease_token = $2 AND status = 'running'
+RETURNING true;
 
 -- name: job_dead
-UPDATE jobs SET status = 'dead', finished_at = clock_timestamp(), last_error = $3, lease_token = NULL, lease_until = NULL
-WHERE id = $1 AND lease_token = $2 AND status = 'running';
+-- As job_done.
+UPDATE jobs AS j
+SET status = 'dead', finished_at = clock_timestamp(), last_error = $3, lease_token = NULL, lease_until = NULL
+WHERE j.id = $1 AND j.lease_token = $2 AND j.status = 'running'
+RETURNING j.lane IS NOT NULL AND EXISTS (
+    SELECT FROM jobs AS n WHERE n.tenant_id = j.tenant_id AND n.lane = j.lane AND n.status = 'ready');
 
 -- name: job_cancel
 -- Only what has not been started can be called back.
