@@ -100,13 +100,23 @@ def test_migrations_are_numbered_without_gaps(service):
 # --- habits
 
 
+def all_tests() -> list[Path]:
+    beside = [*ROOT.glob("services/*/tests"), *(ROOT / part / "tests" for part in ("libs/common", "sandbox", "stack"))]
+    return [*sources(*beside), *(ROOT / "tests").glob("*.py")]
+
+
+def test_no_test_waits_for_a_fixed_time():
+    assert len(all_tests()) > 50
+    for path in all_tests():
+        calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        sleeps = [
+            ast.unparse(call) for call in calls if ast.unparse(call.func) in {"time.sleep", "asyncio.sleep", "sleep"}
+        ]
+        assert set(sleeps) <= {"asyncio.sleep(0)"}, named(path)
+
+
 def test_nothing_is_mocked_or_patched():
-    tests = [
-        *sources(
-            *ROOT.glob("services/*/tests"), *(ROOT / part / "tests" for part in ("libs/common", "sandbox", "stack"))
-        )
-    ]
-    for path in [*production(), *tests, *(ROOT / "tests").glob("*.py")]:
+    for path in [*production(), *all_tests()]:
         tree = ast.parse(path.read_text("utf-8"))
         forbidden = {name for name in imported(tree) if name.split(".")[:2] == ["unittest", "mock"] or name == "mock"}
         names = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
