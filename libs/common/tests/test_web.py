@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from common_probe import SERVICE
 from fastapi import Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from booka_common.errors import NotConfigured
 from booka_common.ids import new_id
@@ -16,6 +16,10 @@ from booka_common.testing import eventually, running, signed
 
 class Echo(BaseModel):
     n: int
+
+
+class Kept(BaseModel):
+    secret: SecretStr
 
 
 def build(settings):
@@ -40,6 +44,10 @@ def build(settings):
             else:
                 await tx.execute("SELECT $1::jsonb", body)
 
+    @app.post("/v1/secrets")
+    async def keep(body: Kept, who: Annotated[Caller, Depends(caller)]) -> int:
+        return len(body.secret.get_secret_value().encode())
+
     @app.get("/unconfigured")
     async def unconfigured() -> None:
         raise NotConfigured("PROBE_KEY", "set it")
@@ -63,11 +71,17 @@ async def test_a_signed_request_gets_its_tenant_from_the_signature(client, tenan
 
 
 @pytest.mark.parametrize("body", [{"text": "a\x00b"}, {"facts": ["a\x00b"]}], ids=["text", "jsonb"])
-async def test_a_character_that_cannot_be_stored_is_the_callers_fault(client, tenant_id, body):
+async def test_a_nul_is_the_callers_fault(client, tenant_id, body):
     answer = await client.post("/v1/notes", json=body, auth=signed(tenant_id))
     assert (answer.status_code, answer.json()["code"]) == (400, "unstorable_text")
     assert answer.headers["content-type"] == "application/problem+json"
     assert (await client.post("/v1/notes", json={"text": "a b"}, auth=signed(tenant_id))).status_code == 200
+
+
+async def test_half_an_emoji_is_the_callers_fault(client, tenant_id):
+    for path, body in (("/v1/secrets", rb'{"secret": "\ud83d"}'), ("/v1/notes", rb'{"text": "\ud83d"}')):
+        answer = await client.post(path, content=body, auth=signed(tenant_id))
+        assert (answer.status_code, answer.json()["code"]) in {(400, "unstorable_text"), (422, "invalid")}, path
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ _job_queries = load_queries("booka_common", "jobs.sql")
 _outbox_queries = load_queries("booka_common", "outbox.sql")
 
 Check = Callable[[], Awaitable[bool]]
-#: JSON has characters that PostgreSQL has not: U+0000 in a text, and in a jsonb.
-_UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+#: JSON has characters that PostgreSQL has not: U+0000, in a text and in a jsonb, and that UTF-8 has not: half a surrogate pair.
+_UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError, UnicodeEncodeError)
 
 
 class Problem(BaseModel):
@@ -87,7 +87,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
             status, code, "; ".join(f"{item['at']}: {item['message']}" for item in errors), extra={"errors": errors}
         )
     if isinstance(error, _UNSTORABLE):
-        return problem(400, "unstorable_text", "a text contains a character that cannot be stored (U+0000)")
+        return problem(400, "unstorable_text", "a text contains a character that cannot be stored")
     raise error
 
 
