@@ -4,13 +4,15 @@ Only `__main__` reads the environment. A missing secret never stops a service: w
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from booka_common.sealing import Sealer
 from booka_common.signing import SecretSet
+
+if TYPE_CHECKING:
+    from booka_common.sealing import Sealer
 
 __all__ = ["SecretList", "ServiceSettings", "settings_table"]
 
@@ -61,8 +63,10 @@ class ServiceSettings(BaseSettings):
         values: Iterable[SecretStr] = getattr(self, field)
         return SecretSet(self.variable(field), tuple(value.get_secret_value() for value in values))
 
-    def sealer(self) -> Sealer:
+    def sealer(self) -> "Sealer":
         """Encryption at rest with `encryption_keys`."""
+        from booka_common.sealing import Sealer  # 7 MB that only a service with secrets of its tenants needs
+
         return Sealer(self.variable("encryption_keys"), [key.get_secret_value() for key in self.encryption_keys])
 
 
