@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
-import httpx
 from fastapi import FastAPI
 
 from booka_common.consuming import Consumers
@@ -25,14 +24,11 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     """The service as an ASGI application; its lifespan opens and closes everything."""
     runtime = Runtime.of(SERVICE, settings, now)
     sealer = settings.sealer()
-    client = httpx.AsyncClient(
-        timeout=httpx.Timeout(settings.gateway_total_seconds, connect=settings.gateway_connect_seconds),
-        limits=httpx.Limits(
-            max_connections=2 * settings.worker_concurrency, max_keepalive_connections=settings.worker_concurrency
-        ),
-        headers={"user-agent": "booka-messaging/1"},
+    evolution = Evolution(
+        connect=timedelta(seconds=settings.gateway_connect_seconds),
+        total=timedelta(seconds=settings.gateway_total_seconds),
+        connections=2 * settings.worker_concurrency,
     )
-    evolution = Evolution(client, total=timedelta(seconds=settings.gateway_total_seconds))
     sending = Sending(
         runtime.db, sealer, {"evolution": evolution}, recheck=timedelta(seconds=settings.send_recheck_seconds)
     )
@@ -40,7 +36,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with client:
+        async with evolution:
             yield
 
     app = assemble(runtime, job_types(settings, sending, now), resources=resources)

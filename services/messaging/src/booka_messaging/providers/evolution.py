@@ -1,12 +1,15 @@
 """Evolution API over HTTP: `sendText` and `findMessages`."""
 
-import asyncio
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import aiohttp
+import orjson
 
 from booka_common.errors import Unavailable
 from booka_messaging.domain.evolution import read_stored
@@ -29,26 +32,55 @@ _MAX_PAGES = 20
 _PASSING = ("connection closed", "connection lost", "timed out", "timeout", "rate-overlimit", "not connected")
 
 
+#: Node, on which Evolution runs, hangs up on a connection that was idle for 5 s.
+_IDLE_SECONDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Evolution:
-    """The gateway port on one shared HTTP client.
+    """The gateway port on one shared pool of connections, open while the context is.
 
     Args:
-        client: with its connect timeout set.
-        total: for one call altogether; httpx itself only knows timeouts between bytes.
+        connect: for a connection, the wait for a free one included.
+        total: for one call altogether.
+        connections: at most.
     """
 
-    def __init__(self, client: httpx.AsyncClient, *, total: timedelta) -> None:
-        self._client = client
-        self._total = total.total_seconds()
+    def __init__(self, *, connect: timedelta, total: timedelta, connections: int) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=total.total_seconds(), connect=connect.total_seconds())
+        self._connections = connections
+        self._client: aiohttp.ClientSession | None = None
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> "Evolution":
+        self._client = await self._open.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_SECONDS),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one salon may reach another one's gateway
+                headers={"user-agent": "booka-messaging/1"},
+            )
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._client = None
+        await self._open.aclose()
 
     async def send_text(self, line: Line, to: Alias, text: str) -> SendOutcome:
         """`POST /message/sendText/{instance}`. There is no idempotency key, hence `OutcomeUnknown`."""
         number = to.value if to.kind == "pn" else f"{to.value}@lid"
         try:
             response = await self._post(line, "message/sendText", {"number": number, "text": text})
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return NotNow(f"no connection: {type(error).__name__}")
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return OutcomeUnknown(f"no answer: {type(error).__name__}")
         return _outcome(response)
 
@@ -66,10 +98,10 @@ class Evolution:
             }
             try:
                 response = await self._post(line, "chat/findMessages", body)
-            except (httpx.HTTPError, TimeoutError) as error:
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise Unavailable(f"the gateway's store cannot be asked: {type(error).__name__}") from error
-            if response.status_code >= 300:
-                raise Unavailable(f"the gateway's store answered {response.status_code}")
+            if response.status >= 300:
+                raise Unavailable(f"the gateway's store answered {response.status}")
             listed = _object(_object(_json(response)).get("messages"))
             records = listed.get("records")
             if not isinstance(records, list):
@@ -80,14 +112,20 @@ class Evolution:
                 break
         return found
 
-    async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> httpx.Response:
-        url = f"{line.base_url}/{operation}/{quote(line.instance, safe='')}"
-        async with asyncio.timeout(self._total):
-            return await self._client.post(url, json=body, headers={"apikey": line.api_key})
+    async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> _Answer:
+        if self._client is None:
+            raise RuntimeError("the gateway's connections are not open")
+        async with self._client.post(
+            f"{line.base_url}/{operation}/{quote(line.instance, safe='')}",
+            data=orjson.dumps(body),
+            headers={"apikey": line.api_key, "content-type": "application/json"},
+            allow_redirects=False,
+        ) as response:
+            return _Answer(response.status, response.headers, await response.read())
 
 
-def _outcome(response: httpx.Response) -> SendOutcome:
-    status = response.status_code
+def _outcome(response: _Answer) -> SendOutcome:
+    status = response.status
     body = _json(response)
     if 200 <= status < 300:
         provider_id = _object(_object(body).get("key")).get("id")
@@ -101,7 +139,7 @@ def _outcome(response: httpx.Response) -> SendOutcome:
         return Refused(f"refused_{status}", "the gateway redirects; correct the channel's base_url")
     if _says_not_on_whatsapp(body):
         return Refused("recipient_unknown", "the number has no WhatsApp account that this gateway can reach")
-    if status == 400 and any(word in response.text.lower() for word in _PASSING):
+    if status == 400 and any(word in response.body.decode("utf-8", "replace").lower() for word in _PASSING):
         return OutcomeUnknown("the gateway's WhatsApp connection failed")
     return Refused(f"refused_{status}", f"the gateway answered {status}")
 
@@ -113,9 +151,9 @@ def _says_not_on_whatsapp(body: Any) -> bool:
     return any(_object(candidate).get("exists") is False for candidate in candidates)
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(response: _Answer) -> Any:
     try:
-        return response.json()
+        return json.loads(response.body)
     except (ValueError, RecursionError):
         return None
 
