@@ -17,6 +17,7 @@ import pytest
 from booka_common.ids import new_id
 from booka_common.internal import SignedAuth
 from booka_common.testing import eventually
+from booka_stack.phone import Phone
 from booka_stack.salon import SalonPlan
 from booka_stack.walk import agree, walk
 
@@ -104,8 +105,8 @@ class Line:
             f"/webhooks/evolution/{channel or self.channel_id}",
             content=body,
             headers=[
-                ("content-type", "application/json"),
-                *((name, value.encode("latin-1")) for name, value in headers),
+                (b"content-type", b"application/json"),
+                *((name.encode(), value.encode("latin-1")) for name, value in headers),
             ],
         )
 
@@ -161,6 +162,19 @@ async def test_a_forged_or_malformed_message_of_a_client_has_no_effect(line, san
     body = line.body()
     assert (await line.post(body, proof(line.mode, body))).status_code == 200
     await sandbox.wait("message.sent", instance=line.instance, timeout=20)
+
+
+@pytest.mark.parametrize("line", MODES, indirect=True)
+async def test_a_gateway_that_proves_itself_in_its_own_way_is_heard(line, stack, sandbox):
+    """The gateway makes the proofs here, as Evolution does."""
+    proving = {"hmac": {"hmac_secret": SECRET}, "header": {"headers": {"x-booka-webhook-secret": SECRET}}}
+    order = {
+        "webhook_url": f"{stack.layout.url('messaging')}/webhooks/evolution/{line.channel_id}",
+        **proving.get(line.mode, {"jwt_key": SECRET}),
+    }
+    await sandbox.call("PUT", f"/_/evolution/instances/{line.instance}", order)
+    phone = Phone(sandbox, line.instance, "351933333333")
+    await walk(phone, "staff")
 
 
 async def test_shapes_that_no_gateway_sends_are_taken_and_ignored(line, tables):
@@ -251,7 +265,7 @@ async def stripe(stack) -> AsyncIterator[Any]:
             return await http.post(
                 "/webhooks/stripe",
                 content=body,
-                headers=[("stripe-signature", signature.encode("latin-1")) for signature in signatures],
+                headers=[(b"stripe-signature", signature.encode("latin-1")) for signature in signatures],
             )
 
         yield post

@@ -53,7 +53,7 @@ class Api:
     async def close(self) -> None:
         await self._http.aclose()
 
-    def signed(self, tenant_id: object, **how: Any) -> SignedAuth:
+    def signed(self, tenant_id: UUID, **how: Any) -> SignedAuth:
         return SignedAuth(how.pop("secret", self._layout.internal_secret), tenant_id, **how)
 
     async def routes(self) -> list[Route]:
@@ -210,7 +210,7 @@ def garbage(route: Route, ids: Mapping[str, object]) -> Iterator[tuple[str, dict
     yield route.at(**ids), {"params": {"unknown": "1"}}
     if IN_PATH.search(route.path):
         for nobody in GARBAGE_IDS:
-            yield IN_PATH.sub(lambda _, id=nobody: id, route.path), {}
+            yield IN_PATH.sub(nobody, route.path), {}
     for name in route.queries:
         for value in GARBAGE_VALUES:
             yield route.at(**ids), {"params": {name: value}}
@@ -221,8 +221,8 @@ def garbage(route: Route, ids: Mapping[str, object]) -> Iterator[tuple[str, dict
                 yield route.at(**ids), {"content": body, "headers": {"content-type": kind}}
         for way in (*NONSENSE, Nonsense(text="half an emoji \ud83d")):
             for known in ({}, {name: str(value) for name, value in ids.items()}):
-                body = json.dumps(replace(way, known=known).of(route.body, route.document))
-                yield route.at(**ids), {"content": body, "headers": {"content-type": "application/json"}}
+                text = json.dumps(replace(way, known=known).of(route.body, route.document))
+                yield route.at(**ids), {"content": text, "headers": {"content-type": "application/json"}}
 
 
 async def test_no_garbage_makes_any_route_fail(api, lived_in):

@@ -1,5 +1,6 @@
 """A secret that is missing or too short stops one function, which says so; the service and everything else go on."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -35,7 +36,7 @@ def another(stack) -> Iterator[Callable[..., Process]]:
 
     yield start
     for process in started:
-        process.signal(15)
+        process.signal(signal.SIGTERM)
     for process in started:
         assert process.stop() in {0, -15}
 
