@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from booka_common.testing import eventually
 from booka_stack.salon import SalonPlan
 from booka_stack.walk import agree, walk
 
@@ -224,6 +225,33 @@ async def test_cancelling_in_the_middle_leaves_nothing_behind(open_salon, new_ph
     # And the client can begin again, at the very same time.
     await walk(phone, "slot")
     assert "Shall I book it" in await phone.ask("1")
+
+
+@pytest.mark.parametrize("state", ["slot", "name", "confirm", "change", "paying"])
+async def test_cancelling_before_the_answer_is_there_leaves_nothing_behind(
+    open_salon, new_phone, sandbox, tables, state
+):
+    """The last word before the state, and "cancel" right behind it: others are still at work on the first."""
+    salon = await open_salon(STUDIO_WITH_DEPOSIT)
+    phone = new_phone(salon)
+    *said, last = STATES[state][0]
+    for text in said:
+        await phone.ask(text)
+    await phone.say(last)
+    await phone.say("cancel")
+
+    async def all_arrived():
+        return (await sandbox.call("GET", "/_/health"))["webhooks_under_way"] == 0
+
+    await eventually(all_arrived)
+    await tables.settled(salon.tenant_id)
+    assert {visit["status"] for visit in await reservations(tables, salon)} <= {"cancelled"}
+    assert set(
+        await tables.column("SELECT status FROM payments.transactions WHERE tenant_id = $1", salon.tenant_id)
+    ) <= {"expired"}
+    assert not await tables.value(
+        "SELECT state -> 'held' IS NOT NULL FROM dialog.sessions WHERE tenant_id = $1", salon.tenant_id
+    )
 
 
 async def test_cancelling_a_booked_visit_asks_first(open_salon, new_phone, tables):

@@ -76,6 +76,7 @@ async def test_a_deposit_that_is_never_paid_frees_the_time(open_salon, new_phone
     assert await visits(tables, salon) == ["expired"]
     assert await transactions(tables, salon) == ["expired"]
     assert await sandbox.ledger("charge", session_id=session) == []
+    assert "nothing is booked" in await phone.ask("cancel")
     # The start that was kept is offered to others again, and one of them gets it.
     taken = "SELECT starts_at FROM booking.reservations WHERE tenant_id = $1 AND status = $2"
     offered_afterwards = await other.ask("tomorrow at 08:00")
@@ -127,6 +128,23 @@ async def test_paid_after_the_hold_expired_and_taken_is_given_back_in_full(open_
     (refund,) = await sandbox.ledger("refund", charge=charge["id"])
     assert (refund["amount"], refund["currency"]) == (charge["amount"], charge["currency"]) == (1050, "eur")
     assert not [text for text in await phone.heard() if "Booked!" in text]
+
+
+async def test_paid_while_the_booking_was_being_cancelled_is_given_back_in_full(open_salon, new_phone, sandbox, tables):
+    salon = await open_salon(studio())
+    phone = new_phone(salon)
+    session = await held(phone)
+    outage = Outage(sandbox, session)
+    await outage.begin()
+    await outage.pay()
+    assert "is cancelled" in await phone.ask("cancel")
+    await outage.end()
+    assert "you get all of it back" in await phone.hear()
+    await tables.settled(salon.tenant_id)
+    assert await visits(tables, salon) == ["cancelled"]
+    assert await transactions(tables, salon) == ["refunded"]
+    (charge,) = await sandbox.ledger("charge", session_id=session)
+    assert [refund["amount"] for refund in await sandbox.ledger("refund", charge=charge["id"])] == [charge["amount"]]
 
 
 @pytest.mark.parametrize(("notice_hours", "back"), [(0, 1050), (720, 0)], ids=["in time", "too late"])
