@@ -91,16 +91,13 @@ def test_a_decision_is_short_and_complete(page):
     assert len(text.splitlines()) <= 40
 
 
-def test_the_readme_of_common_names_every_module():
-    folder = ROOT / "libs/common/src/booka_common"
-    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    page = (ROOT / "libs/common/README.md").read_text("utf-8")
-    named = {
-        word.rstrip("/")
-        for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
-        for word in re.findall(r"`([\w/]+)`", row)
-    }
-    assert modules - {"__init__"} == named
+@pytest.mark.parametrize(("folder", "code"), [("libs/common", "booka_common"), ("stack", "booka_stack")])
+def test_a_page_names_every_module(folder, code):
+    source = ROOT / folder / "src" / code
+    modules = {path.stem for path in source.glob("*.py")} | {path.parent.name for path in source.glob("*/__init__.py")}
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    named = {word.rstrip("/") for row in rows for word in re.findall(r"`([\w/]+)`", row)}
+    assert named == modules - {"__init__", "__main__"}
 
 
 def test_the_makefile_has_what_the_readme_promises():
