@@ -5,6 +5,7 @@ Both listen on 127.0.0.1 only. They use the system packages' binaries and touch 
 
 import base64
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,21 @@ from booka_common import topology
 __all__ = ["PostgresServer", "RabbitServer", "free_port"]
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+def free_port(besides: Collection[int] = ()) -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that the system gives to no outgoing connection either.
+
+    Args:
+        besides: ports that are promised to somebody who does not listen yet.
+    """
+    while True:
+        port = random.randint(12_000, 32_000)  # noqa: S311 - below the usual range of outgoing connections
+        if port in besides:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
 
 
