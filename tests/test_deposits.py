@@ -11,7 +11,7 @@ from booka_stack.walk import agree, walk
 pytestmark = pytest.mark.e2e
 
 PAY = re.compile(r"/pay/(cs_\w+)")
-DEADLINE_SECONDS = 3
+DEADLINE_SECONDS = 4
 
 
 def studio(**policy):
