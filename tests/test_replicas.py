@@ -1,5 +1,7 @@
-"""Two replicas of every service at once: the same guarantees, also while some of them are killed."""
+"""Two replicas of every service at once: the same guarantees, also while some of them are killed or told to stop."""
 
+import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +19,19 @@ CRASH_POINTS = {
     "booking": ("relay.confirmed:10",),
     "payments": ("worker.called:5",),
 }
-RANDOM_KILLS = ("messaging", "dialog", "booking", "payments", "scheduler", "llm")
+#: A replica of these is killed or told to stop, one after the other.
+KILL, STOP = signal.SIGKILL, signal.SIGTERM
+ENDS = (
+    (KILL, "messaging"),
+    (STOP, "dialog"),
+    (KILL, "booking"),
+    (STOP, "messaging"),
+    (KILL, "payments"),
+    (STOP, "booking"),
+    (KILL, "dialog"),
+    (KILL, "scheduler"),
+    (KILL, "llm"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +47,15 @@ async def test_two_replicas_of_every_service_do_everything_once(rush):
     [thinking] = await rush.open(large_salon(llm=True))
     async with Supervisor(stack, CRASH_POINTS) as supervisor:
         crowd = rush.arrive([*rush.invite(salons, 72), *rush.invite([thinking], 8, mumbles=True)])
-        for number, service in enumerate(RANDOM_KILLS):
-            heard = len(crowd.guests) * (number + rush.dice.random())
+        for number, (how, service) in enumerate(ENDS):
+            heard = len(crowd.guests) * (number + rush.dice.random()) * 7 / len(ENDS)
             assert await crowd.have_heard(int(heard)), "the traffic ended too soon"
-            supervisor.kill(rush.dice.choice(stack.services[service]))
+            process = rush.dice.choice(stack.services[service])
+            if how == STOP:
+                await asyncio.to_thread(process.wait_ready)  # while it starts, it has nothing to end in order
+                process.signal(how)
+            else:
+                supervisor.kill(process)
         await crowd.leave()
         for _ in range(5):  # for the points that were not passed often enough
             if not supervisor.waiting:
@@ -44,4 +63,5 @@ async def test_two_replicas_of_every_service_do_everything_once(rush):
             await rush.arrive(rush.invite(salons, 24)).leave()
         assert await rush.judge() == []
         assert supervisor.waiting == {}
-    assert len(supervisor.ends) == len(RANDOM_KILLS) + sum(map(len, CRASH_POINTS.values()))
+    assert sorted(supervisor.fired) == sorted((name, point) for name in CRASH_POINTS for point in CRASH_POINTS[name])
+    assert {end.code for end in supervisor.ends} == {-9, 0}

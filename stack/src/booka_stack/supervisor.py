@@ -61,8 +61,9 @@ class Supervisor:
 
     def kill(self, process: Process) -> None:
         """`kill -9`, wherever it is; a crash point that it has not come to is kept for its successor."""
-        self._killed.add(process.name)
-        process.kill()
+        if process.running():
+            self._killed.add(process.name)
+            process.kill()
 
     @property
     def fired(self) -> list[tuple[str, str]]:
@@ -84,13 +85,13 @@ class Supervisor:
             if process.running():
                 await asyncio.sleep(_LOOK_SECONDS)
                 continue
-            code = process.join(0)
+            code = process.join(0) or 0
             points, point = self.crash_points[service], self._armed.pop(process.name, "")
-            if point and process.name in self._killed:
+            if point and (code == 0 or process.name in self._killed):
                 points.appendleft(point)
                 point = ""
             self._killed.discard(process.name)
-            self.ends.append(End(service, 0 if code is None else code, point))
+            self.ends.append(End(service, code, point))
             point = points.popleft() if points else ""
             self._armed[process.name] = point
             process.start(**({f"{service.upper()}_CRASH_AT": point} if point else {}))
