@@ -134,17 +134,17 @@ def provision(servers: tuple[PostgresServer, RabbitServer], worker_name: str) ->
         )
 
     def settings(service: Service) -> dict[str, Any]:
-        if service.name not in ready:
-            database = f"booka_{service.name}_{worker_name}"
+        if service.package not in ready:
+            database = f"{service.package}_{worker_name}"
             run_async(lambda: create(service, database))
-            ready[service.name] = {
+            ready[service.package] = {
                 "database_url": postgres.url_for(f"booka_{service.name}", database),
                 "migrate_url": postgres.url_for("postgres", database),
-                "amqp_url": rabbit.create_vhost(f"{service.name}-{worker_name}"),
+                "amqp_url": rabbit.create_vhost(f"{service.package}-{worker_name}"),
                 "internal_secrets": (INTERNAL_SECRET,),
                 "encryption_keys": (ENCRYPTION_KEY,),
             }
-        return ready[service.name]
+        return ready[service.package]
 
     return settings
 
