@@ -20,7 +20,7 @@ from booka_stack.stack import Stack
 __all__ = ["measure"]
 
 #: A turn's worth of each; smaller ones are for trying out (`TURNS=300`).
-_TURNS = int(os.environ.get("TURNS", "6000"))
+_TURNS = int(os.environ.get("TURNS", "3600"))
 _SEQUENTIAL = max(_TURNS // 12, 50)
 _AT_ONCE = 50
 _LINE = re.compile(
