@@ -157,3 +157,10 @@ async def test_a_signal_wakes_one_waiter_and_is_kept_while_nobody_waits():
     await asyncio.wait_for(asyncio.gather(*waiters), 5)
     signal.set()
     await asyncio.wait_for(signal.wait(timedelta(seconds=20)), 5)
+
+
+async def test_migrating_does_not_wait_for_a_transaction_that_is_under_way(settings, db, tenant_id):
+    async with db.tx(tenant_id) as tx:
+        await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, 'open')", tenant_id, new_id())
+        admin, own = settings.migrate_url.get_secret_value(), settings.database_url.get_secret_value()
+        assert await migrate(admin, own, schema="booking", package="common_probe", system_tables={}) == []

@@ -92,15 +92,19 @@ async def _roles(connection: asyncpg.Connection, role: str, password: str | None
 
 
 async def _secure(connection: asyncpg.Connection, schema: str, role: str, system_tables: Mapping[str, str]) -> None:
+    """Rights for all tables; row level security where it is missing, so that a running service is not locked out for it."""
     system = f"{role}_system"
     rights = {**_PLUMBING, **system_tables}
     tables = await connection.fetch(
-        """SELECT c.relname AS name, c.relforcerowsecurity AS forced,
-                  EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id') AS of_tenant
+        """SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
+                  ARRAY(SELECT p.polname::text FROM pg_policy AS p WHERE p.polrelid = c.oid) AS policies,
+                  EXISTS (SELECT 1 FROM pg_attribute AS a
+                          WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped) AS of_tenant
            FROM pg_class AS c WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p')""",
         schema,
     )
     statements = [
+        "SET LOCAL lock_timeout = '5s'",
         f'REVOKE ALL ON SCHEMA "{schema}" FROM PUBLIC',
         f'GRANT USAGE ON SCHEMA "{schema}" TO "{role}", "{system}"',
         f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{schema}" TO "{role}", "{system}"',
@@ -113,14 +117,18 @@ async def _secure(connection: asyncpg.Connection, schema: str, role: str, system
             statements.append(f'GRANT {rights[name]} ON "{name}" TO "{system}"')
         if not table["of_tenant"]:
             continue
-        statements += [
-            f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY',
-            f'ALTER TABLE "{name}" FORCE ROW LEVEL SECURITY',
-            f'DROP POLICY IF EXISTS tenant ON "{name}"',
-            f'CREATE POLICY tenant ON "{name}" TO "{role}" USING ({_TENANT_POLICY}) WITH CHECK ({_TENANT_POLICY})',
-            f'DROP POLICY IF EXISTS plumbing ON "{name}"',
-        ]
-        if name in rights:
+        if not table["forced"]:
+            statements += [
+                f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY',
+                f'ALTER TABLE "{name}" FORCE ROW LEVEL SECURITY',
+            ]
+        if "tenant" not in table["policies"]:
+            statements.append(
+                f'CREATE POLICY tenant ON "{name}" TO "{role}" USING ({_TENANT_POLICY}) WITH CHECK ({_TENANT_POLICY})'
+            )
+        if name in rights and "plumbing" not in table["policies"]:
             statements.append(f'CREATE POLICY plumbing ON "{name}" TO "{system}" USING (true) WITH CHECK (true)')
+        elif name not in rights and "plumbing" in table["policies"]:
+            statements.append(f'DROP POLICY plumbing ON "{name}"')
     for statement in statements:
         await connection.execute(statement)
