@@ -17,6 +17,7 @@ def main() -> None:
         http="httptools",
         access_log=False,
         log_level="warning",
+        timeout_keep_alive=61,
         timeout_graceful_shutdown=1,
     )
 

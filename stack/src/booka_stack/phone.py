@@ -16,9 +16,9 @@ class Sandbox:
     """
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url, timeout=httpx.Timeout(65), limits=httpx.Limits(max_connections=400)
-        )
+        # A connection is given up long before the server would: a request on one that is being closed is lost.
+        limits = httpx.Limits(max_connections=400, keepalive_expiry=2)
+        self._http = httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(65), limits=limits)
 
     async def close(self) -> None:
         """Close the connections."""
