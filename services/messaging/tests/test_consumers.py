@@ -20,7 +20,7 @@ from booka_common.contracts.messaging import (
 )
 from booka_common.ids import new_id
 from booka_common.service import system_clock
-from booka_common.testing import Tap, dead_letters, publish
+from booka_common.testing import Tap, dead_letters, eventually, publish
 from booka_common.testing.servers import free_port
 from booka_messaging.settings import Settings
 
@@ -106,6 +106,27 @@ async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_
             await publish(amqp_url, asked[number - 1])
         await tap.next(MessageSent, tenant_id=tenant_id, after=7, timeout=20)
         assert gateway.texts() == [f"{number}." for number in range(1, 9)]
+
+
+async def test_a_message_that_overtook_another_waits_for_it(
+    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+) -> None:
+    amqp_url = settings.amqp_url.get_secret_value()
+    async with Tap(amqp_url) as tap, started(settings) as client:
+        salon = salon_of(tenant_id, client)
+        await salon.provision(gateway.url)
+        await salon.deliver(salon.text())
+        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+
+        async def queued() -> Any:
+            return (await client.get("/v1/jobs", auth=salon.auth)).json()["items"]
+
+        await publish(amqp_url, request(tenant_id, conversation_id, "second", position=2))
+        [job] = await eventually(queued)
+        assert job["status"] == "ready"
+        await publish(amqp_url, request(tenant_id, conversation_id, "first", position=1))
+        await tap.next(MessageSent, tenant_id=tenant_id, after=1, timeout=20)
+        assert gateway.texts() == ["first", "second"]
 
 
 async def test_a_message_whose_predecessor_never_comes_is_sent_after_a_while(
