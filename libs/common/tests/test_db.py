@@ -164,3 +164,24 @@ async def test_migrating_does_not_wait_for_a_transaction_that_is_under_way(setti
         await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, 'open')", tenant_id, new_id())
         admin, own = settings.migrate_url.get_secret_value(), settings.database_url.get_secret_value()
         assert await migrate(admin, own, schema="booking", package="common_probe", system_tables={}) == []
+
+
+async def test_databases_of_one_cluster_are_migrated_at_once_though_they_share_their_roles(servers):
+    postgres, _ = servers
+    databases = [f"shared_roles_{number}" for number in range(6)]
+    admin = await asyncpg.connect(postgres.url)
+    for database in databases:
+        await admin.execute(f'CREATE DATABASE "{database}"')
+    await admin.close()
+    await asyncio.gather(
+        *(
+            migrate(
+                postgres.url_for("postgres", database),
+                postgres.url_for("shared_role:with-a-password", database),
+                schema="booking",
+                package="common_probe",
+                system_tables={},
+            )
+            for database in databases
+        )
+    )

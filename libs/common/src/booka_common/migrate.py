@@ -5,7 +5,9 @@ gets FORCE ROW LEVEL SECURITY and the tenant policy, the service's role gets DML
 role gets the plumbing tables and what the service names, and nothing else.
 """
 
+import asyncio
 import logging
+import random
 from collections.abc import Mapping
 from importlib import resources
 from urllib.parse import unquote, urlsplit
@@ -15,6 +17,10 @@ import asyncpg
 __all__ = ["migrate", "migrations"]
 
 _log = logging.getLogger(__name__)
+
+_ROLE_ATTEMPTS = 20
+#: The role exists by now, or PostgreSQL's "tuple concurrently updated", which has no code of its own.
+_CONCURRENT = (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError, asyncpg.InternalServerError)
 
 _PLUMBING = {
     "outbox": "SELECT, UPDATE, DELETE",
@@ -52,7 +58,7 @@ async def migrate(
     role = parts.username or f"booka_{schema}"
     connection = await asyncpg.connect(admin_url, timeout=10)
     try:
-        # One lock for all services: roles and extensions belong to the whole cluster and database.
+        # One lock for all services: extensions belong to the whole database.
         await connection.execute("SELECT pg_advisory_lock(hashtextextended('booka.migrate', 0))")
         await _roles(connection, role, unquote(parts.password) if parts.password else None)
         await connection.execute("CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public")
@@ -80,6 +86,20 @@ async def migrate(
 
 
 async def _roles(connection: asyncpg.Connection, role: str, password: str | None) -> None:
+    """The service's roles. They belong to the whole cluster and advisory locks to one database, so whoever migrates another
+    database of it now may get in between: then look again."""
+    for attempt in range(1, _ROLE_ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                return await _write_roles(connection, role, password)
+        except _CONCURRENT as error:
+            if attempt == _ROLE_ATTEMPTS:
+                raise
+            _log.info("role %s is being written from another database: %s", role, error)
+            await asyncio.sleep(random.uniform(0, 0.05 * attempt))  # noqa: S311 - no secret
+
+
+async def _write_roles(connection: asyncpg.Connection, role: str, password: str | None) -> None:
     for name, options in ((role, "LOGIN"), (f"{role}_system", "NOLOGIN")):
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
             await connection.execute(
