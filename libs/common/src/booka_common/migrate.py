@@ -91,12 +91,14 @@ async def _roles(connection: asyncpg.Connection, role: str, password: str | None
     for attempt in range(1, _ROLE_ATTEMPTS + 1):
         try:
             async with connection.transaction():
-                return await _write_roles(connection, role, password)
+                await _write_roles(connection, role, password)
         except _CONCURRENT as error:
             if attempt == _ROLE_ATTEMPTS:
                 raise
             _log.info("role %s is being written from another database: %s", role, error)
             await asyncio.sleep(random.uniform(0, 0.05 * attempt))  # noqa: S311 - no secret
+        else:
+            return
 
 
 async def _write_roles(connection: asyncpg.Connection, role: str, password: str | None) -> None:
