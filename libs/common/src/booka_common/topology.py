@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from booka_common.contracts import booking, llm, messaging, payments, scheduler
+from booka_common.contracts import booking, llm, messaging, payments, scheduler, waitlist
 from booka_common.contracts.envelope import Message
 
 __all__ = [
@@ -37,9 +37,15 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         booking.ConfirmationRefused,
         booking.ReservationConfirmed,
         booking.ReservationMoved,
+        booking.MoveRefused,
+        booking.CancellationQuoted,
         booking.ReservationCancelled,
         booking.ReservationExpired,
         booking.ReminderReady,
+        waitlist.WaitlistJoined,
+        waitlist.WaitlistRefused,
+        waitlist.WaitlistOffered,
+        waitlist.WaitlistLeft,
         payments.CheckoutOpened,
         payments.CheckoutFailed,
         payments.RefundSettled,
@@ -51,7 +57,11 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         booking.AvailabilityRequested,
         booking.HoldRequested,
         booking.ConfirmationRequested,
+        booking.MoveRequested,
+        booking.CancellationQuoteRequested,
         booking.CancellationRequested,
+        waitlist.WaitlistRequested,
+        waitlist.WaitlistLeaveRequested,
         payments.DepositPaid,
         scheduler.ReminderDue,
     ),
@@ -82,7 +92,11 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
         booking.AvailabilityRequested,
         booking.HoldRequested,
         booking.ConfirmationRequested,
+        booking.MoveRequested,
+        booking.CancellationQuoteRequested,
         booking.CancellationRequested,
+        waitlist.WaitlistRequested,
+        waitlist.WaitlistLeaveRequested,
         llm.InterpretationRequested,
     ),
     "booking": (
@@ -94,10 +108,17 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
         booking.DepositDue,
         booking.ReservationConfirmed,
         booking.ReservationMoved,
+        booking.MoveRefused,
+        booking.CancellationQuoted,
         booking.ReservationCancelled,
         booking.ReservationExpired,
+        booking.ReservationFinished,
         booking.DepositUnusable,
         booking.ReminderReady,
+        waitlist.WaitlistJoined,
+        waitlist.WaitlistRefused,
+        waitlist.WaitlistOffered,
+        waitlist.WaitlistLeft,
     ),
     "payments": (
         payments.CheckoutOpened,
@@ -115,6 +136,7 @@ UNHEARD: tuple[type[Message], ...] = (
     messaging.MessageSent,
     messaging.MessageDelivered,
     payments.MismatchFound,
+    booking.ReservationFinished,
 )
 UNHEARD_QUEUE = "booka.unheard"
 

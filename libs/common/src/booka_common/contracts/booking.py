@@ -11,6 +11,8 @@ from booka_common.money import Currency, Money
 __all__ = [
     "AvailabilityFound",
     "AvailabilityRequested",
+    "CancellationQuoted",
+    "CancellationQuoteRequested",
     "CancellationRequested",
     "CatalogueChanged",
     "CatalogueService",
@@ -21,14 +23,23 @@ __all__ = [
     "DepositUnusable",
     "HoldRefused",
     "HoldRequested",
+    "MoveRefused",
+    "MoveRequested",
     "ReminderReady",
     "ReservationCancelled",
     "ReservationConfirmed",
     "ReservationExpired",
+    "ReservationFinished",
     "ReservationHeld",
     "ReservationMoved",
     "Slot",
+    "SlotRefusal",
     "Visit",
+    "Want",
+]
+
+SlotRefusal = Literal[
+    "slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds", "salon_not_ready"
 ]
 
 
@@ -64,13 +75,20 @@ class CatalogueChanged(Message):
     staff: tuple[CatalogueStaff, ...]
 
 
+class Want(Fact):
+    """One service of a visit that a client would like, by somebody or by anyone who performs it."""
+
+    service_id: UUID
+    staff_id: UUID | None = Field(None, description="None: anyone")
+
+
 class Slot(Fact):
-    """A start that can be booked."""
+    """A start that can be booked, and who would do it: one id and name for each service, in their order."""
 
     start: AwareDatetime
     end: AwareDatetime
-    staff_id: UUID
-    staff_name: str
+    staff_ids: tuple[UUID, ...]
+    staff_names: tuple[str, ...]
 
 
 class Visit(Fact):
@@ -91,11 +109,12 @@ class AvailabilityRequested(Message):
 
     request_id: UUID
     conversation_id: UUID
-    service_ids: tuple[UUID, ...] = Field(min_length=1)
-    staff_id: UUID | None = Field(None, description="None: anyone who performs them")
+    contact_id: UUID | None = Field(None, description="None: nobody in particular, so nobody is preferred")
+    wants: tuple[Want, ...] = Field(min_length=1, max_length=10, description="one after the other, in this order")
     earliest: AwareDatetime = Field(description="the first start wanted")
     latest: AwareDatetime = Field(description="no start at or after this instant")
     limit: int = Field(6, ge=1, le=50)
+    moving: UUID | None = Field(None, description="the visit that is to be moved: its own time counts as free")
 
 
 class AvailabilityFound(Message):
@@ -119,9 +138,9 @@ class HoldRequested(Message):
     contact_id: UUID
     contact_name: str | None = None
     phone: str | None = None
-    service_ids: tuple[UUID, ...] = Field(min_length=1)
-    staff_id: UUID | None = Field(None, description="None: whoever is free")
+    wants: tuple[Want, ...] = Field(min_length=1, max_length=10, description="one after the other, in this order")
     start: AwareDatetime
+    guest_name: str | None = Field(None, max_length=120, description="who comes, if it is not the contact")
 
 
 class ReservationHeld(Message):
@@ -146,15 +165,7 @@ class HoldRefused(Message):
 
     request_id: UUID
     conversation_id: UUID
-    code: Literal[
-        "slot_taken",
-        "not_offered",
-        "in_the_past",
-        "unknown_service",
-        "unknown_staff",
-        "too_many_holds",
-        "salon_not_ready",
-    ]
+    code: SlotRefusal
     alternatives: tuple[Slot, ...] = ()
 
 
@@ -221,6 +232,59 @@ class ReservationMoved(Message):
     visit: Visit
 
 
+class MoveRequested(Message):
+    """The client would like a confirmed visit to take place at another time, or with somebody else."""
+
+    key: ClassVar[str] = "booking.move.requested.v1"
+
+    request_id: UUID
+    reservation_id: UUID
+    conversation_id: UUID
+    start: AwareDatetime
+    staff_ids: tuple[UUID | None, ...] = Field(
+        (), description="for each service, None: anyone; empty: as it was asked for at first"
+    )
+
+
+class MoveRefused(Message):
+    """The visit stays where it is, and why; `alternatives` are the next free starts."""
+
+    key: ClassVar[str] = "booking.move.refused.v1"
+
+    request_id: UUID
+    reservation_id: UUID
+    conversation_id: UUID
+    code: SlotRefusal | Literal["unknown_reservation", "not_confirmed", "already_over", "too_late", "too_many_moves"]
+    alternatives: tuple[Slot, ...] = ()
+
+
+class CancellationQuoteRequested(Message):
+    """What would become of this visit's deposit if the client gave it up, or moved it, now?"""
+
+    key: ClassVar[str] = "booking.quote.requested.v1"
+
+    request_id: UUID
+    reservation_id: UUID
+    conversation_id: UUID
+
+
+class CancellationQuoted(Message):
+    """What the terms of the visit say as of `quoted_at`. Nothing has changed by asking."""
+
+    key: ClassVar[str] = "booking.quote.ready.v1"
+
+    request_id: UUID
+    reservation_id: UUID
+    conversation_id: UUID
+    quoted_at: AwareDatetime
+    cancellable: bool = Field(description="False: it is over, cancelled, unknown or has begun")
+    refund: Money | None = Field(None, description="comes back if it is cancelled now")
+    kept: Money | None = Field(None, description="is kept by the salon if it is cancelled now")
+    free_until: AwareDatetime | None = Field(None, description="until then all of it comes back")
+    movable: bool = Field(description="whether the client may move it now")
+    not_movable_because: Literal["too_late", "too_many_moves", "not_confirmed"] | None = None
+
+
 class CancellationRequested(Message):
     """The client gives the visit, or the hold, up."""
 
@@ -228,6 +292,9 @@ class CancellationRequested(Message):
 
     reservation_id: UUID
     conversation_id: UUID
+    quoted_at: AwareDatetime | None = Field(
+        None, description="of the quote the client agreed to; it is kept to for 15 minutes"
+    )
 
 
 class ReservationCancelled(Message):
@@ -242,6 +309,18 @@ class ReservationCancelled(Message):
     was: Literal["held", "confirmed"]
     by: Literal["client", "salon"]
     refund: Money | None = None
+
+
+class ReservationFinished(Message):
+    """A person at the salon said how a confirmed visit went."""
+
+    key: ClassVar[str] = "booking.reservation.finished.v1"
+
+    reservation_id: UUID
+    conversation_id: UUID | None = None
+    contact_id: UUID | None = None
+    version: int
+    outcome: Literal["completed", "no_show"]
 
 
 class ReservationExpired(Message):
