@@ -1,86 +1,72 @@
-"""A salon as booking sees it: profile, hours, what it offers, who works there, and on which terms."""
+"""A salon as booking sees it: profile, hours, what it offers, who works there with what, and on which terms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from booka_booking.domain.times import Interval, Span, days_between, expand, intersect, merge
-from booka_common.money import Money
+from booka_booking.domain.policy import Policy
+from booka_booking.domain.times import Interval, Span, days_between, expand, intersect, merge, subtract
 
-__all__ = ["Policy", "PolicyChange", "Profile", "Salon", "Service", "Staff", "Terms", "Weekly"]
+__all__ = ["Assignment", "Profile", "Resource", "Salon", "Service", "Skill", "Staff", "TimeOff", "Weekly"]
 
 Weekly = Mapping[int, Sequence[Span]]
-DepositKind = Literal["none", "fixed", "percent"]
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyChange:
-    """What a salon, or one of its services, sets for itself; None leaves it as it is otherwise."""
-
-    deposit_kind: DepositKind | None = None
-    deposit_value: int | None = None
-    hold_seconds: int | None = None
-    deposit_deadline_seconds: int | None = None
-    cancel_notice_hours: int | None = None
-    max_holds_per_client: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The rules for one service.
-
-    Attributes:
-        deposit_value: minor units for `fixed`, percent of the price for `percent`.
-        cancel_notice_hours: a deposit goes back if the client cancels at least this long before the start.
-    """
-
-    deposit_kind: DepositKind = "none"
-    deposit_value: int = 0
-    hold_seconds: int = 600
-    deposit_deadline_seconds: int = 1800
-    cancel_notice_hours: int = 24
-    max_holds_per_client: int = 2
-
-    def with_(self, change: PolicyChange) -> "Policy":
-        """These rules where `change` is silent."""
-        given = {name: getattr(change, name) for name in PolicyChange.__slots__}
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
-
-    def deposit(self, price: Money) -> Money:
-        """What is asked in advance: never more than the price."""
-        if self.deposit_kind == "percent":
-            return price.percent(self.deposit_value)
-        asked = self.deposit_value if self.deposit_kind == "fixed" else 0
-        return Money(minor=min(asked, price.minor), currency=price.currency)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the client was promised when the hold was made; copied onto the reservation."""
-
-    deposit_minor: int
-    hold_seconds: int
-    deposit_deadline_seconds: int
-    cancel_notice_hours: int
-    max_holds_per_client: int
+#: Who gets a visit for which anyone would do: the least booked, or whoever the client was with last if free.
+Assignment = Literal["fair", "last_first"]
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something a salon offers. Prices are in the minor unit of the salon's currency."""
+    """Something a salon offers.
+
+    Attributes:
+        duration_minutes: of the client's time, the gap included; somebody may take longer or shorter, see `Skill`.
+        gap_start_minutes, gap_minutes: the processing gap, in which whoever does it is free; 0 minutes: none.
+        pool_id: it needs one resource of this pool, all the time.
+        price_minor: in the minor unit of the salon's currency.
+        online: clients may book it themselves; if not, only the salon does.
+    """
 
     id: UUID
     name: str
     duration_minutes: int
-    buffer_before_minutes: int
-    buffer_after_minutes: int
     price_minor: int
-    active: bool
-    position: int
-    policy: Policy
+    category: str | None = None
+    buffer_before_minutes: int = 0
+    buffer_after_minutes: int = 0
+    gap_start_minutes: int = 0
+    gap_minutes: int = 0
+    pool_id: UUID | None = None
+    active: bool = True
+    online: bool = True
+    position: int = 0
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """How somebody performs a service; None: as long, or for as much, as the service says."""
+
+    duration_minutes: int | None = None
+    price_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOff:
+    """`span` of every day, or of these weekdays (1 is Monday), from `starts_on` to `ends_on`, both included; None: for good."""
+
+    starts_on: date
+    ends_on: date | None
+    weekdays: frozenset[int] | None
+    span: Span
+
+    def on(self, day: date) -> bool:
+        """Whether it says something of `day`."""
+        if day < self.starts_on or (self.ends_on is not None and day > self.ends_on):
+            return False
+        return self.weekdays is None or day.isoweekday() in self.weekdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +75,17 @@ class Staff:
 
     id: UUID
     name: str
-    service_ids: frozenset[UUID]
-    hours: Weekly | None
+    skills: Mapping[UUID, Skill]
+    hours: Weekly | None = None
+    time_off: Sequence[TimeOff] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A chair, a room, a machine."""
+
+    id: UUID
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +101,24 @@ class Profile:
     horizon_days: int
     opening: Weekly
     exceptions: Mapping[date, Sequence[Span]]
+    assignment: Assignment = "fair"
 
 
 @dataclass(frozen=True, slots=True)
 class Salon:
-    """The part of a salon that a question is about: the services asked for, and the active staff who perform any of them."""
+    """The part of a salon that a question is about.
+
+    Attributes:
+        services: those asked for, or all.
+        staff: the active ones by name, with their skills for these services.
+        pools: the active resources of each pool, by name.
+    """
 
     profile: Profile
     revision: int
     services: Mapping[UUID, Service]
     staff: Sequence[Staff]
+    pools: Mapping[UUID, Sequence[Resource]]
 
     def open_between(self, window: Interval) -> list[Interval]:
         """When the salon is open on the local dates around `window`."""
@@ -128,30 +131,18 @@ class Salon:
 
     def hours_of(self, staff: Staff, opening: Sequence[Interval], window: Interval) -> Sequence[Interval]:
         """When `staff` works while the salon is open (`opening` from `open_between` of the same window)."""
-        if staff.hours is None:
+        if staff.hours is None and not staff.time_off:
             return opening
         zone = self.profile.zone
-        own = [
-            interval
-            for day in _days_around(window, zone)
-            for interval in expand(staff.hours.get(day.isoweekday(), ()), day, zone)
+        days = _days_around(window, zone)
+        working = opening
+        if staff.hours is not None:
+            own = [span for day in days for span in expand(staff.hours.get(day.isoweekday(), ()), day, zone)]
+            working = intersect(opening, merge(own))
+        off = [
+            span for day in days for away in staff.time_off if away.on(day) for span in expand([away.span], day, zone)
         ]
-        return intersect(opening, merge(own))
-
-    def terms(self, services: Sequence[Service]) -> Terms:
-        """The terms of a visit: deposits add up, and of everything else the strictest holds."""
-        policies = [service.policy for service in services]
-        currency = self.profile.currency
-        deposits = [
-            service.policy.deposit(Money(minor=service.price_minor, currency=currency)).minor for service in services
-        ]
-        return Terms(
-            deposit_minor=sum(deposits),
-            hold_seconds=min(policy.hold_seconds for policy in policies),
-            deposit_deadline_seconds=min(policy.deposit_deadline_seconds for policy in policies),
-            cancel_notice_hours=max(policy.cancel_notice_hours for policy in policies),
-            max_holds_per_client=min(policy.max_holds_per_client for policy in policies),
-        )
+        return subtract(working, merge(off))
 
 
 def _days_around(window: Interval, zone: ZoneInfo) -> list[date]:

@@ -20,6 +20,7 @@ __all__ = [
     "local_day",
     "merge",
     "starts_on",
+    "subtract",
 ]
 
 DAY_MINUTES = 1440
@@ -125,4 +126,23 @@ def intersect(left: Sequence[Interval], right: Sequence[Interval]) -> list[Inter
             i += 1
         else:
             j += 1
+    return found
+
+
+def subtract(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval]:
+    """The instants of `left` that are not in `right`; each side merged."""
+    found = []
+    j = 0
+    for interval in left:
+        start = interval.start
+        while j < len(right) and right[j].end <= start:
+            j += 1
+        k = j
+        while k < len(right) and right[k].start < interval.end:
+            if start < right[k].start:
+                found.append(Interval(start, right[k].start))
+            start = right[k].end
+            k += 1
+        if start < interval.end:
+            found.append(Interval(start, interval.end))
     return found

@@ -71,8 +71,7 @@ CREATE TABLE reservation_segments (
 );
 CREATE INDEX segments_by_staff ON reservation_segments (tenant_id, staff_id, starts_at);
 
--- What is taken of somebody's or something's time, buffers included. A row is there exactly as long as nobody else may
--- have that time: a reservation that is cancelled or expires gives its claims up.
+-- What is taken of somebody's or something's time, buffers included; while `active`, nobody else gets it.
 -- Range operators are not leakproof, so under row level security no index can serve them: reads go by busy_from, which
 -- is bounded because no claim is longer than a day; `during` is there for the constraint.
 CREATE TABLE claims (
@@ -82,14 +81,15 @@ CREATE TABLE claims (
     busy_until timestamptz NOT NULL,
     during tstzrange NOT NULL GENERATED ALWAYS AS (tstzrange(busy_from, busy_until, '[)')) STORED,
     reservation_id uuid NOT NULL,
+    active boolean NOT NULL,
     held_until timestamptz,
     CONSTRAINT claims_not_empty CHECK (busy_from < busy_until),
     CONSTRAINT claims_within_a_day CHECK (busy_until - busy_from <= interval '24 hours'),
-    CONSTRAINT claims_one_at_a_time EXCLUDE USING gist (tenant_id WITH =, calendar_id WITH =, during WITH &&),
+    CONSTRAINT claims_one_at_a_time EXCLUDE USING gist (tenant_id WITH =, calendar_id WITH =, during WITH &&) WHERE (active),
     CONSTRAINT claims_reservation FOREIGN KEY (tenant_id, reservation_id) REFERENCES reservations (tenant_id, id)
 );
 COMMENT ON COLUMN claims.calendar_id IS 'a staff member or a resource';
-CREATE INDEX claims_busy ON claims (tenant_id, calendar_id, busy_from);
+CREATE INDEX claims_busy ON claims (tenant_id, calendar_id, busy_from) WHERE active;
 CREATE INDEX claims_by_reservation ON claims (tenant_id, reservation_id);
 
 -- A payment is judged once: it pays for a visit, or it goes back.
@@ -118,9 +118,18 @@ CREATE TABLE reservation_history (
     PRIMARY KEY (tenant_id, reservation_id, seq)
 );
 
+-- Except that a client who wants to be forgotten takes the words along that somebody typed.
 CREATE FUNCTION history_is_append_only() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND NEW.why = 'erased' THEN
+        OLD.why = NEW.why;
+        IF NEW IS NOT DISTINCT FROM OLD THEN
+            RETURN NEW;
+        END IF;
+    END IF;
     RAISE EXCEPTION 'reservation_history is append-only' USING ERRCODE = 'insufficient_privilege';
 END $$;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON reservation_history
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON reservation_history
 FOR EACH STATEMENT EXECUTE FUNCTION history_is_append_only();
+CREATE TRIGGER append_only_rows BEFORE UPDATE ON reservation_history
+FOR EACH ROW EXECUTE FUNCTION history_is_append_only();
