@@ -215,14 +215,19 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def tx(self, tenant_id: UUID) -> AsyncIterator[Tx]:
+    async def tx(self, tenant_id: UUID, *, opening: str = "") -> AsyncIterator[Tx]:
         """A transaction that sees and writes one tenant's rows.
+
+        Args:
+            opening: a statement that goes with BEGIN, in the same round trip; it says no by raising. The text is sent as it
+                is, so nothing from outside may be in it.
 
         Raises:
             Unavailable: no connection within the acquire timeout, or the database is away.
         """
         # The tenant is a UUID object, so there is nothing to escape; one simple-protocol round trip opens and binds.
-        async with self._transaction(f"BEGIN; SET LOCAL app.tenant_id = '{UUID(int=tenant_id.int)}'", tenant_id) as tx:
+        begin = f"BEGIN; SET LOCAL app.tenant_id = '{UUID(int=tenant_id.int)}'; {opening}"
+        async with self._transaction(begin, tenant_id) as tx:
             yield tx
 
     @asynccontextmanager

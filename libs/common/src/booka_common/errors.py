@@ -6,7 +6,10 @@
     │   ├── Unauthenticated  401  nobody we know says this
     │   ├── NotFound         404  nothing there, or not the caller's
     │   ├── Conflict         409  it clashes with how things stand
-    │   └── Gone             410  it was there, and is over
+    │   ├── Gone             410  it was there, and is over
+    │   ├── VersionConflict  412  it has changed since it was read
+    │   ├── Unprocessable    422  it can be read and is not possible
+    │   └── VersionRequired  428  it has to be said which version is meant
     └── Unavailable          503  try again later: the fault is here or with a provider
         └── NotConfigured    503  an operator has to set something first
 
@@ -29,6 +32,9 @@ __all__ = [
     "Refusal",
     "Unauthenticated",
     "Unavailable",
+    "Unprocessable",
+    "VersionConflict",
+    "VersionRequired",
     "is_transient",
 ]
 
@@ -44,6 +50,11 @@ class BookaError(Exception):
         self.detail = detail
         self.code = code or self.default_code
         self.extra = extra
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer carries besides its body."""
+        return {}
 
 
 class Refusal(BookaError):
@@ -87,6 +98,36 @@ class Gone(Refusal):
     default_code = "gone"
 
 
+class VersionConflict(Refusal):
+    """It has changed since it was read, or is not there any more; `version` is the current one, if any."""
+
+    status = 412
+    default_code = "version_conflict"
+
+    def __init__(self, detail: str, *, version: int | None) -> None:
+        super().__init__(detail, version=version)
+        self.version = version
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The version as it now is."""
+        return {} if self.version is None else {"ETag": f'"{self.version}"'}
+
+
+class Unprocessable(Refusal):
+    """The request can be read, and what it asks for is not possible."""
+
+    status = 422
+    default_code = "invalid"
+
+
+class VersionRequired(Refusal):
+    """A change of something that exists has to say which version it was made for."""
+
+    status = 428
+    default_code = "version_required"
+
+
 class Unavailable(BookaError):
     """Temporarily impossible. `retry_after` is in seconds."""
 
@@ -96,6 +137,11 @@ class Unavailable(BookaError):
     def __init__(self, detail: str, *, code: str | None = None, retry_after: int = 5, **extra: Any) -> None:
         super().__init__(detail, code=code, **extra)
         self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to come back."""
+        return {"Retry-After": str(self.retry_after)}
 
 
 class NotConfigured(Unavailable):

@@ -9,6 +9,7 @@ import httpx
 from fastapi import Request
 
 from booka_common.errors import Unauthenticated
+from booka_common.ids import new_id
 from booka_common.signing import SecretSet, sign_request, single_header, verify_request
 
 __all__ = ["Caller", "SignedAuth", "authenticate"]
@@ -51,7 +52,10 @@ def authenticate(secrets: SecretSet, now: Callable[[], datetime]) -> Callable[[R
 
 
 class SignedAuth(httpx.Auth):
-    """Signs an httpx client's requests for one tenant: `httpx.AsyncClient(auth=SignedAuth(secret, tenant_id))`."""
+    """Signs an httpx client's requests for one tenant: `httpx.AsyncClient(auth=SignedAuth(secret, tenant_id))`.
+
+    A change that brings no `Idempotency-Key` gets a new one; whoever repeats a request has to bring the same.
+    """
 
     requires_request_body = True
 
@@ -61,6 +65,8 @@ class SignedAuth(httpx.Auth):
         self._now = now
 
     def _signed(self, request: httpx.Request) -> httpx.Request:
+        if request.method in ("POST", "PUT", "PATCH", "DELETE"):
+            request.headers.setdefault("Idempotency-Key", str(new_id()))
         request.headers.update(
             sign_request(
                 self._secret,

@@ -26,6 +26,7 @@ _PLUMBING = {
     "outbox": "SELECT, UPDATE, DELETE",
     "inbox": "SELECT, DELETE",
     "jobs": "SELECT, UPDATE, DELETE",
+    "idempotency_keys": "SELECT, DELETE",
     "schema_migrations": "SELECT",
 }
 

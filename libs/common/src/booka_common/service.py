@@ -33,6 +33,7 @@ _KEEP = {
     ("outbox.sql", "outbox_prune"): timedelta(days=7),
     ("inbox.sql", "inbox_prune"): timedelta(days=30),
     ("jobs.sql", "job_prune"): timedelta(days=7),
+    ("idempotency.sql", "idempotency_prune"): timedelta(days=7),
 }
 
 
@@ -162,7 +163,7 @@ async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
 
 
 async def _housekeeping(db: Database) -> None:
-    """Once an hour, remove what is kept long enough: sent messages 7 days, inbox 30 days, finished jobs 7 days."""
+    """Once an hour, remove what is kept long enough: sent messages, finished jobs and answers 7 days, inbox 30 days."""
     while True:
         await asyncio.sleep(3600)
         for (filename, query), age in _KEEP.items():

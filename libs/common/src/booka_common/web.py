@@ -22,11 +22,11 @@ from starlette.types import Message as AsgiMessage
 
 from booka_common import jobs
 from booka_common.db import Database, load_queries
-from booka_common.errors import BookaError, NotFound, Unavailable, is_transient
+from booka_common.errors import BookaError, NotFound, is_transient
 from booka_common.internal import Caller
 from booka_common.observability import Metrics, work
 
-__all__ = ["Problem", "create_web", "jobs_api", "problem"]
+__all__ = ["Problem", "create_web", "jobs_api", "problem", "refused"]
 
 _log = logging.getLogger(__name__)
 _job_queries = load_queries("booka_common", "jobs.sql")
@@ -57,7 +57,8 @@ def problem(
 ) -> JSONResponse:
     """A problem+json response."""
     titles = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 409: "Conflict", 410: "Gone", 413: "Too large",
-              422: "Unprocessable", 503: "Service unavailable"}  # fmt: skip
+              412: "Precondition failed", 422: "Unprocessable", 428: "Precondition required",
+              503: "Service unavailable"}  # fmt: skip
     body = {
         "type": "about:blank",
         "title": titles.get(status, "Error"),
@@ -69,13 +70,14 @@ def problem(
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
+def refused(error: BookaError) -> JSONResponse:
+    """`error` as its problem+json response."""
+    return problem(error.status, error.code, error.detail, headers=error.headers, extra=error.extra)
+
+
 async def _refused(_request: Request, error: Exception) -> Response:
-    if isinstance(error, Unavailable):
-        return problem(
-            503, error.code, error.detail, headers={"Retry-After": str(error.retry_after)}, extra=error.extra
-        )
     if isinstance(error, BookaError):
-        return problem(error.status, error.code, error.detail, extra=error.extra)
+        return refused(error)
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "refused")
         return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))

@@ -1,0 +1,259 @@
+"""Changes over HTTP that happen once, however often they are asked for: the `Idempotency-Key` header.
+
+    router = APIRouter(prefix="/v1", route_class=OnceRoute)
+    Asked = Annotated[Once, Depends(once(db, caller))]
+
+    @router.post("/notes", status_code=201)
+    async def post_note(asked: Asked, body: NoteBody) -> NoteView:
+        async with asked.tx() as tx:
+            note = await notes.write(tx, body)       # a refusal raised in here: rolled back, and looked at anew next time
+        return NoteView(note)                        # a refusal raised out here: what was written stays, the refusal too
+
+The transaction is committed after the route has made its answer, together with that answer. The same request again gets the
+stored answer with `Idempotent-Replayed: true`; while the first is being worked on it is told 409, and never waits. A crash
+leaves neither the change nor the key. Kept for seven days.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant
+from fastapi.routing import APIRoute
+
+from booka_common.db import Database, Tx, load_queries
+from booka_common.errors import Conflict, Invalid, Refusal, Unprocessable
+from booka_common.internal import Caller
+from booka_common.versions import ETAG, if_match
+from booka_common.web import Problem, refused
+
+__all__ = ["Once", "OnceRoute", "once"]
+
+_queries = load_queries("booka_common", "idempotency.sql")
+
+_MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEPT_HEADERS = ("content-type", "etag", "location")
+# What idempotency_claim raises, see the migration.
+_RUNNING, _ANSWERED = "BKRUN", "BKANS"
+_SCOPE = "booka.once"
+_MARK = "asks_once"
+
+_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "chosen by the caller, the same when the request is repeated; a UUID does",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+}
+_REFUSALS: Mapping[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "`idempotency_key_missing`, `idempotency_key_malformed`, or malformed"},
+    409: {"model": Problem, "description": "`idempotency_key_in_progress`, or it clashes with how things stand"},
+    422: {"model": Problem, "description": "`idempotency_key_reused` with another request, or invalid"},
+}
+_VERSIONED: Mapping[int | str, dict[str, Any]] = {
+    412: {"model": Problem, "description": "`version_conflict`: it has changed; `version` is the current one"},
+    428: {"model": Problem, "description": "`version_required`: it exists, and If-Match is missing"},
+}
+
+
+class KeyInProgress(Conflict):
+    """The same request is being worked on at this moment."""
+
+    default_code = "idempotency_key_in_progress"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to come back."""
+        return {"Retry-After": "1"}
+
+
+class _Answered(Exception):
+    """The request has been answered before: `response` is that answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__("answered before")
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    key: str
+    request: str
+    payload_hash: bytes
+
+
+class Once:
+    """One request for a change. `who` asks; `tx` is where it happens, once."""
+
+    def __init__(self, db: Database, who: Caller, asked: _Asked) -> None:
+        self.who = who
+        self._db = db
+        self._asked = asked
+        self._open: tuple[AbstractAsyncContextManager[Tx], Tx] | None = None
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Whose data it is about."""
+        return self.who.tenant_id
+
+    @asynccontextmanager
+    async def tx(self) -> AsyncIterator[Tx]:
+        """The transaction of the change, one for each request. An exception inside it rolls it back; otherwise it is
+        committed with the route's answer, or with a refusal that is raised after it.
+
+        Raises:
+            KeyInProgress: 409 with Retry-After.
+            Unprocessable: 422 `idempotency_key_reused`.
+        """
+        transaction = self._db.tx(self.tenant_id, opening=f"SELECT idempotency_claim({_literal(self._asked.key)})")
+        try:
+            tx = await transaction.__aenter__()
+        except asyncpg.PostgresError as error:
+            state = getattr(error, "sqlstate", None)
+            if state == _RUNNING:
+                raise KeyInProgress("a request with this Idempotency-Key is being worked on: ask again") from None
+            if state == _ANSWERED:
+                await self._answer_again()
+            raise
+        try:
+            yield tx
+        except BaseException as error:
+            await transaction.__aexit__(type(error), error, error.__traceback__)
+            raise
+        self._open = transaction, tx
+
+    async def _answer_again(self) -> None:
+        async with self._db.tx(self.tenant_id) as tx:
+            row = await tx.fetchrow(_queries["idempotency_get"], self.tenant_id, self._asked.key)
+        if row is None:  # pruned in between
+            raise KeyInProgress("what this Idempotency-Key was answered has just been forgotten: ask again")
+        if (row["request"], row["payload_hash"]) != (self._asked.request, self._asked.payload_hash):
+            raise Unprocessable("this Idempotency-Key was used for another request", code="idempotency_key_reused")
+        response = Response(row["body"], row["status"], headers={**row["headers"], "Idempotent-Replayed": "true"})
+        raise _Answered(response)
+
+    async def finish(self, response: Response) -> None:
+        """Commit what was done together with its answer. Called by `OnceRoute`."""
+        if self._open is None:
+            return
+        transaction, tx = self._open
+        self._open = None
+        try:
+            await tx.execute(
+                _queries["idempotency_store"],
+                self.tenant_id,
+                self._asked.key,
+                self._asked.request,
+                self._asked.payload_hash,
+                response.status_code,
+                {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+                bytes(response.body),
+            )
+        except BaseException as error:
+            await transaction.__aexit__(type(error), error, error.__traceback__)
+            raise
+        await transaction.__aexit__(None, None, None)
+
+    async def abandon(self, error: BaseException) -> None:
+        """Roll back what was done, for no answer came of it. Called by `OnceRoute`."""
+        if self._open is not None:
+            transaction, _ = self._open
+            self._open = None
+            await transaction.__aexit__(type(error), error, error.__traceback__)
+
+
+def once(db: Database, caller: Callable[..., Awaitable[Caller]]) -> Callable[..., Awaitable[Once]]:
+    """A FastAPI dependency for the routes of a router whose `route_class` is `OnceRoute`.
+
+    Its refusals: those of `caller`; 400 `idempotency_key_missing` or `idempotency_key_malformed`.
+    """
+
+    async def asked(request: Request, who: Annotated[Caller, Depends(caller)]) -> Once:
+        found = Once(db, who, await _read(request))
+        request.scope[_SCOPE] = found
+        return found
+
+    setattr(asked, _MARK, True)
+    return asked
+
+
+class OnceRoute(APIRoute):
+    """A route whose changes happen once. Reading routes are as they are.
+
+    Raises:
+        TypeError: a route that changes something does not depend on `once`.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._changes = bool(_MUTATIONS.intersection(options.get("methods") or ()))
+        if self._changes:
+            calls = _calls(get_dependant(path=path, call=endpoint))
+            if not any(hasattr(call, _MARK) for call in calls):
+                raise TypeError(f"{path} changes something and does not depend on `once`")
+            shown = {**_REFUSALS}
+            if if_match in calls:
+                status = options.get("status_code") or 200
+                shown |= _VERSIONED if status == 204 else {**_VERSIONED, status: ETAG}
+            options["responses"] = {**shown, **(options.get("responses") or {})}
+            options["openapi_extra"] = {"parameters": [_PARAMETER], **(options.get("openapi_extra") or {})}
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with the commit after it."""
+        answer = super().get_route_handler()
+        if not self._changes:
+            return answer
+
+        async def answer_once(request: Request) -> Response:
+            try:
+                response = await answer(request)
+            except _Answered as before:
+                return before.response
+            except Refusal as refusal:
+                response = refused(refusal)
+            except BaseException as error:
+                if (asked := _of(request)) is not None:
+                    await asked.abandon(error)
+                raise
+            if (asked := _of(request)) is not None:
+                await asked.finish(response)
+            return response
+
+        return answer_once
+
+
+def _of(request: Request) -> Once | None:
+    found: Once | None = request.scope.get(_SCOPE)
+    return found
+
+
+def _calls(dependant: Dependant) -> list[Any]:
+    return [call for part in dependant.dependencies for call in (part.call, *_calls(part))]
+
+
+async def _read(request: Request) -> _Asked:
+    given = request.headers.getlist("idempotency-key")
+    if not given:
+        raise Invalid("a change needs an Idempotency-Key", code="idempotency_key_missing")
+    if len(given) > 1 or not _KEY.fullmatch(given[0]):
+        raise Invalid(
+            "the Idempotency-Key has to be one of 1 to 255 visible ASCII characters", code="idempotency_key_malformed"
+        )
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # The condition is part of what is asked for: with another one it is another request.
+    condition = "\n".join(request.headers.getlist("if-match")).encode()
+    payload = hashlib.sha256(hashlib.sha256(condition).digest() + await request.body()).digest()
+    return _Asked(given[0], f"{request.method} {target}", payload)
+
+
+def _literal(key: str) -> str:
+    """`key` as SQL that holds hexadecimal digits and nothing of the caller's."""
+    return f"convert_from('\\x{key.encode('ascii').hex()}'::bytea, 'UTF8')"
