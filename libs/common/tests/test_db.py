@@ -127,7 +127,7 @@ async def test_a_database_that_is_away_is_unavailable_not_an_error(tenant_id):
                 pass
 
 
-@pytest.mark.parametrize("filename", ["outbox.sql", "inbox.sql", "jobs.sql"])
+@pytest.mark.parametrize("filename", ["outbox.sql", "inbox.sql", "jobs.sql", "idempotency.sql"])
 async def test_every_shared_statement_fits_the_schema(settings, filename):
     connection = await asyncpg.connect(
         settings.migrate_url.get_secret_value(), server_settings={"search_path": "booking, public"}
