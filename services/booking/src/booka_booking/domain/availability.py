@@ -1,181 +1,141 @@
-"""Which starts are free, and whether one start may be booked: both answers come from the same rules."""
+"""Which starts are free, whether one start may be booked and by whom: all answers come from the same rules."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
-from booka_booking.domain.salon import Salon, Service, Staff
-from booka_booking.domain.times import Interval, days_between, local_day, starts_on
+from booka_booking.domain.diary import Diary, Seating
+from booka_booking.domain.planning import Party, Plan, Refusal, Team
+from booka_booking.domain.salon import Salon, Staff
+from booka_booking.domain.times import Interval, days_between, starts_on
 
-__all__ = [
-    "Ask",
-    "Busy",
-    "Opening",
-    "Plan",
-    "Refusal",
-    "by_load",
-    "candidates",
-    "free_starts",
-    "offered",
-    "resolve",
-    "spread",
-]
+__all__ = ["Opening", "bounds", "choose", "free_starts", "on_grid", "refused", "spread"]
 
-Refusal = Literal[
-    "slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds", "salon_not_ready"
-]
-Busy = Mapping[UUID, Sequence[Interval]]
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a client would like: services in this order, by somebody or anybody."""
-
-    service_ids: tuple[UUID, ...]
-    staff_id: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A visit without a time: services one after the other by one person, with the first's and the last's buffers around."""
-
-    services: tuple[Service, ...]
-    staff: tuple[Staff, ...]
-
-    @property
-    def duration(self) -> timedelta:
-        """From start to end, without buffers."""
-        return timedelta(minutes=sum(service.duration_minutes for service in self.services))
-
-    @property
-    def before(self) -> timedelta:
-        """The buffer before."""
-        return timedelta(minutes=self.services[0].buffer_before_minutes)
-
-    @property
-    def after(self) -> timedelta:
-        """The buffer after."""
-        return timedelta(minutes=self.services[-1].buffer_after_minutes)
-
-    def busy_at(self, start: datetime) -> Interval:
-        """What a visit from `start` takes of somebody's time, buffers included."""
-        return Interval(start - self.before, start + self.duration + self.after)
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A free start, and who could take it, in the salon's order."""
+    """A free start, and who could take it."""
 
     start: datetime
-    staff: tuple[Staff, ...]
+    teams: tuple[Team, ...]
 
 
-def resolve(salon: Salon, ask: Ask) -> Plan | Refusal:
-    """What is asked for as a plan, or why the salon does not do that."""
-    services = [salon.services.get(service_id) for service_id in ask.service_ids]
-    known = [service for service in services if service is not None]
-    if len(known) != len(services):
-        return "unknown_service"
-    staff: Iterable[Staff] = salon.staff
-    if ask.staff_id is not None:
-        staff = [member for member in salon.staff if member.id == ask.staff_id]
-        if not staff:
-            return "unknown_staff"
-    able = tuple(member for member in staff if member.service_ids.issuperset(ask.service_ids))
-    plan = Plan(tuple(known), able)
-    # A segment of somebody's time never exceeds a day, see reservation_segments.
-    if (
-        not able
-        or not all(service.active for service in known)
-        or plan.before + plan.duration + plan.after > timedelta(days=1)
-    ):
-        return "not_offered"
-    return plan
-
-
-def bounds(salon: Salon, now: datetime) -> Interval:
-    """The starts that lead time and horizon leave, `[first, last]`."""
+def bounds(salon: Salon, now: datetime, by: Party) -> Interval:
+    """The starts that lead time and horizon leave, `[first, last]`. The salon itself may book at once."""
     profile = salon.profile
-    return Interval(now + timedelta(minutes=profile.lead_minutes), now + timedelta(days=profile.horizon_days))
+    lead = timedelta(minutes=profile.lead_minutes) if by == "client" else _TICK
+    return Interval(now + lead, now + timedelta(days=profile.horizon_days))
 
 
-def candidates(salon: Salon, plan: Plan, start: datetime, now: datetime) -> tuple[Staff, ...] | Refusal:
-    """Who works at `start`, whether free or not, or why nobody may be booked then."""
+def on_grid(salon: Salon, start: datetime) -> bool:
+    """Whether the salon's visits may begin at that time of the day at all."""
+    zone = salon.profile.zone
+    return start in starts_on(start.astimezone(zone).date(), zone, salon.profile.slot_grid_minutes)
+
+
+def refused(salon: Salon, plan: Plan, start: datetime, now: datetime) -> Refusal | None:
+    """Why nobody could be booked at `start` even if nothing were taken; None if somebody could."""
     if start <= now:
         return "in_the_past"
-    limits = bounds(salon, now)
-    zone = salon.profile.zone
-    if not limits.start <= start <= limits.end:
+    limits = bounds(salon, now, plan.by)
+    if not limits.start <= start <= limits.end or not on_grid(salon, start):
         return "not_offered"
-    if start not in starts_on(start.astimezone(zone).date(), zone, salon.profile.slot_grid_minutes):
-        return "not_offered"
-    visit = Interval(start, start + plan.duration)
-    opening = salon.open_between(visit)
-    working = tuple(
-        member
-        for member in plan.staff
-        if any(span.start <= visit.start and visit.end <= span.end for span in salon.hours_of(member, opening, visit))
-    )
-    return working or "not_offered"
+    return None
 
 
-def free_starts(salon: Salon, plan: Plan, busy: Busy, window: Interval, now: datetime) -> list[Opening]:
-    """Every free start in `[window.start, window.end)`, in order.
-
-    Args:
-        busy: what is taken of each one's time, at least for the window widened by a day on both sides.
-    """
-    limits = bounds(salon, now)
-    first, last = max(window.start, limits.start), min(window.end, limits.end + timedelta(microseconds=1))
+def free_starts(diary: Diary, plan: Plan, window: Interval, now: datetime) -> list[Opening]:
+    """Every free start in `[window.start, window.end)`, in order. `diary` covers the window."""
+    salon = diary.salon
+    limits = bounds(salon, now, plan.by)
+    first, last = max(window.start, limits.start), min(window.end, limits.end + _TICK)
     if first >= last:
         return []
-    within = Interval(first, last)
     zone, grid = salon.profile.zone, salon.profile.slot_grid_minutes
     starts = [start for day in days_between(first, last, zone) for start in starts_on(day, zone, grid)]
     starts = starts[bisect_left(starts, first) : bisect_left(starts, last)]
-    duration, before, after = plan.duration, plan.before, plan.after
-    opening = salon.open_between(within)
-    found: dict[datetime, list[Staff]] = {}
-    for member in plan.staff:
-        # Not merged: where two of them touch, a visit fits in exactly.
-        taken = sorted(Interval(span.start - duration - after, span.end + before) for span in busy.get(member.id, ()))
-        for hours in salon.hours_of(member, opening, within):
-            for start in _outside(starts, hours.start, hours.end - duration, taken):
-                found.setdefault(start, []).append(member)
+    found: dict[datetime, list[Team]] = {}
+    for team in plan.teams:
+        for start in diary.starts(team, starts):
+            found.setdefault(start, []).append(team)
+    if plan.mixable:
+        for start in starts:
+            if start not in found and (seating := _mixed(diary, plan, start, _as_listed)):
+                found[start] = [seating.team]
     return [Opening(start, tuple(found[start])) for start in sorted(found)]
 
 
-def _outside(
-    starts: Sequence[datetime], first: datetime, last: datetime, taken: Sequence[Interval]
-) -> Iterable[datetime]:
-    """The `starts` in `[first, last]` that lie strictly inside none of `taken` (sorted)."""
-    position = bisect_left(starts, first)
-    end = bisect_right(starts, last)
-    for span in taken:
-        if span.end <= first:
-            continue
-        yield from starts[position : min(bisect_right(starts, span.start), end)]
-        position = max(position, bisect_left(starts, span.end))
-        if position >= end:
-            return
-    yield from starts[position:end]
+def choose(
+    diary: Diary, plan: Plan, start: datetime, *, prefer: UUID | None = None, among: Sequence[Team] | None = None
+) -> Seating | None:
+    """Who does it at `start`, and where; None if it is not free.
+
+    One person for all that is left open goes before several. Among those free it is `prefer`, else the least booked on that
+    local day, else the first in the salon's order.
+
+    Args:
+        among: the teams known to be free then, if they are.
+    """
+
+    def rank(person: Staff) -> tuple[bool, timedelta]:
+        return person.id != prefer, diary.load(person, start)
+
+    teams = plan.teams if among is None else among
+    if len(teams) > 1:
+        teams = sorted(teams, key=lambda team: rank(_left_open(team)))
+    for team in teams:
+        if seating := diary.seat(team, start):
+            return seating
+    return _mixed(diary, plan, start, rank) if plan.mixable else None
 
 
-def by_load(salon: Salon, staff: Sequence[Staff], busy: Busy, start: datetime) -> list[Staff]:
-    """`staff`, the least booked on the local day of `start` first; with equal loads, in the salon's order."""
-    if len(staff) == 1:
-        return list(staff)
-    zone = salon.profile.zone
-    day = local_day(start.astimezone(zone).date(), zone)
+def _left_open(team: Team) -> Staff:
+    return next(part.staff for part in team.parts if part.wanted is None)
 
-    def load(member: Staff) -> timedelta:
-        spans = (span for span in busy.get(member.id, ()) if span.overlaps(day))
-        return sum((min(span.end, day.end) - max(span.start, day.start) for span in spans), timedelta())
 
-    return sorted(staff, key=load)
+def _as_listed(_person: Staff) -> tuple[()]:
+    return ()
+
+
+def _mixed(diary: Diary, plan: Plan, start: datetime, rank: Callable[[Staff], Any]) -> Seating | None:
+    """Several people for what is left open, with as few changes between them as can be."""
+    for changes in range(len(plan.services)):
+        found = _extended(diary, plan, start, rank, (), changes)
+        if found is not None:
+            return found
+    return None
+
+
+def _extended(
+    diary: Diary, plan: Plan, start: datetime, rank: Callable[[Staff], Any], people: tuple[Staff, ...], changes: int
+) -> Seating | None:
+    """`people`, who do the first services, completed with at most `changes` more changes of the person."""
+    position = len(people)
+    if position == len(plan.services):
+        return diary.seat(Team.of(plan, people), start)
+    last = people[-1] if people else None
+    able = sorted(plan.able[position], key=lambda person: (last is None or person.id != last.id, rank(person)))
+    for person in able:
+        left = changes - (last is not None and person.id != last.id)
+        if left < 0:
+            return None
+        chosen = (*people, person)
+        # Only work is looked at here: with whom they share buffers is known once the team is complete.
+        work = Team.of(plan.first(len(chosen)), chosen).work
+        if all(_at_work(diary, stretch.staff, start + stretch.begins, start + stretch.ends) for stretch in work):
+            found = _extended(diary, plan, start, rank, chosen, left)
+            if found is not None:
+                return found
+    return None
+
+
+def _at_work(diary: Diary, person: Staff, begins: datetime, ends: datetime) -> bool:
+    span = Interval(begins, ends)
+    return diary.works(person, span) and diary.conflict(person.id, span) is None
 
 
 def spread(openings: Sequence[Opening], limit: int) -> list[Opening]:
@@ -184,8 +144,3 @@ def spread(openings: Sequence[Opening], limit: int) -> list[Opening]:
     if count <= limit:
         return list(openings)
     return [openings[index * count // limit] for index in range(limit)]
-
-
-def offered(salon: Salon, openings: Iterable[Opening], busy: Busy) -> list[tuple[datetime, Staff]]:
-    """Each start with the one person who would do it now."""
-    return [(opening.start, by_load(salon, opening.staff, busy, opening.start)[0]) for opening in openings]

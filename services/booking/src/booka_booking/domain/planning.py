@@ -153,9 +153,12 @@ class Plan:
     @cached_property
     def mixable(self) -> bool:
         """Whether several people could share what is left open."""
-        return sum(
-            1 for want, people in zip(self.wants, self.able, strict=True) if not want.staff_id and len(people) > 1
-        ) > 1 or (not self.teams)
+        left_open = [people for want, people in zip(self.wants, self.able, strict=True) if want.staff_id is None]
+        return not self.teams or (len(left_open) > 1 and any(len(people) > 1 for people in left_open))
+
+    def first(self, count: int) -> "Plan":
+        """The plan of the first `count` services alone."""
+        return Plan(self.services[:count], self.wants[:count], self.able[:count], self.by)
 
     @property
     def staff_ids(self) -> tuple[UUID, ...]:

@@ -8,20 +8,22 @@
 `version` goes up by one with every change of state or time, and with nothing else.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from booka_booking.domain.availability import Plan
-from booka_booking.domain.salon import Salon, Staff, Terms
-from booka_common.contracts.booking import Visit
+from booka_booking.domain.diary import Seating
+from booka_booking.domain.planning import Party
+from booka_booking.domain.policy import Client, Terms, terms_of
+from booka_booking.domain.salon import Salon
+from booka_common.contracts.booking import Visit, Want
 from booka_common.money import Money
 
 __all__ = [
+    "Claim",
     "Nothing",
-    "Party",
+    "Quote",
     "Refused",
     "Reseat",
     "Reservation",
@@ -30,32 +32,47 @@ __all__ = [
     "Unusable",
     "agree",
     "cancel",
+    "claims_of",
     "expire",
     "finish",
     "hold",
+    "movable",
     "move",
     "pay",
+    "quote",
     "segments_of",
 ]  # fmt: skip
 
 Status = Literal["held", "confirmed", "completed", "no_show", "cancelled", "expired"]
-Party = Literal["client", "salon"]
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One service of a visit, with name, person and price as they were when it was booked."""
+    """One service of a visit, with names and price as they were when it was booked.
+
+    Attributes:
+        wanted_staff_id: whom the client asked for; None: anyone.
+    """
 
     position: int
     service_id: UUID
     service_name: str
     staff_id: UUID
     staff_name: str
+    wanted_staff_id: UUID | None
+    resource_id: UUID | None
+    resource_name: str | None
     start: datetime
     end: datetime
+    price_minor: int
+
+
+class Claim(NamedTuple):
+    """Time of a person or a resource that a visit takes, buffers included; without those in the gap of a service."""
+
+    calendar_id: UUID
     busy_from: datetime
     busy_until: datetime
-    price_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,7 @@ class Reservation:
     status: Status
     version: int
     segments: tuple[Segment, ...]
-    any_staff: bool
+    claims: tuple[Claim, ...]
     currency: str
     price_minor: int
     terms: Terms
@@ -75,10 +92,12 @@ class Reservation:
     request_id: UUID | None = None
     conversation_id: UUID | None = None
     contact_id: UUID | None = None
+    client_id: UUID | None = None
     guest_name: str | None = None
     deposit_due_at: datetime | None = None
     transaction_id: UUID | None = None
     paid_minor: int = 0
+    moves: int = 0
 
     @property
     def start(self) -> datetime:
@@ -106,9 +125,14 @@ class Reservation:
         return tuple(dict.fromkeys(segment.staff_id for segment in self.segments))
 
     @property
-    def service_ids(self) -> tuple[UUID, ...]:
-        """The services in order."""
-        return tuple(segment.service_id for segment in self.segments)
+    def wants(self) -> tuple[Want, ...]:
+        """What the client asked for."""
+        return tuple(Want(service_id=item.service_id, staff_id=item.wanted_staff_id) for item in self.segments)
+
+    @property
+    def calendar_ids(self) -> tuple[UUID, ...]:
+        """The people and resources whose time it takes, each once."""
+        return tuple(dict.fromkeys(claim.calendar_id for claim in self.claims))
 
     @property
     def deposit(self) -> Money | None:
@@ -136,10 +160,16 @@ class Reservation:
         """Whether it is a hold whose time is up."""
         return self.status == "held" and self.expires_at is not None and self.expires_at <= now
 
+    @property
+    def free_until(self) -> datetime:
+        """Until then the client may move it, or cancel it and have all of the deposit back."""
+        return self.start - timedelta(hours=self.terms.cancel_notice_hours)
+
     def refund(self, by: Party, now: datetime) -> Money | None:
-        """What comes back of a paid deposit if it is cancelled now: all of it in time or by the salon, else nothing."""
-        in_time = now <= self.start - timedelta(hours=self.terms.cancel_notice_hours)
-        return self.paid if by == "salon" or in_time else None
+        """What comes back of a paid deposit if it is cancelled now: all of it in time or by the salon, else as the terms say."""
+        if by == "salon" or now <= self.free_until:
+            return self.paid
+        return self._money(self.terms.late_refund(self.paid_minor))
 
     def _money(self, minor: int) -> Money | None:
         return Money(minor=minor, currency=self.currency) if minor else None
@@ -154,7 +184,16 @@ class Nothing:
 class Refused:
     """Not possible, by a stable code."""
 
-    code: Literal["hold_expired", "already_cancelled", "not_confirmed", "not_started", "already_over", "in_the_past"]
+    code: Literal[
+        "hold_expired",
+        "already_cancelled",
+        "not_confirmed",
+        "not_started",
+        "already_over",
+        "in_the_past",
+        "too_late",
+        "too_many_moves",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,57 +210,88 @@ class Reseat:
     after: Reservation
 
 
-def segments_of(plan: Plan, staff: Staff, start: datetime) -> tuple[Segment, ...]:
-    """`plan` from `start` by `staff`: back to back, the buffers at both ends only."""
-    busy = plan.busy_at(start)
-    found = []
-    last = len(plan.services) - 1
-    for position, service in enumerate(plan.services):
-        end = start + timedelta(minutes=service.duration_minutes)
-        found.append(
-            Segment(
-                position=position,
-                service_id=service.id,
-                service_name=service.name,
-                staff_id=staff.id,
-                staff_name=staff.name,
-                start=start,
-                end=end,
-                busy_from=busy.start if position == 0 else start,
-                busy_until=busy.end if position == last else end,
-                price_minor=service.price_minor,
-            )
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What giving a visit up, or moving it, would mean now for the client."""
+
+    cancellable: bool
+    refund: Money | None
+    kept: Money | None
+    free_until: datetime | None
+    hindered: Literal["too_late", "too_many_moves", "not_confirmed"] | None
+
+
+def segments_of(seating: Seating) -> tuple[Segment, ...]:
+    """What is done when and by whom, without buffers."""
+    start = seating.start
+    return tuple(
+        Segment(
+            position=position,
+            service_id=part.service.id,
+            service_name=part.service.name,
+            staff_id=part.staff.id,
+            staff_name=part.staff.name,
+            wanted_staff_id=part.wanted,
+            resource_id=resource.id if resource else None,
+            resource_name=resource.name if resource else None,
+            start=start + part.begins,
+            end=start + part.ends,
+            price_minor=part.price_minor,
         )
-        start = end
-    return tuple(found)
+        for position, (part, resource) in enumerate(zip(seating.team.parts, seating.resources, strict=True))
+    )
+
+
+def claims_of(seating: Seating) -> tuple[Claim, ...]:
+    """What is taken of everybody's and everything's time, by calendar and time: in this order nobody waits in a circle."""
+    start, team = seating.start, seating.team
+    found = [Claim(item.staff.id, start + item.begins, start + item.ends) for item in team.claims]
+    for need in team.needs:
+        resource = seating.resources[need.positions[0]]
+        if resource is not None:
+            found.append(Claim(resource.id, start + need.begins, start + need.ends))
+    joined: list[Claim] = []
+    for claim in sorted(found):
+        before = joined[-1] if joined else None
+        if before and before.calendar_id == claim.calendar_id and claim.busy_from <= before.busy_until:
+            joined[-1] = before._replace(busy_until=max(before.busy_until, claim.busy_until))
+        else:
+            joined.append(claim)
+    return tuple(joined)
 
 
 def hold(
     salon: Salon,
-    plan: Plan,
-    staff: Staff,
-    start: datetime,
+    seating: Seating,
     *,
     id: UUID,
-    any_staff: bool,
+    client: Client,
     now: datetime,
-    request_id: UUID | None,
-    conversation_id: UUID | None,
-    contact_id: UUID | None,
-    guest_name: str | None,
+    request_id: UUID | None = None,
+    conversation_id: UUID | None = None,
+    contact_id: UUID | None = None,
+    guest_name: str | None = None,
+    seconds: int | None = None,
 ) -> Reservation:
-    """A new hold on the salon's terms as they are now; it never outlasts the start of the visit."""
-    terms = salon.terms(plan.services)
+    """A new hold on the salon's terms as they are now; it never outlasts the start of the visit.
+
+    Args:
+        seconds: how long it lasts, if not as long as the terms say.
+    """
+    currency = salon.profile.currency
+    parts = seating.team.parts
+    prices = [Money(minor=part.price_minor, currency=currency) for part in parts]
+    terms = terms_of([part.service.policy for part in parts], prices, client)
     return Reservation(
         id=id,
         status="held",
         version=1,
-        segments=segments_of(plan, staff, start),
-        any_staff=any_staff,
-        currency=salon.profile.currency,
-        price_minor=sum(service.price_minor for service in plan.services),
+        segments=segments_of(seating),
+        claims=claims_of(seating),
+        currency=currency,
+        price_minor=sum(price.minor for price in prices),
         terms=terms,
-        expires_at=min(now + timedelta(seconds=terms.hold_seconds), start),
+        expires_at=min(now + timedelta(seconds=seconds or terms.hold_seconds), seating.start),
         zone=salon.profile.zone.key,
         request_id=request_id,
         conversation_id=conversation_id,
@@ -273,12 +343,14 @@ def pay(
     return Reseat(_confirmed(paid)) if it.status == "expired" else _confirmed(paid)
 
 
-def cancel(it: Reservation) -> Reservation | Nothing | Refused:
-    """Give the visit, or the hold, up."""
+def cancel(it: Reservation, by: Party, now: datetime) -> Reservation | Nothing | Refused:
+    """Give the visit, or the hold, up. Once it has begun, only the salon can."""
     if it.status in ("completed", "no_show"):
         return Refused("already_over")
     if it.status in ("cancelled", "expired"):
         return Nothing()
+    if by == "client" and it.status == "confirmed" and it.start <= now:
+        return Refused("already_over")
     return replace(it, status="cancelled", expires_at=None, version=it.version + 1)
 
 
@@ -293,13 +365,63 @@ def finish(it: Reservation, outcome: Literal["completed", "no_show"], now: datet
     return replace(it, status=outcome, version=it.version + 1)
 
 
-def move(it: Reservation, segments: Sequence[Segment]) -> Reservation:
-    """The same services at the same prices at another time or with somebody else."""
-    priced = tuple(
-        replace(new, service_name=old.service_name, price_minor=old.price_minor)
-        for new, old in zip(segments, it.segments, strict=True)
+def movable(it: Reservation, by: Party, now: datetime) -> Refused | None:
+    """Why it may not be moved; None if it may. The salon is bound by neither notice nor limit."""
+    if it.status != "confirmed":
+        return Refused("not_confirmed")
+    if it.start <= now:
+        return Refused("already_over")
+    if by == "client" and now > it.free_until:
+        return Refused("too_late")
+    if by == "client" and it.moves >= it.terms.reschedule_limit:
+        return Refused("too_many_moves")
+    return None
+
+
+def move(it: Reservation, seating: Seating, by: Party) -> Reservation:
+    """The same services at the same prices at another time, or with somebody else. Only what the client moves is counted."""
+    segments = tuple(
+        replace(
+            new,
+            service_name=old.service_name,
+            price_minor=old.price_minor,
+            wanted_staff_id=new.wanted_staff_id,
+        )
+        for new, old in zip(segments_of(seating), it.segments, strict=True)
     )
-    return replace(it, segments=priced, version=it.version + 1)
+    return replace(
+        it,
+        segments=segments,
+        claims=claims_of(seating),
+        moves=it.moves + (by == "client"),
+        version=it.version + 1,
+    )
+
+
+def quote(it: Reservation, now: datetime) -> Quote:
+    """What the terms say of cancelling and moving it now; changes nothing."""
+    if it.status not in ("held", "confirmed") or it.overdue(now) or it.start <= now:
+        return Quote(cancellable=False, refund=None, kept=None, free_until=None, hindered="not_confirmed")
+    refund = it.refund("client", now)
+    kept = it.paid_minor - (refund.minor if refund else 0)
+    return Quote(
+        cancellable=True,
+        refund=refund,
+        kept=Money(minor=kept, currency=it.currency) if kept else None,
+        free_until=it.free_until if now <= it.free_until else None,
+        hindered=_hindered(it, now),
+    )
+
+
+def _hindered(it: Reservation, now: datetime) -> Literal["too_late", "too_many_moves", "not_confirmed"] | None:
+    refused = movable(it, "client", now)
+    if refused is None:
+        return None
+    match refused.code:
+        case "too_late" | "too_many_moves" as code:
+            return code
+        case _:
+            return "not_confirmed"
 
 
 def _confirmed(it: Reservation) -> Reservation:

@@ -86,7 +86,9 @@ CREATE TABLE claims (
     CONSTRAINT claims_not_empty CHECK (busy_from < busy_until),
     CONSTRAINT claims_within_a_day CHECK (busy_until - busy_from <= interval '24 hours'),
     CONSTRAINT claims_one_at_a_time EXCLUDE USING gist (tenant_id WITH =, calendar_id WITH =, during WITH &&) WHERE (active),
+    -- Deferred: a hold of which only a part found its place is taken back before the end of its transaction.
     CONSTRAINT claims_reservation FOREIGN KEY (tenant_id, reservation_id) REFERENCES reservations (tenant_id, id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 COMMENT ON COLUMN claims.calendar_id IS 'a staff member or a resource';
 CREATE INDEX claims_busy ON claims (tenant_id, calendar_id, busy_from) WHERE active;

@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 from booka_booking.domain.salon import Policy, PolicyChange, Profile, Salon, Service, Staff, Weekly
 from booka_booking.domain.times import Span
-from booka_booking.store.statements import queries
-from booka_common.db import Tx
+from booka_common.db import Tx, load_queries
 
 __all__ = [
     "announced", "bump", "get_locale", "get_policy", "get_salon", "known_services", "list_services", "list_staff",
     "lock_catalogue", "mark_announced", "put_policy", "put_profile", "put_service", "put_staff", "retire_service",
     "retire_staff",
 ]  # fmt: skip
+
+queries = load_queries("booka_booking", "queries/catalogue.sql")
 
 
 async def lock_catalogue(tx: Tx) -> None:

@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from booka_booking.store.statements import queries
-from booka_common.db import Tx
+from booka_common.db import Tx, load_queries
 from booka_common.money import Money
 
 __all__ = ["record", "unusable"]
+
+queries = load_queries("booka_booking", "queries/reservations.sql")
 
 
 async def record(tx: Tx, transaction_id: UUID, reservation_id: UUID, amount: Money, paid_at: datetime) -> bool:

@@ -8,23 +8,27 @@ from uuid import UUID
 
 import asyncpg
 
-from booka_booking.domain.reservation import Reservation, Segment
-from booka_booking.domain.salon import Terms
+from booka_booking.domain.policy import Client, Terms
+from booka_booking.domain.reservation import Claim, Reservation, Segment
 from booka_booking.domain.times import Interval
-from booka_booking.store.statements import queries
-from booka_common.db import Tx
+from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "HoldContext", "Taken", "busy", "find_request", "get", "get_many", "hold_context", "insert_hold", "list_history",
-    "list_ids", "lock", "lock_calendars", "lock_overdue", "save", "save_seated",
+    "ClientFacts", "HoldContext", "Taken", "Who", "busy", "client_facts", "find_request", "get", "get_many", "hold_context",
+    "insert_hold", "list_history", "list_ids", "lock", "lock_calendars", "lock_overdue", "queries", "save", "save_seated",
 ]  # fmt: skip
+
+queries = load_queries("booka_booking", "queries/reservations.sql")
+
+
+_NESTED = frozenset({"terms", "segments", "claims"})
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Somebody's time that a reservation takes up, buffers included."""
+    """Time of a person or a resource that a reservation takes up, buffers included."""
 
-    staff_id: UUID
+    calendar_id: UUID
     span: Interval
     reservation_id: UUID
     held_until: datetime | None
@@ -43,26 +47,49 @@ class HoldContext:
     taken: Sequence[Taken]
 
 
-async def lock_calendars(tx: Tx, staff_ids: Iterable[UUID], contact_id: UUID | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """What the salon knows of a client from earlier visits."""
+
+    client: Client = Client()
+    last_staff_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose hold it is. `id` is given to a contact that is new to the salon; without a contact it is a known client, if any."""
+
+    id: UUID | None
+    name: str | None
+    phone: str | None
+
+
+async def lock_calendars(tx: Tx, calendar_ids: Iterable[UUID], contact_id: UUID | None = None) -> None:
     """Have these calendars, and this client's number of holds, to oneself until the transaction ends.
 
     Lock order everywhere: a reservation's row, then the client, then calendars by id. Under a calendar's lock nobody waits
     for a row again (`lock_overdue` skips), so there is no circle.
     """
     keys = [f"{tx.tenant_id}:contact:{contact_id}"] if contact_id else []
-    keys += sorted(f"{tx.tenant_id}:{staff_id}" for staff_id in staff_ids)
+    keys += sorted(f"{tx.tenant_id}:{calendar_id}" for calendar_id in calendar_ids)
     await tx.execute(queries["locks_take"], keys)
 
 
-async def busy(tx: Tx, staff_ids: Iterable[UUID], window: Interval, *, besides: UUID | None = None) -> list[Taken]:
-    """What is taken of these people's time in `window`, without what the reservation `besides` takes."""
-    rows = await tx.fetch(queries["busy"], tx.tenant_id, list(staff_ids), window.start, window.end, besides)
+async def busy(tx: Tx, calendar_ids: Iterable[UUID], window: Interval, *, besides: UUID | None = None) -> list[Taken]:
+    """What is taken of these calendars in `window`, without what the reservation `besides` takes."""
+    rows = await tx.fetch(queries["busy"], tx.tenant_id, list(calendar_ids), window.start, window.end, besides)
     return [_taken(row) for row in rows]
+
+
+async def client_facts(tx: Tx, contact_id: UUID | None) -> ClientFacts:
+    """What is known of a contact; nothing of somebody new."""
+    row = await tx.fetchrow(queries["client_facts"], tx.tenant_id, contact_id) if contact_id else None
+    return ClientFacts(Client(row["completed"]), row["last_staff_id"]) if row else ClientFacts()
 
 
 async def hold_context(
     tx: Tx,
-    staff_ids: Iterable[UUID],
+    calendar_ids: Iterable[UUID],
     window: Interval,
     *,
     request_id: UUID | None,
@@ -71,58 +98,54 @@ async def hold_context(
 ) -> HoldContext:
     """Everything a hold has to know, in one round trip. Call it after `lock_calendars`."""
     row: Any = await tx.fetchrow(
-        queries["hold_context"], tx.tenant_id, list(staff_ids), window.start, window.end, request_id, contact_id, now
+        queries["hold_context"], tx.tenant_id, list(calendar_ids), window.start, window.end, request_id, contact_id, now
     )
     return HoldContext(row["duplicate_of"], row["open_holds"], [_taken(item) for item in row["busy"]])
 
 
-async def insert_hold(
-    tx: Tx,
-    it: Reservation,
-    *,
-    client_id: UUID,
-    client_name: str | None,
-    phone: str | None,
-    who: str,
-    why: str,
-    now: datetime,
-) -> bool:
-    """Write a new hold with its client; False if the constraint says that somebody's time is taken."""
-    seats = it.segments
-    return bool(
-        await tx.fetchval(
-            queries["hold_insert"],
-            tx.tenant_id,
-            it.id,
-            it.expires_at,
-            [seat.position for seat in seats],
-            [seat.service_id for seat in seats],
-            [seat.service_name for seat in seats],
-            [seat.staff_id for seat in seats],
-            [seat.staff_name for seat in seats],
-            [seat.start for seat in seats],
-            [seat.end for seat in seats],
-            [seat.busy_from for seat in seats],
-            [seat.busy_until for seat in seats],
-            [seat.price_minor for seat in seats],
-            client_id,
-            it.contact_id,
-            client_name,
-            phone,
-            now,
-            it.request_id,
-            it.conversation_id,
-            it.start,
-            it.end,
-            it.any_staff,
-            it.guest_name,
-            it.currency,
-            it.price_minor,
-            asdict(it.terms),
-            who,
-            why,
-        )
+async def insert_hold(tx: Tx, it: Reservation, client: Who, *, who: str, why: str, now: datetime) -> bool:
+    """Write a new hold with its client; False, and nothing written, if the constraint says that somebody's time is taken."""
+    parts, claims = it.segments, it.claims
+    inserted = await tx.fetchval(
+        queries["hold_insert"],
+        tx.tenant_id,
+        it.id,
+        it.expires_at,
+        [claim.calendar_id for claim in claims],
+        [claim.busy_from for claim in claims],
+        [claim.busy_until for claim in claims],
+        client.id if it.contact_id else None,
+        it.contact_id,
+        client.name,
+        client.phone,
+        now,
+        it.request_id,
+        it.conversation_id,
+        None if it.contact_id else client.id,
+        it.start,
+        it.end,
+        it.guest_name,
+        it.currency,
+        it.price_minor,
+        asdict(it.terms),
+        [part.position for part in parts],
+        [part.service_id for part in parts],
+        [part.service_name for part in parts],
+        [part.staff_id for part in parts],
+        [part.staff_name for part in parts],
+        [part.wanted_staff_id for part in parts],
+        [part.resource_id for part in parts],
+        [part.resource_name for part in parts],
+        [part.start for part in parts],
+        [part.end for part in parts],
+        [part.price_minor for part in parts],
+        who,
+        why,
+        list(it.staff_ids),
     )
+    if not inserted:
+        await tx.execute(queries["claims_drop"], tx.tenant_id, it.id)
+    return bool(inserted)
 
 
 async def lock(tx: Tx, reservation_id: UUID) -> Reservation | None:
@@ -150,9 +173,10 @@ async def get_many(tx: Tx, reservation_ids: Sequence[UUID]) -> list[Reservation]
     rows = await tx.fetch(queries["reservations_get"], tx.tenant_id, list(reservation_ids))
     return [
         Reservation(
-            **{name: row[name] for name in row.keys() if name not in ("terms", "segments")},  # noqa: SIM118 - a Record
+            **{name: row[name] for name in row.keys() if name not in _NESTED},  # noqa: SIM118 - a Record
             terms=Terms(**row["terms"]),
             segments=tuple(Segment(*segment) for segment in row["segments"]),
+            claims=tuple(Claim(*claim) for claim in row["claims"]),
         )
         for row in rows
     ]
@@ -165,11 +189,23 @@ async def find_request(tx: Tx, request_id: UUID) -> UUID | None:
 
 
 async def list_ids(
-    tx: Tx, window: Interval, *, status: str | None, after: tuple[datetime, UUID] | None, limit: int
+    tx: Tx,
+    window: Interval,
+    *,
+    status: str | None,
+    staff_id: UUID | None = None,
+    client_id: UUID | None = None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[UUID]:
-    """A page of the reservations that start in `window`, by start."""
+    """A page of the reservations that start in `window`, by start; of one person or one client, not of both."""
     at, id = after or (None, None)
-    rows = await tx.fetch(queries["reservations_page"], tx.tenant_id, window.start, window.end, status, at, id, limit)
+    query, of = "reservations_page", ()
+    if client_id or staff_id:
+        query, of = (
+            ("reservations_page_of_client", (client_id,)) if client_id else ("reservations_page_of_staff", (staff_id,))
+        )
+    rows = await tx.fetch(queries[query], tx.tenant_id, window.start, window.end, status, at, id, limit, *of)
     return [row["id"] for row in rows]
 
 
@@ -198,6 +234,7 @@ async def save(tx: Tx, before: Reservation, after: Reservation, *, who: str, why
         after.deposit_due_at,
         after.transaction_id,
         after.paid_minor,
+        after.moves,
         after.seated,
         after.held_until,
         now,
@@ -216,26 +253,41 @@ async def save_seated(tx: Tx, before: Reservation, after: Reservation, *, who: s
     """
     try:
         async with tx.savepoint():
-            if after.segments != before.segments:
-                seats = after.segments
-                await tx.execute(
-                    queries["segments_move"],
-                    tx.tenant_id,
-                    after.id,
-                    [seat.position for seat in seats],
-                    [seat.staff_id for seat in seats],
-                    [seat.staff_name for seat in seats],
-                    [seat.start for seat in seats],
-                    [seat.end for seat in seats],
-                    [seat.busy_from for seat in seats],
-                    [seat.busy_until for seat in seats],
-                )
+            if after.claims != before.claims:
+                await _move(tx, after)
             await save(tx, before, after, who=who, why=why, now=now)
     except asyncpg.ExclusionViolationError:
         return False
     return True
 
 
+async def _move(tx: Tx, it: Reservation) -> None:
+    parts, claims = it.segments, it.claims
+    await tx.execute(queries["claims_drop"], tx.tenant_id, it.id)
+    await tx.execute(
+        queries["segments_move"],
+        tx.tenant_id,
+        it.id,
+        [part.position for part in parts],
+        [part.staff_id for part in parts],
+        [part.staff_name for part in parts],
+        [part.wanted_staff_id for part in parts],
+        [part.resource_id for part in parts],
+        [part.resource_name for part in parts],
+        [part.start for part in parts],
+        [part.end for part in parts],
+    )
+    await tx.execute(
+        queries["claims_put"],
+        tx.tenant_id,
+        it.id,
+        it.held_until,
+        [claim.calendar_id for claim in claims],
+        [claim.busy_from for claim in claims],
+        [claim.busy_until for claim in claims],
+    )
+
+
 def _taken(row: Any) -> Taken:
-    staff_id, busy_from, busy_until, reservation_id, held_until = row
-    return Taken(staff_id, Interval(busy_from, busy_until), reservation_id, held_until)
+    calendar_id, busy_from, busy_until, reservation_id, held_until = row
+    return Taken(calendar_id, Interval(busy_from, busy_until), reservation_id, held_until)
