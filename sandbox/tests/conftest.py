@@ -46,6 +46,12 @@ class Receiver:
     def app(self) -> FastAPI:
         app = FastAPI()
 
+        @app.get("/{path:path}", response_model=None)
+        async def challenge(request: Request, path: str) -> Response:
+            if request.query_params.get("hub.verify_token") != "the-verify-token":
+                return Response(status_code=403)
+            return Response(request.query_params["hub.challenge"])
+
         @app.post("/{path:path}")
         async def take(request: Request, path: str) -> Response:
             hook = Hook("/" + path, dict(request.headers), await request.body())
@@ -75,6 +81,28 @@ class Sandbox:
         assert answer.status_code == 201, answer.text
         said: dict[str, Any] = answer.json()
         return said
+
+    async def line(self, line_id: str = "106540", **order: Any) -> dict[str, Any]:
+        order.setdefault("webhook_url", f"{self.receiver.url}/cloud")
+        answer = await self.http.put(f"/_/cloud/lines/{line_id}", json=order)
+        assert answer.status_code == 200, answer.text
+        described: dict[str, Any] = answer.json()
+        return described
+
+    async def say_cloud(
+        self, text: str, number: str = "34600111222", line: str = "106540", **more: Any
+    ) -> dict[str, Any]:
+        answer = await self.http.post(f"/_/cloud/lines/{line}/phones/{number}/messages", json={"text": text, **more})
+        assert answer.status_code == 201, answer.text
+        said: dict[str, Any] = answer.json()
+        return said
+
+    async def cloud(self, path: str, body: Any = None, token: str = "cloud-token") -> httpx.Response:  # noqa: S107
+        """POST with a body, else GET; `path` after the version."""
+        headers = {"authorization": f"Bearer {token}"}
+        return await self.http.request(
+            "GET" if body is None else "POST", f"/cloud/v23.0{path}", json=body, headers=headers
+        )
 
     async def evolution(self, method: str, path: str, body: Any = None, key: str = "evolution-key") -> httpx.Response:
         return await self.http.request(method, f"/evolution{path}", json=body, headers={"apikey": key})
@@ -123,6 +151,8 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         settings = Settings(
             port=bound.getsockname()[1],
             evolution_api_key="evolution-key",
+            cloud_access_token="cloud-token",
+            cloud_app_secret="app-secret",
             stripe_secret_key="sk_test_1",
             stripe_webhook_secret="whsec_1",
             stripe_webhook_url=f"{receiver_url}/stripe",

@@ -69,6 +69,47 @@ async def test_addresses_have_the_shape_of_the_version(
         assert key["remoteJidAlt"].endswith(ending[alt])
 
 
+async def test_identities_that_only_some_versions_have(sandbox: Sandbox) -> None:
+    await sandbox.instance(version="2.3.5")
+    moved = (await sandbox.say("hola", addressing="lid_moved"))["key"]
+    assert moved["remoteJid"] == moved["senderPn"] == CLIENT_JID
+    assert moved["previousRemoteJid"].endswith("@lid")
+    for version in ("2.2.3", "2.3.0", "2.3.7", "2.4.0"):
+        await sandbox.instance(version=version)
+        key = (await sandbox.say("hola", addressing="lid_only"))["key"]
+        assert key["remoteJid"].endswith("@lid")
+        assert CLIENT not in json.dumps(key)
+
+
+@pytest.mark.parametrize(
+    ("version", "addressing", "named"),
+    [
+        ("2.2.3", "lid", {"participant"}),
+        ("2.3.0", "lid", {"participant", "participantPn"}),
+        ("2.3.7", "lid", {"participant", "participantAlt", "addressingMode"}),
+        ("2.3.7", "pn", {"participant"}),
+    ],
+)
+async def test_participants_of_groups(sandbox: Sandbox, version: str, addressing: str, named: set[str]) -> None:
+    await sandbox.instance(version=version, addressing=addressing)
+    key = (await sandbox.say("hola a todos", group="120363041"))["key"]
+    assert key["remoteJid"] == "120363041@g.us"
+    assert set(key) - {"remoteJid", "fromMe", "id"} == named
+
+
+async def test_held_webhooks_leave_in_the_order_asked_for(sandbox: Sandbox) -> None:
+    await sandbox.instance()
+    await sandbox.http.post("/_/evolution/instances/salon/hold")
+    said = [(await sandbox.say(text))["id"] for text in ("one", "two", "three")]
+    assert sandbox.receiver.hooks == []
+    order = {"order": "reversed", "copies": 2}
+    assert (await sandbox.http.post("/_/evolution/instances/salon/release", json=order)).json() == {"posts": 6}
+    arrived = [(await sandbox.receiver.next()).json["data"]["key"]["id"] for _ in range(6)]
+    assert sorted(arrived) == sorted(said * 2)
+    await sandbox.say("at once again")
+    assert (await sandbox.receiver.next()).json["data"]["message"] == {"conversation": "at once again"}
+
+
 async def test_jwt_is_made_once_per_event_and_repeated_by_retries(sandbox: Sandbox) -> None:
     key = "k" * 32
     await sandbox.instance(headers={"jwt_key": key})

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from booka_sandbox.cloud.errors import status_of
 from booka_sandbox.delivery import Deliverer
 from booka_sandbox.faults import Fault, Faults
 from booka_sandbox.ledger import Ledger, public_fields
@@ -17,10 +18,12 @@ class FaultOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    provider: Literal["evolution", "stripe", "openai"]
+    provider: Literal["evolution", "cloud", "stripe", "openai"]
     operation: str = Field(default="*", description='for example "sendText", "checkout.create"; "*" = any')
     kind: Literal["error_before", "error_after", "timeout_after", "delay"]
-    status: int = Field(default=500, ge=400, le=599)
+    status: int | None = Field(default=None, ge=400, le=599, description="default: the usual one of `code`, else 500")
+    code: int | None = Field(default=None, ge=0, description="Graph API error code, for cloud")
+    retry_after: int | None = Field(default=None, ge=0, description="seconds, in the header of that name")
     times: int = Field(default=1, ge=1)
     seconds: float = Field(default=0.0, ge=0)
     match: str | None = Field(default=None, description="regular expression on the subject of the call")
@@ -65,7 +68,8 @@ def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
 
     @routes.post("/faults", status_code=201)
     async def order_fault(order: FaultOrder) -> dict[str, Any]:
-        fault = Fault(id=secrets.token_hex(6), **order.model_dump())
+        usual = 500 if order.code is None else status_of(order.code)
+        fault = Fault(id=secrets.token_hex(6), **{**order.model_dump(), "status": order.status or usual})
         faults.add(fault)
         return dataclasses.asdict(fault)
 

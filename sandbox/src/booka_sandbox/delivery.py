@@ -35,6 +35,8 @@ class RetryPolicy:
 EVOLUTION_RETRIES = RetryPolicy(10, 5.0, 300.0, 0.2, 30.0, frozenset({400, 401, 403, 404, 422}))
 STRIPE_RETRIES = RetryPolicy(80, 5.0, 3600.0, 0.1, 20.0, frozenset())
 """Stripe repeats until 2xx for three days, whatever the answer is."""
+CLOUD_RETRIES = RetryPolicy(38, 5.0, 21_600.0, 0.2, 10.0, frozenset())
+"""Meta repeats until 200 for seven days, ever more seldom, whatever the answer is."""
 
 
 @dataclass(frozen=True)

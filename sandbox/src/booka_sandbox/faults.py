@@ -12,14 +12,15 @@ from fastapi.responses import JSONResponse
 from booka_sandbox.ledger import Ledger
 
 Kind = Literal["error_before", "error_after", "timeout_after", "delay"]
-Provider = Literal["evolution", "stripe", "openai"]
+Provider = Literal["evolution", "cloud", "stripe", "openai"]
 
 
 @dataclass
 class Fault:
     """One order to fail. `error_before`: nothing happens, `status` is answered. `error_after`: the effect happens,
     `status` is answered. `timeout_after`: the effect happens, the answer comes `seconds` later. `delay`: `seconds`
-    pass, then all is well. `match` is a regular expression on the call's subject (see README)."""
+    pass, then all is well. `match` is a regular expression on the call's subject (see README). `code`: the provider's
+    own error code in the body, where it has such (cloud). `retry_after`: seconds in the header of that name."""
 
     id: str
     provider: Provider
@@ -29,6 +30,8 @@ class Fault:
     times: int
     seconds: float
     match: str | None
+    code: int | None = None
+    retry_after: int | None = None
 
 
 class Faults:
@@ -72,14 +75,14 @@ class Faults:
         operation: str,
         subject: str,
         effect: Callable[[], Response | Awaitable[Response]],
-        broken: Callable[[int], Any],
+        broken: Callable[[Fault], Any],
     ) -> Response:
-        """Run one provider call. `effect` does the work; `broken(status)` is the provider's own error body."""
+        """Run one provider call. `effect` does the work; `broken(fault)` is the provider's own error body."""
         fault = self.take(provider, operation, subject)
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "error_before":
-            return JSONResponse(broken(fault.status), fault.status)
+            return _failure(fault, broken)
         outcome = effect()
         response = outcome if isinstance(outcome, Response) else await outcome
         if fault is None or fault.kind == "delay":
@@ -87,4 +90,9 @@ class Faults:
         if fault.kind == "timeout_after":
             await asyncio.sleep(fault.seconds)
             return response
-        return JSONResponse(broken(fault.status), fault.status)
+        return _failure(fault, broken)
+
+
+def _failure(fault: Fault, broken: Callable[[Fault], Any]) -> Response:
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return JSONResponse(broken(fault), fault.status, headers)

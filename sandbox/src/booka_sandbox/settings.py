@@ -15,6 +15,10 @@ class Settings(BaseSettings):
 
     evolution_api_key: str = "evolution-sandbox-key"
 
+    cloud_access_token: str = "cloud-sandbox-token"  # noqa: S105 - demo value, see the class
+    cloud_app_secret: str = "cloud-sandbox-app-secret-0123456"  # noqa: S105 - demo value, see the class
+    """Of the Meta app; a line may have its own of both."""
+
     stripe_secret_key: str = "sk_test_sandbox"  # noqa: S105 - demo value, see the class
     stripe_webhook_secret: str = "whsec_sandbox_demo_signing_secret"  # noqa: S105 - demo value, see the class
     stripe_webhook_url: str = ""

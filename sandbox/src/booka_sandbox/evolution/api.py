@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from booka_sandbox.evolution import shapes
 from booka_sandbox.evolution.gateway import Gateway, Refused
 from booka_sandbox.evolution.state import ALL_EVENTS, Instance, Message, WebhookTarget, digits
-from booka_sandbox.faults import Faults
+from booka_sandbox.faults import Fault, Faults
 from booka_sandbox.settings import Settings
 
 Body = dict[str, Any]
@@ -284,8 +284,8 @@ async def _json_body(request: Request) -> Body:
     return parsed
 
 
-def _broken(status: int) -> Body:
-    return {"status": status, "error": "Internal Server Error", "response": {"message": "ordered failure"}}
+def _broken(fault: Fault) -> Body:
+    return {"status": fault.status, "error": "Internal Server Error", "response": {"message": "ordered failure"}}
 
 
 _BLANK_QR = (

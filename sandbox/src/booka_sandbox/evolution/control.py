@@ -1,8 +1,5 @@
 """Control of the Evolution stand-in: configure instances, let phones speak, watch a phone live."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException
@@ -10,10 +7,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from booka_sandbox.evolution.gateway import Gateway
-from booka_sandbox.evolution.shapes import CLIENT_KINDS, instance_record, webhook_record
+from booka_sandbox.evolution.shapes import CLIENT_KINDS, Addressing, instance_record, webhook_record
 from booka_sandbox.evolution.state import ALL_EVENTS, Instance, Phone, WebhookTarget, digits
-
-HEARTBEAT_SECONDS = 15.0
+from booka_sandbox.screens import changes
 
 
 class InstanceOrder(BaseModel):
@@ -29,7 +25,7 @@ class InstanceOrder(BaseModel):
     own_number: str | None = None
     display_name: str | None = None
     version: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+")
-    addressing: Literal["pn", "lid"] | None = None
+    addressing: Addressing | None = None
     state: Literal["open", "connecting", "close"] | None = None
     token: str | None = None
 
@@ -46,7 +42,8 @@ class Said(BaseModel):
     kind: str = "text"
     choice_id: str | None = None
     from_me: bool = Field(default=False, description="a person at the salon typed it on the salon's own phone")
-    addressing: Literal["pn", "lid"] | None = None
+    addressing: Addressing | None = None
+    group: str | None = Field(default=None, description="id of a group in which it is said")
     copies: int = Field(default=1, ge=0, le=1000, description="deliver the same webhook so many times concurrently")
     delay: float = Field(default=0.0, ge=0, description="seconds before the webhook leaves")
 
@@ -66,6 +63,15 @@ class PhoneOrder(BaseModel):
 
     exists: bool | None = None
     push_name: str | None = None
+
+
+class Release(BaseModel):
+    """Body of POST …/release."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    order: Literal["said", "reversed", "shuffled"] = "said"
+    copies: int = Field(default=1, ge=1, le=1000)
 
 
 class RawEvent(BaseModel):
@@ -115,6 +121,15 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
         gateway.emit(instance_of(name), raw.event, raw.data, copies=raw.copies)
         return {"event": raw.event}
 
+    @routes.post("/instances/{name}/hold", status_code=204)
+    async def hold(name: str) -> None:
+        instance = instance_of(name)
+        instance.held = instance.held or []
+
+    @routes.post("/instances/{name}/release")
+    async def release(name: str, order: Release) -> dict[str, int]:
+        return {"posts": gateway.release(instance_of(name), order=order.order, copies=order.copies)}
+
     @routes.put("/instances/{name}/phones/{number}")
     async def put_phone(name: str, number: str, order: PhoneOrder) -> dict[str, Any]:
         phone = instance_of(name).phone(number_of(number))
@@ -138,6 +153,7 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
             timestamp=said.timestamp,
             from_me=said.from_me,
             addressing=said.addressing,
+            group=said.group,
             copies=said.copies,
             delay=said.delay,
         )
@@ -157,31 +173,9 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
     async def stream(name: str, number: str) -> StreamingResponse:
         phone = instance_of(name).phone(number_of(number))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_changes(phone), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(changes(phone), media_type="text/event-stream", headers=headers)
 
     return routes
-
-
-async def _changes(phone: Phone) -> AsyncIterator[str]:
-    """Server-sent events: first everything so far as one `conversation`, then each change as it happens."""
-    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    phone.watchers.add(queue)
-    try:
-        yield _sse({"type": "conversation", "messages": [m.for_phone() for m in phone.messages]})
-        while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    change = await queue.get()
-            except TimeoutError:
-                yield ": still here\n\n"
-            else:
-                yield _sse(change)
-    finally:
-        phone.watchers.discard(queue)
-
-
-def _sse(change: dict[str, Any]) -> str:
-    return f"data: {json.dumps(change, ensure_ascii=False)}\n\n"
 
 
 def _apply(instance: Instance, order: InstanceOrder) -> None:

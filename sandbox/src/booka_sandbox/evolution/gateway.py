@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,6 +67,7 @@ class Gateway:
         timestamp: int | None = None,
         from_me: bool = False,
         addressing: str | None = None,
+        group: str | None = None,
         copies: int = 1,
         delay: float = 0.0,
     ) -> Message:
@@ -78,7 +80,7 @@ class Gateway:
         message = Message(
             id=message_id,
             number=number,
-            key=shapes.message_key(instance, phone, message_id, from_me=from_me, addressing=addressing),
+            key=shapes.message_key(instance, phone, message_id, from_me=from_me, addressing=addressing, group=group),
             from_me=from_me,
             text=text or shapes.PLACEHOLDERS.get(kind, ""),
             timestamp=timestamp or int(time.time()),
@@ -200,7 +202,24 @@ class Gateway:
             "id": key_id,
         }
         webhook = Webhook(url, body, lambda: headers, fields)
+        if instance.held is not None:
+            instance.held.extend([webhook] * copies)
+            return
         self._deliverer.send(webhook, EVOLUTION_RETRIES, copies=copies, delay=delay, done=done)
+
+    def release(self, instance: Instance, *, order: str, copies: int) -> int:
+        """Deliver what was held, in which order and each how often. Returns the number of POSTs.
+
+        Evolution promises no order: the POSTs start in this one, a moment apart.
+        """
+        webhooks, instance.held = instance.held or [], None
+        if order == "reversed":
+            webhooks = webhooks[::-1]
+        elif order == "shuffled":
+            random.shuffle(webhooks)
+        for webhook in webhooks:
+            self._deliverer.send(webhook, EVOLUTION_RETRIES, copies=copies)
+        return len(webhooks) * copies
 
     def connection_changed(self, instance: Instance, state: str) -> None:
         """Go online or offline, saying so."""

@@ -1,7 +1,7 @@
 """JSON shapes of Evolution's messages, by version. Pure functions."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from booka_sandbox.evolution.state import Instance, Phone
 
@@ -14,25 +14,63 @@ def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
 
 
+Addressing = Literal["pn", "lid", "lid_only", "lid_moved"]
+"""How a version names the client: by number, by LID, by LID without the number, or with `previousRemoteJid`."""
+
+
 def message_key(
-    instance: Instance, phone: Phone, message_id: str, *, from_me: bool, addressing: str | None = None
+    instance: Instance,
+    phone: Phone,
+    message_id: str,
+    *,
+    from_me: bool,
+    addressing: str | None = None,
+    group: str | None = None,
 ) -> dict[str, Any]:
-    """`data.key` of a message as that version writes it. `addressing`: "lid" or "pn"; None = usual for the version."""
+    """`data.key` of a message as that version writes it; `addressing` None = usual for the version.
+
+    In a group (its id without `@g.us`) the chat is the group and the participant is named in the version's way.
+    """
     version = version_tuple(instance.version)
     usual = "lid" if version >= (2, 3) else "pn"
     mode = addressing or instance.addressing or usual
+    key = {"fromMe": from_me, "id": message_id}
+    if group is not None:
+        return {"remoteJid": f"{group}@g.us", **key, **_participant(version, phone, mode)}
+    return {**_chat(version, phone, mode), **key}
+
+
+def _chat(version: tuple[int, ...], phone: Phone, mode: str) -> dict[str, Any]:
     pn, lid = f"{phone.number}@s.whatsapp.net", f"{phone.lid}@lid"
-    key: dict[str, Any] = {"remoteJid": lid if mode == "lid" else pn, "fromMe": from_me, "id": message_id}
+    if mode == "lid_only":
+        told = {"remoteJid": lid}
+        return {**told, "addressingMode": "lid"} if version >= (2, 3, 6) else told
     if version >= (2, 4):
-        return {**key, "remoteJid": pn, "remoteJidAlt": lid, "addressingMode": "pn"}
-    if version >= (2, 3, 7) and mode == "lid":
+        return {"remoteJid": pn, "remoteJidAlt": lid, "addressingMode": "pn"}
+    if version >= (2, 3, 7) and mode != "pn":
         # 2.3.7 overwrites the LID with the number: the LID is lost.
-        return {**key, "remoteJid": pn, "remoteJidAlt": pn, "addressingMode": "lid"}
+        return {"remoteJid": pn, "remoteJidAlt": pn, "addressingMode": "lid"}
     if version >= (2, 3, 6):
-        return {**key, "remoteJidAlt": pn if mode == "lid" else lid, "addressingMode": mode}
-    if version >= (2, 3) and mode == "lid":
-        return {**key, "senderPn": pn}
-    return key
+        chat, alt = (pn, lid) if mode == "pn" else (lid, pn)
+        return {"remoteJid": chat, "remoteJidAlt": alt, "addressingMode": "pn" if mode == "pn" else "lid"}
+    if mode == "pn":
+        return {"remoteJid": pn}
+    if version >= (2, 3):
+        if mode == "lid_moved":
+            return {"remoteJid": pn, "senderPn": pn, "previousRemoteJid": lid}
+        return {"remoteJid": lid, "senderPn": pn}
+    return {"remoteJid": lid}
+
+
+def _participant(version: tuple[int, ...], phone: Phone, mode: str) -> dict[str, Any]:
+    pn, lid = f"{phone.number}@s.whatsapp.net", f"{phone.lid}@lid"
+    if mode == "pn":
+        return {"participant": pn}
+    if mode == "lid_only" or version < (2, 3):
+        return {"participant": lid}
+    if version >= (2, 3, 6):
+        return {"participant": lid, "participantAlt": pn, "addressingMode": "lid"}
+    return {"participant": lid, "participantPn": pn}
 
 
 def client_content(kind: str, text: str, choice_id: str | None) -> tuple[str, dict[str, Any]]:

@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from booka_sandbox.delivery import Webhook
+
 ALL_EVENTS = (
     "MESSAGES_UPSERT",
     "MESSAGES_UPDATE",
@@ -97,6 +99,8 @@ class Instance:
     token: str = field(default_factory=lambda: secrets.token_hex(16).upper())
     webhook: WebhookTarget = field(default_factory=WebhookTarget)
     phones: dict[str, Phone] = field(default_factory=dict)
+    held: list[Webhook] | None = None
+    """Webhooks that wait for their release; None: they leave at once."""
 
     def phone(self, number: str) -> Phone:
         """The phone with that number (digits); made on first sight."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from booka_sandbox.faults import Faults
+from booka_sandbox.faults import Fault, Faults
 from booka_sandbox.ledger import Ledger
 from booka_sandbox.openai_api.script import Reply, Script, empty_reading
 
@@ -167,5 +167,5 @@ def _error(status: int, message: str, kind: str, code: str | None) -> Response:
     return JSONResponse({"error": error}, status)
 
 
-def _broken(_status: int) -> dict[str, Any]:
+def _broken(_fault: Fault) -> dict[str, Any]:
     return {"error": {"message": "ordered failure", "type": "server_error", "param": None, "code": None}}

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from booka_sandbox.faults import Faults
+from booka_sandbox.faults import Fault, Faults
 from booka_sandbox.stripe_api import forms
 from booka_sandbox.stripe_api.bank import Bank, StripeError, missing
 from booka_sandbox.stripe_api.objects import API_VERSION, Object, listing, new_id
@@ -215,5 +215,5 @@ def _created(obj: Object, params: Object) -> bool:
     return all(tests[name](int(bound)) for name, bound in wanted.items() if name in tests)
 
 
-def _broken(status: int) -> Object:
+def _broken(_fault: Fault) -> Object:
     return {"error": {"message": "An unknown error occurred (ordered failure).", "type": "api_error"}}

@@ -1,0 +1,1 @@
+"""WhatsApp's Cloud API as its clients see it."""
