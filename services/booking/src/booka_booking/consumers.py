@@ -7,9 +7,11 @@ from booka_booking.usecases import availability, changes, confirmations, deposit
 from booka_common.consuming import Consumers
 from booka_common.contracts.booking import (
     AvailabilityRequested,
+    CancellationQuoteRequested,
     CancellationRequested,
     ConfirmationRequested,
     HoldRequested,
+    MoveRequested,
 )
 from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.payments import DepositPaid
@@ -31,6 +33,12 @@ def subscribe(consumers: Consumers, db: Database, now: Callable[[], datetime]) -
     async def confirmation_requested(envelope: Envelope[ConfirmationRequested]) -> None:
         await confirmations.answer(db, envelope, now())
 
+    async def move_requested(envelope: Envelope[MoveRequested]) -> None:
+        await changes.answer_move(db, envelope, now())
+
+    async def quote_requested(envelope: Envelope[CancellationQuoteRequested]) -> None:
+        await changes.answer_quote(db, envelope, now())
+
     async def cancellation_requested(envelope: Envelope[CancellationRequested]) -> None:
         await changes.answer_cancellation(db, envelope, now())
 
@@ -43,6 +51,8 @@ def subscribe(consumers: Consumers, db: Database, now: Callable[[], datetime]) -
     consumers.subscribe(AvailabilityRequested, availability_requested)
     consumers.subscribe(HoldRequested, hold_requested)
     consumers.subscribe(ConfirmationRequested, confirmation_requested)
+    consumers.subscribe(MoveRequested, move_requested)
+    consumers.subscribe(CancellationQuoteRequested, quote_requested)
     consumers.subscribe(CancellationRequested, cancellation_requested)
     consumers.subscribe(DepositPaid, deposit_paid)
     consumers.subscribe(ReminderDue, reminder_due)

@@ -118,13 +118,6 @@ class Team:
             found.append(Need(pool_id, range(positions[0], positions[-1] + 1), begins, ends))
         return tuple(found)
 
-    @cached_property
-    def reach(self) -> tuple[timedelta, timedelta]:
-        """From the first claim to the last, seen from the start of the visit."""
-        spans = [(stretch.begins, stretch.ends) for stretch in self.claims]
-        spans += [(need.begins, need.ends) for need in self.needs]
-        return min(begins for begins, _ in spans), max(ends for _, ends in spans)
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -155,6 +148,12 @@ class Plan:
         """Whether several people could share what is left open."""
         left_open = [people for want, people in zip(self.wants, self.able, strict=True) if want.staff_id is None]
         return not self.teams or (len(left_open) > 1 and any(len(people) > 1 for people in left_open))
+
+    @cached_property
+    def reach(self) -> tuple[timedelta, timedelta]:
+        """Around the start, the stretch that no team goes beyond."""
+        before = max(service.buffer_before_minutes for service in self.services)
+        return -timedelta(minutes=before), timedelta(minutes=_longest(self.services, self.able))
 
     def first(self, count: int) -> "Plan":
         """The plan of the first `count` services alone."""
@@ -189,15 +188,20 @@ def resolve(salon: Salon, ask: Ask) -> Plan | Refusal:
     if not all(able) or not all(service.active and (service.online or ask.by == "salon") for service in services):
         return "not_offered"
     # A claim never exceeds a day, see the table.
-    longest = sum(
+    longest = _longest(services, able)
+    if timedelta(minutes=longest) > _DAY:
+        return "not_offered"
+    return Plan(tuple(services), ask.wants, able, ask.by)
+
+
+def _longest(services: Sequence[Service], able: Sequence[Sequence[Staff]]) -> int:
+    """Minutes that a visit takes at most, all buffers included."""
+    return sum(
         service.buffer_before_minutes
         + service.buffer_after_minutes
         + max(person.skills[service.id].duration_minutes or service.duration_minutes for person in people)
         for service, people in zip(services, able, strict=True)
     )
-    if timedelta(minutes=longest) > _DAY:
-        return "not_offered"
-    return Plan(tuple(services), ask.wants, able, ask.by)
 
 
 def _work(part: Part) -> list[Stretch]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+from uuid import UUID
 
 from booka_common.money import Money
 
@@ -15,9 +16,10 @@ LateKind = Literal["refund_share", "fee"]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What a salon knows of a client when it comes to terms. `completed` counts visits that took place."""
+    """What a salon knows of a client from earlier visits: how many took place, and whom the client was with last."""
 
     completed: int = 0
+    last_staff_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

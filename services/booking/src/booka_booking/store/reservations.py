@@ -14,7 +14,7 @@ from booka_booking.domain.times import Interval
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "ClientFacts", "HoldContext", "Taken", "Who", "busy", "client_facts", "find_request", "get", "get_many", "hold_context",
+    "HoldContext", "Taken", "Who", "busy", "client_of", "find_request", "get", "get_many", "hold_context",
     "insert_hold", "list_history", "list_ids", "lock", "lock_calendars", "lock_overdue", "queries", "save", "save_seated",
 ]  # fmt: skip
 
@@ -48,14 +48,6 @@ class HoldContext:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientFacts:
-    """What the salon knows of a client from earlier visits."""
-
-    client: Client = Client()
-    last_staff_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Who:
     """Whose hold it is. `id` is given to a contact that is new to the salon; without a contact it is a known client, if any."""
 
@@ -81,10 +73,10 @@ async def busy(tx: Tx, calendar_ids: Iterable[UUID], window: Interval, *, beside
     return [_taken(row) for row in rows]
 
 
-async def client_facts(tx: Tx, contact_id: UUID | None) -> ClientFacts:
+async def client_of(tx: Tx, contact_id: UUID | None) -> Client:
     """What is known of a contact; nothing of somebody new."""
-    row = await tx.fetchrow(queries["client_facts"], tx.tenant_id, contact_id) if contact_id else None
-    return ClientFacts(Client(row["completed"]), row["last_staff_id"]) if row else ClientFacts()
+    row = await tx.fetchrow(queries["client_of"], tx.tenant_id, contact_id) if contact_id else None
+    return Client(row["completed"], row["last_staff_id"]) if row else Client()
 
 
 async def hold_context(
@@ -200,11 +192,8 @@ async def list_ids(
 ) -> list[UUID]:
     """A page of the reservations that start in `window`, by start; of one person or one client, not of both."""
     at, id = after or (None, None)
-    query, of = "reservations_page", ()
-    if client_id or staff_id:
-        query, of = (
-            ("reservations_page_of_client", (client_id,)) if client_id else ("reservations_page_of_staff", (staff_id,))
-        )
+    query = "reservations_page_of_client" if client_id else "reservations_page_of_staff" if staff_id else "reservations_page"
+    of = [owner for owner in (client_id or staff_id,) if owner]
     rows = await tx.fetch(queries[query], tx.tenant_id, window.start, window.end, status, at, id, limit, *of)
     return [row["id"] for row in rows]
 

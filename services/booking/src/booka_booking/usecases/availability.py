@@ -1,11 +1,15 @@
-"""Which starts are free."""
+"""Which starts are free, and why others are not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
-from booka_booking.domain.availability import Ask, Opening, Plan, Refusal, bounds, free_starts, offered, resolve, spread
+from booka_booking.domain.availability import Opening, bounds, choose, free_starts, spread
+from booka_booking.domain.diary import Diary, Hours, Seating
+from booka_booking.domain.explaining import Reason, explain
+from booka_booking.domain.planning import Ask, Plan, Refusal, resolve
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
 from booka_booking.store import catalogue, reservations
@@ -16,7 +20,10 @@ from booka_common.contracts.booking import AvailabilityFound, AvailabilityReques
 from booka_common.contracts.envelope import Envelope
 from booka_common.db import Database, Tx
 
-__all__ = ["Found", "answer", "find", "load", "next_slots", "taken_by_staff"]
+__all__ = [
+    "DayCount", "Explained", "Found", "answer", "by_day", "calendars", "explained", "find", "load", "next_slots", "preferred",
+    "slot_of", "taken_by_calendar",
+]  # fmt: skip
 
 _DAY = timedelta(days=1)
 _FIRST_LOOK_AHEAD = timedelta(days=7)
@@ -30,15 +37,33 @@ class Found:
     slots: tuple[Slot, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """How many starts are free on a local date, and the first of them."""
+
+    day: date
+    free: int
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a start is not offered (empty: it is), and by calendar and beginning, which reservation is in the way."""
+
+    reasons: tuple[Reason, ...]
+    taken_by: dict[tuple[UUID, datetime], UUID]
+
+
 async def answer(db: Database, envelope: Envelope[AvailabilityRequested], now: datetime) -> None:
     """The client wants to know what is free."""
     asked = envelope.data
     occasion = Occasion.message(envelope, now, "client")
+    window = Interval(asked.earliest, asked.latest)
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.availability", envelope.id):
             return
         found = await find(
-            tx, Ask(asked.service_ids, asked.staff_id), Interval(asked.earliest, asked.latest), asked.limit, now
+            tx, Ask(asked.wants), window, asked.limit, now, contact_id=asked.contact_id, besides=asked.moving
         )
         slots = Found(exact=False, slots=()) if isinstance(found, str) else found
         await outbox.put(
@@ -56,67 +81,151 @@ async def answer(db: Database, envelope: Envelope[AvailabilityRequested], now: d
 
 async def load(tx: Tx, ask: Ask, now: datetime) -> tuple[Salon, Plan] | Refusal:
     """The salon and what is asked for as a plan, or why not."""
-    salon = await catalogue.get_salon(tx, ask.service_ids, since=(now - 2 * _DAY).date())
+    salon = await catalogue.get_salon(tx, [want.service_id for want in ask.wants], since=(now - 2 * _DAY).date())
     if salon is None:
         return "salon_not_ready"
     plan = resolve(salon, ask)
     return plan if isinstance(plan, str) else (salon, plan)
 
 
-async def find(tx: Tx, ask: Ask, window: Interval, limit: int, now: datetime) -> Found | Refusal:
-    """At most `limit` free starts spread over `window`; if there is none, the next ones after it."""
+async def find(
+    tx: Tx,
+    ask: Ask,
+    window: Interval,
+    limit: int,
+    now: datetime,
+    *,
+    contact_id: UUID | None = None,
+    besides: UUID | None = None,
+) -> Found | Refusal:
+    """At most `limit` free starts spread over `window`; if there is none, the next ones after it.
+
+    Args:
+        contact_id: whose last stylist goes first, if the salon wants it so.
+        besides: a reservation that is to be moved, whose own time counts as free.
+    """
     loaded = await load(tx, ask, now)
     if isinstance(loaded, str):
         return loaded
     salon, plan = loaded
-    limits = bounds(salon, now)
-    # Nothing beyond the horizon is looked at, however wide the window is.
-    window = Interval(max(window.start, limits.start), min(window.end, limits.end + timedelta(seconds=1)))
+    prefer = await preferred(tx, salon, plan, contact_id)
+    window = _within_bounds(salon, plan, window, now)
     if window.start < window.end:
-        free, busy = await _free(tx, salon, plan, window, now)
+        diary = await _diary(tx, salon, plan, window, now, besides)
+        free = free_starts(diary, plan, window, now)
         if free:
-            return Found(exact=True, slots=_slots(salon, plan, spread(free, limit), busy))
+            return Found(exact=True, slots=_slots(diary, plan, spread(free, limit), prefer))
     after = max(window.start, window.end)
-    return Found(exact=False, slots=await next_slots(tx, salon, plan, after, limit, now))
+    slots = await next_slots(tx, salon, plan, after, limit, now, prefer=prefer, besides=besides)
+    return Found(exact=False, slots=slots)
 
 
 async def next_slots(
-    tx: Tx, salon: Salon, plan: Plan, start: datetime, limit: int, now: datetime, *, besides: UUID | None = None
+    tx: Tx,
+    salon: Salon,
+    plan: Plan,
+    start: datetime,
+    limit: int,
+    now: datetime,
+    *,
+    prefer: UUID | None = None,
+    besides: UUID | None = None,
 ) -> tuple[Slot, ...]:
     """The first `limit` free starts from `start` on, up to the horizon. Looks ever further ahead while there is nothing."""
-    limits = bounds(salon, now)
+    limits = bounds(salon, now, plan.by)
     found: list[Slot] = []
     start = max(start, limits.start)
     reach = _FIRST_LOOK_AHEAD
     while start <= limits.end and len(found) < limit:
         window = Interval(start, min(start + reach, limits.end + timedelta(seconds=1)))
-        free, busy = await _free(tx, salon, plan, window, now, besides=besides)
-        found += _slots(salon, plan, free[: limit - len(found)], busy)
+        diary = await _diary(tx, salon, plan, window, now, besides)
+        free = free_starts(diary, plan, window, now)
+        found += _slots(diary, plan, free[: limit - len(found)], prefer)
         start, reach = window.end, reach * 2
     return tuple(found)
 
 
-def taken_by_staff(taken: Iterable[Taken], now: datetime) -> dict[UUID, list[Interval]]:
-    """Busy spans by person; a hold whose time is up takes nothing."""
+async def by_day(tx: Tx, ask: Ask, window: Interval, now: datetime) -> list[DayCount] | Refusal:
+    """How much is free on each local date of `window`; dates without a free start are left out. For a month's view."""
+    loaded = await load(tx, ask, now)
+    if isinstance(loaded, str):
+        return loaded
+    salon, plan = loaded
+    window = _within_bounds(salon, plan, window, now)
+    if window.start >= window.end:
+        return []
+    diary = await _diary(tx, salon, plan, window, now, None)
+    zone = salon.profile.zone
+    found = []
+    free = free_starts(diary, plan, window, now)
+    for day, openings in groupby(free, key=lambda opening: opening.start.astimezone(zone).date()):
+        starts = [opening.start for opening in openings]
+        found.append(DayCount(day, len(starts), starts[0]))
+    return found
+
+
+async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explained | Refusal:
+    """Why `start` is not offered, for the people at the salon."""
+    loaded = await load(tx, ask, now)
+    if isinstance(loaded, str):
+        return loaded
+    salon, plan = loaded
+    window = Interval(start, start + _DAY)
+    taken = await reservations.busy(tx, calendars(salon, plan), _around(window))
+    diary = Diary(Hours(salon, window), taken_by_calendar(taken, now))
+    by = {(item.calendar_id, item.span.start): item.reservation_id for item in taken}
+    return Explained(explain(diary, plan, start, now), by)
+
+
+async def preferred(tx: Tx, salon: Salon, plan: Plan, contact_id: UUID | None) -> UUID | None:
+    """Who goes first for this client where anyone would do."""
+    if salon.profile.assignment != "last_first" or all(want.staff_id for want in plan.wants):
+        return None
+    return (await reservations.client_of(tx, contact_id)).last_staff_id
+
+
+def calendars(salon: Salon, plan: Plan) -> tuple[UUID, ...]:
+    """Every person and resource that a visit may take time of."""
+    pools = (salon.pools.get(pool_id, ()) for pool_id in plan.pool_ids)
+    return (*plan.staff_ids, *(resource.id for pool in pools for resource in pool))
+
+
+def taken_by_calendar(taken: Iterable[Taken], now: datetime) -> dict[UUID, list[Interval]]:
+    """Busy spans by person or resource; a hold whose time is up takes nothing."""
     spans: dict[UUID, list[Interval]] = {}
     for item in taken:
         if not item.lapsed(now):
-            spans.setdefault(item.staff_id, []).append(item.span)
+            spans.setdefault(item.calendar_id, []).append(item.span)
     return spans
 
 
-async def _free(
-    tx: Tx, salon: Salon, plan: Plan, window: Interval, now: datetime, *, besides: UUID | None = None
-) -> tuple[list[Opening], dict[UUID, list[Interval]]]:
-    # Two days more on each side: buffers and visits reach out of the window, and loads are counted over whole local days.
-    around = Interval(window.start - 2 * _DAY, window.end + 2 * _DAY)
-    taken = await reservations.busy(tx, [member.id for member in plan.staff], around, besides=besides)
-    busy = taken_by_staff(taken, now)
-    return free_starts(salon, plan, busy, window, now), busy
-
-
-def _slots(salon: Salon, plan: Plan, openings: list[Opening], busy: dict[UUID, list[Interval]]) -> tuple[Slot, ...]:
-    return tuple(
-        Slot(start=start, end=start + plan.duration, staff_id=member.id, staff_name=member.name)
-        for start, member in offered(salon, openings, busy)
+def slot_of(seating: Seating) -> Slot:
+    """A seating as it is offered."""
+    people = seating.team.people
+    return Slot(
+        start=seating.start,
+        end=seating.start + seating.team.duration,
+        staff_ids=tuple(person.id for person in people),
+        staff_names=tuple(person.name for person in people),
     )
+
+
+async def _diary(tx: Tx, salon: Salon, plan: Plan, window: Interval, now: datetime, besides: UUID | None) -> Diary:
+    taken = await reservations.busy(tx, calendars(salon, plan), _around(window), besides=besides)
+    return Diary(Hours(salon, window), taken_by_calendar(taken, now))
+
+
+def _around(window: Interval) -> Interval:
+    # Buffers and visits reach out of the window, and loads are counted over whole local days.
+    return Interval(window.start - 2 * _DAY, window.end + 2 * _DAY)
+
+
+def _within_bounds(salon: Salon, plan: Plan, window: Interval, now: datetime) -> Interval:
+    """Nothing beyond the horizon is looked at, however wide the window is."""
+    limits = bounds(salon, now, plan.by)
+    return Interval(max(window.start, limits.start), min(window.end, limits.end + timedelta(seconds=1)))
+
+
+def _slots(diary: Diary, plan: Plan, openings: Sequence[Opening], prefer: UUID | None) -> tuple[Slot, ...]:
+    seatings = (choose(diary, plan, item.start, prefer=prefer, among=item.teams) for item in openings)
+    return tuple(slot_of(seating) for seating in seatings if seating)

@@ -1,40 +1,95 @@
 """What happens to a reservation after it was made: cancelled, moved, completed, missed."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from booka_booking.domain import reservation as rules
-from booka_booking.domain.availability import Ask, Plan, by_load, candidates
-from booka_booking.domain.reservation import Nothing, Party, Refused, Reservation
-from booka_booking.domain.salon import Salon, Staff
+from booka_booking.domain import lifecycle as rules
+from booka_booking.domain.availability import choose, refused
+from booka_booking.domain.diary import Diary, Hours
+from booka_booking.domain.lifecycle import Nothing, Refused
+from booka_booking.domain.planning import Ask, Party, Plan
+from booka_booking.domain.reservation import Reservation
+from booka_booking.domain.salon import Salon
 from booka_booking.store import reservations
-from booka_booking.usecases.availability import load, next_slots, taken_by_staff
+from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
-from booka_booking.usecases.holds import ALTERNATIVES, NotHeld, around
+from booka_booking.usecases.holds import ALTERNATIVES, NotHeld, around, lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
 from booka_common import inbox, outbox
-from booka_common.contracts.booking import CancellationRequested, ReservationCancelled, ReservationMoved
+from booka_common.contracts.booking import (
+    CancellationQuoted,
+    CancellationQuoteRequested,
+    CancellationRequested,
+    MoveRefused,
+    MoveRequested,
+    ReservationCancelled,
+    ReservationFinished,
+    ReservationMoved,
+    Want,
+)
 from booka_common.contracts.envelope import Envelope
 from booka_common.db import Database, Tx
 
-__all__ = ["answer_cancellation", "cancel", "finish", "move"]
+__all__ = ["answer_cancellation", "answer_move", "answer_quote", "cancel", "finish", "move"]
+
+#: As long as that, a client may agree to what was quoted.
+_QUOTE_HOLDS = timedelta(minutes=15)
+
+
+async def answer_quote(db: Database, envelope: Envelope[CancellationQuoteRequested], now: datetime) -> None:
+    """The client wants to know what cancelling or moving would mean. What is not theirs is as good as unknown."""
+    asked = envelope.data
+    async with db.tx(envelope.tenant_id) as tx:
+        if not await inbox.once(tx, "booking.quote", envelope.id):
+            return
+        it = await reservations.get(tx, asked.reservation_id)
+        theirs = it is not None and it.conversation_id == asked.conversation_id
+        quote = rules.quote(it, now) if it is not None and theirs else None
+        told = CancellationQuoted(
+            request_id=asked.request_id,
+            reservation_id=asked.reservation_id,
+            conversation_id=asked.conversation_id,
+            quoted_at=now,
+            cancellable=quote.cancellable if quote else False,
+            refund=quote.refund if quote else None,
+            kept=quote.kept if quote else None,
+            free_until=quote.free_until if quote else None,
+            movable=quote is not None and quote.hindered is None,
+            not_movable_because=quote.hindered if quote else "not_confirmed",
+        )
+        await outbox.put(tx, Occasion.message(envelope, now, "client").say(told))
 
 
 async def answer_cancellation(db: Database, envelope: Envelope[CancellationRequested], now: datetime) -> None:
     """The client gives it up in the chat. What is over or not theirs is left as it is."""
     asked = envelope.data
+    quoted = asked.quoted_at is not None and timedelta() <= now - asked.quoted_at <= _QUOTE_HOLDS
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.cancellation", envelope.id):
             return
         it = await reservations.lock(tx, asked.reservation_id)
         if it is not None and it.conversation_id == asked.conversation_id:
-            await cancel(tx, it, Occasion.message(envelope, now, "client"), by="client", why="asked_in_chat")
+            await cancel(
+                tx,
+                it,
+                Occasion.message(envelope, now, "client"),
+                by="client",
+                why="asked_in_chat",
+                as_of=asked.quoted_at if quoted else None,
+            )
 
 
-async def cancel(tx: Tx, it: Reservation, occasion: Occasion, *, by: Party, why: str) -> Reservation | Refused:
-    """Cancel a locked reservation, and say what comes back of its deposit."""
-    after = rules.cancel(it)
+async def cancel(
+    tx: Tx, it: Reservation, occasion: Occasion, *, by: Party, why: str, as_of: datetime | None = None
+) -> Reservation | Refused:
+    """Cancel a locked reservation, and say what comes back of its deposit.
+
+    Args:
+        as_of: the instant whose terms are kept to, because they were quoted then; now by default.
+    """
+    after = rules.cancel(it, by, occasion.now)
     if isinstance(after, Refused):
         return after
     if isinstance(after, Nothing):
@@ -49,7 +104,7 @@ async def cancel(tx: Tx, it: Reservation, occasion: Occasion, *, by: Party, why:
         version=after.version,
         was="confirmed" if it.status == "confirmed" else "held",
         by=by,
-        refund=it.refund(by, occasion.now),
+        refund=it.refund(by, as_of or occasion.now),
     )
     await outbox.put(tx, occasion.say(said))
     return after
@@ -65,60 +120,131 @@ async def finish(
     if isinstance(after, Nothing):
         return it
     await reservations.save(tx, it, after, who=occasion.who, why=outcome, now=occasion.now)
-    return after
-
-
-async def move(
-    tx: Tx, it: Reservation, occasion: Occasion, *, start: datetime, staff_id: UUID | None
-) -> Reservation | Refused | NotHeld:
-    """Have a confirmed, locked visit take place at `start`, by `staff_id` or by whoever was asked for at first."""
-    if it.status != "confirmed":
-        return Refused("not_confirmed")
-    if it.start <= occasion.now:
-        return Refused("already_over")
-    if staff_id is None and not it.any_staff:
-        staff_id = it.staff_ids[0]
-    loaded = await load(tx, Ask(it.service_ids, staff_id), occasion.now)
-    if isinstance(loaded, str):
-        return NotHeld(loaded)
-    salon, plan = loaded
-    able = candidates(salon, plan, start, occasion.now)
-    if isinstance(able, str):
-        return NotHeld(able, await next_slots(tx, salon, plan, start, ALTERNATIVES, occasion.now, besides=it.id))
-    await reservations.lock_calendars(tx, (member.id for member in able))
-    after = await _reseat(tx, it, salon, plan, able, start, occasion)
-    if after is None:
-        return NotHeld(
-            "slot_taken", await next_slots(tx, salon, plan, start, ALTERNATIVES, occasion.now, besides=it.id)
-        )
-    said = ReservationMoved(
+    said = ReservationFinished(
         reservation_id=it.id,
         conversation_id=it.conversation_id,
         contact_id=it.contact_id,
         version=after.version,
-        visit=after.visit,
+        outcome=outcome,
     )
     await outbox.put(tx, occasion.say(said))
     return after
 
 
-async def _reseat(
-    tx: Tx, it: Reservation, salon: Salon, plan: Plan, able: tuple[Staff, ...], start: datetime, occasion: Occasion
+async def answer_move(db: Database, envelope: Envelope[MoveRequested], now: datetime) -> None:
+    """The client would like another time. Said twice, it is answered once."""
+    asked = envelope.data
+    occasion = Occasion.message(envelope, now, "client")
+    async with db.tx(envelope.tenant_id) as tx:
+        if not await inbox.once(tx, "booking.move", envelope.id):
+            return
+        it = await reservations.lock(tx, asked.reservation_id)
+        outcome: Reservation | Refused | NotHeld | None = None
+        if it is not None and it.conversation_id == asked.conversation_id:
+            outcome = await move(tx, it, occasion, by="client", start=asked.start, staff_ids=asked.staff_ids)
+        if isinstance(outcome, Reservation):
+            return
+        await outbox.put(
+            tx,
+            occasion.say(
+                MoveRefused(
+                    request_id=asked.request_id,
+                    reservation_id=asked.reservation_id,
+                    conversation_id=asked.conversation_id,
+                    code=_code(outcome),
+                    alternatives=outcome.alternatives if isinstance(outcome, NotHeld) else (),
+                )
+            ),
+        )
+
+
+async def move(
+    tx: Tx,
+    it: Reservation,
+    occasion: Occasion,
+    *,
+    by: Party,
+    start: datetime,
+    staff_ids: Sequence[UUID | None] = (),
+) -> Reservation | Refused | NotHeld:
+    """Have a confirmed, locked visit take place at `start`.
+
+    Args:
+        staff_ids: one for each service, None: anyone; by default whoever was asked for at first.
+    """
+    now = occasion.now
+    hindered = rules.movable(it, by, now)
+    if hindered is not None:
+        return hindered
+    loaded = await load(tx, Ask(_wants(it, staff_ids), by), now)
+    if isinstance(loaded, str):
+        return NotHeld(loaded)
+    salon, plan = loaded
+    why = refused(salon, plan, start, now)
+    if why is None and choose(Diary(Hours(salon, around(salon, plan, start)), {}), plan, start) is None:
+        why = "not_offered"
+    if why is None:
+        after = await _seated_anew(tx, it, salon, plan, start, by, occasion)
+        if after is not None:
+            await outbox.put(tx, occasion.say(_moved(after)))
+            return after
+        why = "slot_taken"
+    return NotHeld(why, await next_slots(tx, salon, plan, max(start, now), ALTERNATIVES, now, besides=it.id))
+
+
+async def _seated_anew(
+    tx: Tx, it: Reservation, salon: Salon, plan: Plan, start: datetime, by: Party, occasion: Occasion
 ) -> Reservation | None:
     now = occasion.now
-    wanted = plan.busy_at(start)
-    taken = await reservations.busy(tx, [member.id for member in able], around(salon, plan, start), besides=it.id)
-    busy = taken_by_staff(taken, now)
-    for member in by_load(salon, able, busy, start):
-        if any(span.overlaps(wanted) for span in busy.get(member.id, ())):
-            continue
-        lapsed = [item.reservation_id for item in taken if item.staff_id == member.id and item.span.overlaps(wanted)]
-        if lapsed:
-            await free_overdue(tx, lapsed, occasion)
-        after = rules.move(it, rules.segments_of(plan, member, start))
-        if await reservations.save_seated(tx, it, after, who=occasion.who, why="moved", now=now):
-            return after
-    return None
+    # Its old calendars too: somebody who waits for the time it leaves must not hold what it moves to.
+    involved = calendars(salon, plan)
+    await reservations.lock_calendars(tx, {*involved, *it.calendar_ids})
+    window = around(salon, plan, start)
+    taken = await reservations.busy(tx, involved, window, besides=it.id)
+    diary = Diary(Hours(salon, window), taken_by_calendar(taken, now))
+    seating = choose(diary, plan, start, prefer=await preferred(tx, salon, plan, it.contact_id))
+    if seating is None:
+        return None
+    after = rules.move(it, seating, by)
+    lapsed = lapsed_in_the_way(after.claims, taken, now)
+    if lapsed:
+        await free_overdue(tx, lapsed, occasion)
+    seated = await reservations.save_seated(tx, it, after, who=occasion.who, why="moved", now=now)
+    return after if seated else None
+
+
+def _wants(it: Reservation, staff_ids: Sequence[UUID | None]) -> tuple[Want, ...]:
+    if len(staff_ids) != len(it.segments):
+        return it.wants
+    pairs = zip(it.segments, staff_ids, strict=True)
+    return tuple(Want(service_id=segment.service_id, staff_id=staff_id) for segment, staff_id in pairs)
+
+
+def _moved(it: Reservation) -> ReservationMoved:
+    return ReservationMoved(
+        reservation_id=it.id,
+        conversation_id=it.conversation_id,
+        contact_id=it.contact_id,
+        version=it.version,
+        visit=it.visit,
+    )
+
+
+def _code(
+    outcome: Refused | NotHeld | None,
+) -> Literal[
+    "slot_taken", "not_offered", "in_the_past", "unknown_service", "unknown_staff", "too_many_holds", "salon_not_ready",
+    "unknown_reservation", "not_confirmed", "already_over", "too_late", "too_many_moves",
+]:  # fmt: skip
+    if outcome is None:
+        return "unknown_reservation"
+    if isinstance(outcome, NotHeld):
+        return outcome.code
+    match outcome.code:
+        case "already_over" | "too_late" | "too_many_moves" as code:
+            return code
+        case _:
+            return "not_confirmed"
 
 
 async def _again(tx: Tx, reservation_id: UUID) -> Reservation:

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from booka_booking.domain import reservation as rules
-from booka_booking.domain.availability import Ask
-from booka_booking.domain.reservation import Nothing, Refused, Reservation
+from booka_booking.domain import lifecycle as rules
+from booka_booking.domain.lifecycle import Nothing, Refused
+from booka_booking.domain.planning import Ask
+from booka_booking.domain.reservation import Reservation
 from booka_booking.store import catalogue, reservations
 from booka_booking.usecases.availability import load, next_slots
 from booka_booking.usecases.expiry import end_if_overdue, plan_expiry
@@ -71,7 +72,7 @@ async def confirm(
 
 async def others(tx: Tx, it: Reservation, now: datetime) -> tuple[Slot, ...]:
     """The next free starts for the same visit, the lost one included if it is still free."""
-    loaded = await load(tx, Ask(it.service_ids, None if it.any_staff else it.staff_ids[0]), now)
+    loaded = await load(tx, Ask(it.wants), now)
     if isinstance(loaded, str):
         return ()
     salon, plan = loaded

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from booka_booking.domain import reservation as rules
-from booka_booking.domain.reservation import Nothing, Reseat, Reservation, Unusable
+from booka_booking.domain import lifecycle as rules
+from booka_booking.domain.lifecycle import Nothing, Reseat, Unusable
+from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.times import Interval
 from booka_booking.store import deposits, reservations
-from booka_booking.usecases.availability import taken_by_staff
+from booka_booking.usecases.availability import taken_by_calendar
 from booka_booking.usecases.confirmations import confirmed
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
+from booka_booking.usecases.holds import lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import DepositUnusable
@@ -67,10 +69,15 @@ async def _judge(tx: Tx, it: Reservation | None, paid: DepositPaid, occasion: Oc
 async def _reseat(tx: Tx, it: Reservation, after: Reservation, occasion: Occasion) -> bool:
     """Take the time of an expired hold again, if nobody else has it."""
     now = occasion.now
-    await reservations.lock_calendars(tx, it.staff_ids)
-    wanted = Interval(it.segments[0].busy_from, it.segments[-1].busy_until)
-    taken = await reservations.busy(tx, it.staff_ids, wanted, besides=it.id)
-    if any(taken_by_staff(taken, now).values()):
+    await reservations.lock_calendars(tx, it.calendar_ids)
+    wanted = Interval(min(claim.busy_from for claim in it.claims), max(claim.busy_until for claim in it.claims))
+    taken = await reservations.busy(tx, it.calendar_ids, wanted, besides=it.id)
+    spans = taken_by_calendar(taken, now)
+    if any(
+        span.overlaps(Interval(claim.busy_from, claim.busy_until))
+        for claim in it.claims
+        for span in spans.get(claim.calendar_id, ())
+    ):
         return False
-    await free_overdue(tx, (item.reservation_id for item in taken), occasion)
+    await free_overdue(tx, lapsed_in_the_way(it.claims, taken, now), occasion)
     return await reservations.save_seated(tx, it, after, who=occasion.who, why="deposit_paid_late", now=now)

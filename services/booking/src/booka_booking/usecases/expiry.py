@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from booka_booking.domain import reservation as rules
-from booka_booking.domain.reservation import Nothing, Reservation
+from booka_booking.domain import lifecycle as rules
+from booka_booking.domain.lifecycle import Nothing
+from booka_booking.domain.reservation import Reservation
 from booka_booking.store import reservations
 from booka_booking.usecases.occasion import Occasion
 from booka_common import jobs, outbox

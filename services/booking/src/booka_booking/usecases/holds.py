@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from booka_booking.domain import reservation as rules
-from booka_booking.domain.availability import Ask, Plan, Refusal, by_load, candidates
-from booka_booking.domain.reservation import Reservation
-from booka_booking.domain.salon import Salon, Staff
+from booka_booking.domain import lifecycle as rules
+from booka_booking.domain.availability import choose, refused
+from booka_booking.domain.diary import Diary, Hours
+from booka_booking.domain.planning import Ask, Plan, Refusal
+from booka_booking.domain.policy import Client
+from booka_booking.domain.reservation import Claim, Reservation
+from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval, local_day
 from booka_booking.store import reservations
-from booka_booking.usecases.availability import load, next_slots, taken_by_staff
+from booka_booking.store.reservations import Taken, Who
+from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import free_overdue, plan_expiry
 from booka_booking.usecases.occasion import Occasion
 from booka_common import inbox, outbox
@@ -20,14 +24,19 @@ from booka_common.contracts.envelope import Envelope
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
 
-__all__ = ["ALTERNATIVES", "Held", "NotHeld", "Wish", "answer", "around", "hold"]
+__all__ = ["ALTERNATIVES", "Held", "NotHeld", "Wish", "answer", "around", "hold", "keep", "lapsed_in_the_way"]
 
 ALTERNATIVES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A start that somebody wants. `request_id` makes the wish come true once."""
+    """A start that somebody wants. `request_id` makes the wish come true once.
+
+    Attributes:
+        client_id: a client whom the salon knows, where there is no contact.
+        seconds: how long the hold lasts, if not as long as the terms say.
+    """
 
     ask: Ask
     start: datetime
@@ -36,7 +45,9 @@ class Wish:
     contact_id: UUID | None = None
     contact_name: str | None = None
     phone: str | None = None
+    client_id: UUID | None = None
     guest_name: str | None = None
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +71,14 @@ async def answer(db: Database, envelope: Envelope[HoldRequested], now: datetime)
     asked = envelope.data
     occasion = Occasion.message(envelope, now, "client")
     wish = Wish(
-        Ask(asked.service_ids, asked.staff_id),
+        Ask(asked.wants),
         asked.start,
         request_id=asked.request_id,
         conversation_id=asked.conversation_id,
         contact_id=asked.contact_id,
         contact_name=asked.contact_name,
         phone=asked.phone,
+        guest_name=asked.guest_name,
     )
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.hold", envelope.id):
@@ -91,91 +103,93 @@ async def hold(tx: Tx, wish: Wish, occasion: Occasion) -> Held | NotHeld:
 
     Takes the client's and the candidates' locks, so call it first in its transaction.
     """
+    outcome = await keep(tx, wish, occasion)
+    if isinstance(outcome, Held) and outcome.new:
+        await outbox.put(tx, occasion.say(_told(outcome.reservation)))
+    return outcome
+
+
+async def keep(tx: Tx, wish: Wish, occasion: Occasion) -> Held | NotHeld:
+    """Like `hold`, and nobody is told."""
     now = occasion.now
     loaded = await load(tx, wish.ask, now)
     if isinstance(loaded, str):
         return await _again(tx, wish) or NotHeld(loaded)
     salon, plan = loaded
-    able = candidates(salon, plan, wish.start, now)
-    if isinstance(able, str):
-        return await _again(tx, wish) or await _refused(tx, salon, plan, wish, able, occasion)
-    await reservations.lock_calendars(tx, (member.id for member in able), wish.contact_id)
+    window = around(salon, plan, wish.start)
+    hours = Hours(salon, window)
+    why = refused(salon, plan, wish.start, now)
+    if why is None and choose(Diary(hours, {}), plan, wish.start) is None:
+        why = "not_offered"
+    if why is not None:
+        return await _again(tx, wish) or await _refused(tx, salon, plan, wish, why, occasion)
+    involved = calendars(salon, plan)
+    await reservations.lock_calendars(tx, involved, wish.contact_id)
     context = await reservations.hold_context(
-        tx,
-        [member.id for member in able],
-        around(salon, plan, wish.start),
-        request_id=wish.request_id,
-        contact_id=wish.contact_id,
-        now=now,
+        tx, involved, window, request_id=wish.request_id, contact_id=wish.contact_id, now=now
     )
     if context.duplicate_of:
         return await _granted(tx, context.duplicate_of)
-    if context.open_holds >= salon.terms(plan.services).max_holds_per_client:
+    diary = Diary(hours, taken_by_calendar(context.taken, now))
+    seating = choose(diary, plan, wish.start, prefer=await preferred(tx, salon, plan, wish.contact_id))
+    if seating is None:
+        return await _refused(tx, salon, plan, wish, "slot_taken", occasion)
+    held = rules.hold(
+        salon,
+        seating,
+        id=new_id(),
+        client=await _client(tx, plan, wish),
+        now=now,
+        request_id=wish.request_id,
+        conversation_id=wish.conversation_id,
+        contact_id=wish.contact_id,
+        guest_name=wish.guest_name,
+        seconds=wish.seconds,
+    )
+    if context.open_holds >= held.terms.max_holds_per_client:
         return NotHeld("too_many_holds")
-    held = await _seat(tx, salon, plan, able, wish, context.taken, occasion)
-    if held is None:
+    if not await _insert(tx, held, wish, context.taken, occasion):
         return await _refused(tx, salon, plan, wish, "slot_taken", occasion)
     await plan_expiry(tx, held, occasion)
-    await outbox.put(tx, occasion.say(_told(held)))
     return Held(held, new=True)
 
 
-async def _seat(
-    tx: Tx,
-    salon: Salon,
-    plan: Plan,
-    able: Sequence[Staff],
-    wish: Wish,
-    taken: Sequence[reservations.Taken],
-    occasion: Occasion,
-) -> Reservation | None:
-    """Give the start to the least booked of those free; holds whose time is up make way."""
-    now = occasion.now
-    wanted = plan.busy_at(wish.start)
-    busy = taken_by_staff(taken, now)
-    for member in by_load(salon, able, busy, wish.start):
-        if any(span.overlaps(wanted) for span in busy.get(member.id, ())):
-            continue
-        lapsed = {
-            item.reservation_id
-            for item in taken
-            if item.staff_id == member.id and item.span.overlaps(wanted) and item.lapsed(now)
-        }
-        if lapsed:
-            # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
-            await free_overdue(tx, lapsed, occasion)
-        held = rules.hold(
-            salon,
-            plan,
-            member,
-            wish.start,
-            id=new_id(),
-            any_staff=wish.ask.staff_id is None,
-            now=now,
-            request_id=wish.request_id,
-            conversation_id=wish.conversation_id,
-            contact_id=wish.contact_id,
-            guest_name=wish.guest_name,
+async def _client(tx: Tx, plan: Plan, wish: Wish) -> Client:
+    """What the terms have to know of the client; asked only if they depend on it."""
+    policies = [service.policy for service in plan.services]
+    if any(policy.deposit_for != "all" or policy.deposit_waived_after for policy in policies):
+        return await reservations.client_of(tx, wish.contact_id)
+    return Client()
+
+
+async def _insert(tx: Tx, held: Reservation, wish: Wish, taken: Sequence[Taken], occasion: Occasion) -> bool:
+    lapsed = lapsed_in_the_way(held.claims, taken, occasion.now)
+    if lapsed:
+        # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
+        await free_overdue(tx, lapsed, occasion)
+    who = Who(new_id() if wish.contact_id else wish.client_id, wish.contact_name, wish.phone)
+    return await reservations.insert_hold(tx, held, who, who=occasion.who, why="requested", now=occasion.now)
+
+
+def lapsed_in_the_way(claims: Sequence[Claim], taken: Sequence[Taken], now: datetime) -> set[UUID]:
+    """The holds whose time is up and that still take some of `claims`."""
+    return {
+        item.reservation_id
+        for item in taken
+        if item.lapsed(now)
+        and any(
+            claim.calendar_id == item.calendar_id and item.span.overlaps(Interval(claim.busy_from, claim.busy_until))
+            for claim in claims
         )
-        if await reservations.insert_hold(
-            tx,
-            held,
-            client_id=new_id(),
-            client_name=wish.contact_name,
-            phone=wish.phone,
-            who=occasion.who,
-            why="requested",
-            now=now,
-        ):
-            return held
-    return None
+    }
 
 
 def around(salon: Salon, plan: Plan, start: datetime) -> Interval:
-    """The local day of `start`, over which loads are compared, and whatever of the visit reaches out of it."""
+    """The local day of `start`, over which loads are compared, and whatever of the visit may reach out of it."""
     zone = salon.profile.zone
-    day, visit = local_day(start.astimezone(zone).date(), zone), plan.busy_at(start)
-    return Interval(min(day.start, visit.start), max(day.end, visit.end))
+    day = local_day(start.astimezone(zone).date(), zone)
+    before, after = plan.reach
+    return Interval(min(day.start, start + before), max(day.end, start + after))
 
 
 async def _refused(tx: Tx, salon: Salon, plan: Plan, wish: Wish, code: Refusal, occasion: Occasion) -> NotHeld:
