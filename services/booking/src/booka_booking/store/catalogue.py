@@ -1,20 +1,20 @@
-"""The salon's profile, hours, services, staff and policies as rows."""
+"""The salon as a whole, and its profile, as rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from booka_booking.domain.salon import Policy, PolicyChange, Profile, Salon, Service, Staff, Weekly
+from booka_booking.domain.policy import Policy, PolicyChange
+from booka_booking.domain.salon import Profile, Resource, Salon, Service, Skill, Staff, TimeOff
 from booka_booking.domain.times import Span
+from booka_booking.store.weeks import columns, weekly
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "announced", "bump", "get_locale", "get_policy", "get_salon", "known_services", "list_services", "list_staff",
-    "lock_catalogue", "mark_announced", "put_policy", "put_profile", "put_service", "put_staff", "retire_service",
-    "retire_staff",
+    "announced", "bump", "get_locale", "get_salon", "lock_catalogue", "mark_announced", "profile_version", "put_profile",
+    "queries",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/catalogue.sql")
@@ -40,9 +40,15 @@ async def mark_announced(tx: Tx) -> None:
     await tx.execute(queries["profile_announce"], tx.tenant_id)
 
 
-async def put_profile(tx: Tx, profile: Profile) -> None:
-    """Write the profile with its hours and exceptions, replacing what was there."""
-    await tx.execute(
+async def profile_version(tx: Tx) -> int | None:
+    """The version of the profile; None without one."""
+    version: int | None = await tx.fetchval(queries["profile_version"], tx.tenant_id)
+    return version
+
+
+async def put_profile(tx: Tx, profile: Profile) -> int:
+    """Write the profile with its hours and exceptions, replacing what was there; return its version."""
+    version: int = await tx.fetchval(
         queries["profile_put"],
         tx.tenant_id,
         profile.name,
@@ -52,77 +58,15 @@ async def put_profile(tx: Tx, profile: Profile) -> None:
         profile.slot_grid_minutes,
         profile.lead_minutes,
         profile.horizon_days,
+        profile.assignment,
     )
     await tx.execute(queries["opening_hours_clear"], tx.tenant_id)
-    await tx.execute(queries["opening_hours_put"], tx.tenant_id, *_columns(profile.opening))
+    await tx.execute(queries["opening_hours_put"], tx.tenant_id, *columns(profile.opening))
     await tx.execute(queries["opening_exceptions_clear"], tx.tenant_id)
     rows = [(day, span) for day, spans in profile.exceptions.items() for span in (spans or (Span(0, 0),))]
     days, opens, closes = [row[0] for row in rows], [row[1].opens for row in rows], [row[1].closes for row in rows]
     await tx.execute(queries["opening_exceptions_put"], tx.tenant_id, days, opens, closes)
-
-
-async def put_service(tx: Tx, service: Service) -> None:
-    """Write a service; its policy is written by `put_policy`."""
-    await tx.execute(
-        queries["service_put"],
-        tx.tenant_id,
-        service.id,
-        service.name,
-        service.duration_minutes,
-        service.buffer_before_minutes,
-        service.buffer_after_minutes,
-        service.price_minor,
-        service.active,
-        service.position,
-    )
-
-
-async def list_services(tx: Tx, service_id: UUID | None = None) -> list[dict[str, Any]]:
-    """All services in the salon's order, or the one."""
-    return [dict(row) for row in await tx.fetch(queries["service_list"], tx.tenant_id, service_id)]
-
-
-async def retire_service(tx: Tx, service_id: UUID) -> bool:
-    """Take a service out of the offer; False if there is none."""
-    return await tx.execute(queries["service_retire"], tx.tenant_id, service_id) > 0
-
-
-async def known_services(tx: Tx, service_ids: Iterable[UUID]) -> bool:
-    """Whether all of them exist."""
-    wanted = list(set(service_ids))
-    return bool(await tx.fetchval(queries["services_known"], tx.tenant_id, wanted) == len(wanted))
-
-
-async def put_staff(tx: Tx, member: Staff, *, active: bool) -> None:
-    """Write somebody with services and hours, replacing what was there."""
-    await tx.execute(queries["staff_put"], tx.tenant_id, member.id, member.name, active)
-    await tx.execute(queries["staff_services_clear"], tx.tenant_id, member.id)
-    await tx.execute(queries["staff_services_put"], tx.tenant_id, member.id, list(member.service_ids))
-    await tx.execute(queries["staff_hours_clear"], tx.tenant_id, member.id)
-    # Somebody whose week is empty would look like somebody without hours of their own; the API refuses that.
-    await tx.execute(queries["staff_hours_put"], tx.tenant_id, member.id, *_columns(member.hours or {}))
-
-
-async def list_staff(tx: Tx, staff_id: UUID | None = None) -> list[dict[str, Any]]:
-    """Everybody by name, or the one; `hours` is a week or None."""
-    rows = await tx.fetch(queries["staff_list"], tx.tenant_id, staff_id)
-    return [{**dict(row), "hours": _weekly(row["hours"]) if row["hours"] else None} for row in rows]
-
-
-async def retire_staff(tx: Tx, staff_id: UUID) -> bool:
-    """Have somebody take no more visits; False if there is nobody."""
-    return await tx.execute(queries["staff_retire"], tx.tenant_id, staff_id) > 0
-
-
-async def put_policy(tx: Tx, service_id: UUID | None, change: PolicyChange) -> None:
-    """Write the salon's default (`service_id` None) or a service's exception from it."""
-    await tx.execute(queries["policy_put"], tx.tenant_id, service_id, *astuple(change))
-
-
-async def get_policy(tx: Tx, service_id: UUID | None) -> PolicyChange:
-    """What is set for the salon or the service."""
-    row = await tx.fetchrow(queries["policy_get"], tx.tenant_id, service_id)
-    return PolicyChange(*row) if row else PolicyChange()
+    return version
 
 
 async def get_locale(tx: Tx) -> str:
@@ -135,7 +79,7 @@ async def get_salon(tx: Tx, service_ids: Sequence[UUID] | None = None, *, since:
     """The salon with all services, or with those asked for; None without a profile. One round trip.
 
     Args:
-        since: exceptions from this date on.
+        since: without exceptions and time off that were over before this date.
     """
     row = await tx.fetchrow(
         queries["salon_get"], tx.tenant_id, None if service_ids is None else list(service_ids), since
@@ -149,6 +93,9 @@ async def get_salon(tx: Tx, service_ids: Sequence[UUID] | None = None, *, since:
         if opens < closes:
             spans.append(Span(opens, closes))
     services = [_service(item, default) for item in row["services"] or ()]
+    pools: dict[UUID, list[Resource]] = {}
+    for pool_id, id, name in row["resources"] or ():
+        pools.setdefault(UUID(pool_id), []).append(Resource(UUID(id), name))
     return Salon(
         profile=Profile(
             name=row["name"],
@@ -158,40 +105,54 @@ async def get_salon(tx: Tx, service_ids: Sequence[UUID] | None = None, *, since:
             slot_grid_minutes=row["slot_grid_minutes"],
             lead_minutes=row["lead_minutes"],
             horizon_days=row["horizon_days"],
-            opening=_weekly(row["opening"] or ()),
+            opening=weekly(row["opening"] or ()),
             exceptions=exceptions,
+            assignment=row["assignment"],
         ),
         revision=row["revision"],
         services={service.id: service for service in services},
-        staff=[
-            Staff(UUID(id), name, frozenset(map(UUID, able or ())), _weekly(hours) if hours else None)
-            for id, name, able, hours in row["staff"] or ()
-        ],
+        staff=[_person(item) for item in row["staff"] or ()],
+        pools=pools,
     )
 
 
 def _service(item: Sequence[Any], default: Policy) -> Service:
-    id, name, duration, before, after, price, active, position, *policy = item  # the order of salon_get
+    # The order of salon_get.
+    (id, name, duration, price, category, before, after, gap_start, gap, pool_id, active, online, position, policy) = (
+        item
+    )
     return Service(
         id=UUID(id),
         name=name,
         duration_minutes=duration,
+        price_minor=price,
+        category=category,
         buffer_before_minutes=before,
         buffer_after_minutes=after,
-        price_minor=price,
+        gap_start_minutes=gap_start,
+        gap_minutes=gap,
+        pool_id=UUID(pool_id) if pool_id else None,
         active=active,
+        online=online,
         position=position,
-        policy=default.with_(PolicyChange(*policy)),
+        policy=default.with_(PolicyChange(*policy)) if policy else default,
     )
 
 
-def _columns(week: Weekly) -> tuple[list[int], list[int], list[int]]:
-    rows = [(weekday, *span) for weekday, spans in week.items() for span in spans]
-    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
-
-
-def _weekly(rows: Iterable[Sequence[int]]) -> Mapping[int, Sequence[Span]]:
-    week: dict[int, list[Span]] = {}
-    for weekday, opens, closes in rows:
-        week.setdefault(weekday, []).append(Span(opens, closes))
-    return week
+def _person(item: Sequence[Any]) -> Staff:
+    id, name, skills, hours, time_off = item
+    return Staff(
+        id=UUID(id),
+        name=name,
+        skills={UUID(service_id): Skill(duration, price) for service_id, duration, price in skills or ()},
+        hours=weekly(hours) if hours else None,
+        time_off=[
+            TimeOff(
+                starts_on=date.fromisoformat(first),
+                ends_on=date.fromisoformat(last) if last else None,
+                weekdays=frozenset(weekdays) if weekdays else None,
+                span=Span(opens, closes),
+            )
+            for first, last, weekdays, opens, closes in time_off or ()
+        ],
+    )

@@ -1,5 +1,6 @@
 """Changing what a salon offers, and telling the others the whole of it."""
 
+from booka_booking.domain.policy import Client
 from booka_booking.domain.salon import Salon
 from booka_booking.store import catalogue as store
 from booka_booking.usecases.occasion import Occasion
@@ -11,32 +12,37 @@ from booka_common.money import Money
 __all__ = ["publish", "snapshot"]
 
 
-async def publish(tx: Tx, occasion: Occasion) -> None:
-    """Count a change that was made under `store.lock_catalogue`, and tell the catalogue as it now is.
+async def publish(tx: Tx, occasion: Occasion) -> Salon | None:
+    """Count a change that was made under `store.lock_catalogue`, and tell the catalogue as it now is; None without a profile.
 
     Nothing is told before there is something to book; from then on everything is, even that nothing is left.
     """
     await store.bump(tx)
     salon = await store.get_salon(tx)
     if salon is None:
-        return
+        return None
     message = snapshot(salon)
-    if not message.services and not await store.announced(tx):
-        return
-    await store.mark_announced(tx)
-    await outbox.put(tx, occasion.say(message))
+    if message.services or await store.announced(tx):
+        await store.mark_announced(tx)
+        await outbox.put(tx, occasion.say(message))
+    return salon
 
 
 def snapshot(salon: Salon) -> CatalogueChanged:
-    """The catalogue as clients may book it: active services that somebody active performs."""
+    """The catalogue as clients may book it: active services that are offered online and that somebody active performs.
+
+    Prices and durations are the services' own, though somebody may differ; deposits are those of new clients.
+    """
     currency = salon.profile.currency
-    performed = {service_id for member in salon.staff for service_id in member.service_ids}
-    offered = [service for service in salon.services.values() if service.active and service.id in performed]
+    performed = {service_id for member in salon.staff for service_id in member.skills}
+    offered = [
+        service for service in salon.services.values() if service.active and service.online and service.id in performed
+    ]
     ids = {service.id for service in offered}
     services = []
     for service in offered:
         price = Money(minor=service.price_minor, currency=currency)
-        deposit = service.policy.deposit(price)
+        deposit = service.policy.deposit(price, Client())
         services.append(
             CatalogueService(
                 service_id=service.id,
@@ -50,10 +56,10 @@ def snapshot(salon: Salon) -> CatalogueChanged:
         CatalogueStaff(
             staff_id=member.id,
             name=member.name,
-            service_ids=tuple(service.id for service in offered if service.id in member.service_ids),
+            service_ids=tuple(service.id for service in offered if service.id in member.skills),
         )
         for member in salon.staff
-        if member.service_ids & ids
+        if member.skills.keys() & ids
     ]
     return CatalogueChanged(
         revision=salon.revision,
