@@ -5,13 +5,27 @@ from collections.abc import Mapping, Sequence
 from booka_common.contracts.booking import Slot
 from booka_common.errors import Conflict, Gone, Invalid, NotFound, Refusal
 
-__all__ = ["HoldExpired", "SlotTaken", "UnknownReservation", "WrongState", "slot_refusal", "state_refusal"]
+__all__ = [
+    "HoldExpired",
+    "SlotTaken",
+    "UnknownClient",
+    "UnknownReservation",
+    "WrongState",
+    "slot_refusal",
+    "state_refusal",
+]
 
 
 class UnknownReservation(NotFound):
     """No reservation of this id belongs to the salon."""
 
     default_code = "unknown_reservation"
+
+
+class UnknownClient(NotFound):
+    """No client of this id belongs to the salon."""
+
+    default_code = "unknown_client"
 
 
 class HoldExpired(Gone):
@@ -45,6 +59,8 @@ _DETAILS: Mapping[str, str] = {
     "not_confirmed": "only a confirmed visit can be moved, completed or missed",
     "not_started": "the visit has not begun yet",
     "already_over": "the visit has begun or is over",
+    "too_late": "by its terms it is too late for the client to move it: the salon still can",
+    "too_many_moves": "the client has moved it as often as its terms allow: the salon still can",
 }
 
 

@@ -13,6 +13,9 @@ WHERE tenant_id = $1 AND calendar_id = ANY ($2::uuid[]) AND active
   AND busy_from > $3::timestamptz - interval '24 hours' AND busy_from < $4::timestamptz AND busy_until > $3
   AND reservation_id IS DISTINCT FROM $5::uuid;
 
+-- name: client_known
+SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 AND erased_at IS NULL;
+
 -- name: client_of
 -- What terms and assignment hang on: visits that took place, and whom the client was with last.
 SELECT

@@ -14,7 +14,7 @@ from booka_booking.domain.times import Interval
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "HoldContext", "Taken", "Who", "busy", "client_of", "find_request", "get", "get_many", "hold_context",
+    "HoldContext", "Taken", "Who", "busy", "client_known", "client_of", "find_request", "get", "get_many", "hold_context",
     "insert_hold", "list_history", "list_ids", "lock", "lock_calendars", "lock_overdue", "queries", "save", "save_seated",
 ]  # fmt: skip
 
@@ -71,6 +71,11 @@ async def busy(tx: Tx, calendar_ids: Iterable[UUID], window: Interval, *, beside
     """What is taken of these calendars in `window`, without what the reservation `besides` takes."""
     rows = await tx.fetch(queries["busy"], tx.tenant_id, list(calendar_ids), window.start, window.end, besides)
     return [_taken(row) for row in rows]
+
+
+async def client_known(tx: Tx, client_id: UUID) -> bool:
+    """Whether the salon has this client."""
+    return await tx.fetchval(queries["client_known"], tx.tenant_id, client_id) is not None
 
 
 async def client_of(tx: Tx, contact_id: UUID | None) -> Client:
@@ -192,7 +197,13 @@ async def list_ids(
 ) -> list[UUID]:
     """A page of the reservations that start in `window`, by start; of one person or one client, not of both."""
     at, id = after or (None, None)
-    query = "reservations_page_of_client" if client_id else "reservations_page_of_staff" if staff_id else "reservations_page"
+    query = (
+        "reservations_page_of_client"
+        if client_id
+        else "reservations_page_of_staff"
+        if staff_id
+        else "reservations_page"
+    )
     of = [owner for owner in (client_id or staff_id,) if owner]
     rows = await tx.fetch(queries[query], tx.tenant_id, window.start, window.end, status, at, id, limit, *of)
     return [row["id"] for row in rows]

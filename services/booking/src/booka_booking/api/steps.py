@@ -1,0 +1,134 @@
+"""`/v1/reservations/{id}/…`: every step of a visit once it is held. With `If-Match`, only if it is still at that version."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from booka_booking.api.views import ReservationView, shown
+from booka_booking.api.wants import MAX_WANTS
+from booka_booking.domain.lifecycle import Refused
+from booka_booking.domain.planning import Party
+from booka_booking.domain.reservation import Reservation
+from booka_booking.errors import UnknownReservation, slot_refusal, state_refusal
+from booka_booking.store import reservations as store
+from booka_booking.usecases import changes, confirmations
+from booka_booking.usecases.holds import NotHeld
+from booka_booking.usecases.occasion import Occasion
+from booka_common.contracts.booking import Slot
+from booka_common.db import Database, Tx
+from booka_common.idempotency import Once, OnceRoute, once
+from booka_common.internal import Caller
+from booka_common.versions import IfMatch, check_version, etag
+
+__all__ = ["step_routes"]
+
+
+class ConfirmBody(BaseModel):
+    """Agree to a hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    guest_name: str | None = Field(None, min_length=1, max_length=120)
+    waive_deposit: bool = Field(False, description="confirm without waiting for a deposit")
+
+
+class MoveBody(BaseModel):
+    """Another time, or other people. By the client, notice and limit of the terms hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: AwareDatetime
+    staff_ids: tuple[UUID | None, ...] = Field(
+        (), max_length=MAX_WANTS, description="one for each service, null: anyone; empty: as was asked for at first"
+    )
+    by: Party = "salon"
+
+
+class CancelBody(BaseModel):
+    """Cancel. By the salon, a paid deposit goes back in full; by the client, as the terms say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Party = "salon"
+    why: str = Field("cancelled_by_hand", min_length=1, max_length=200)
+
+
+def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]) -> APIRouter:
+    """Confirm, move, cancel, complete, no-show."""
+    router = APIRouter(prefix="/v1/reservations/{reservation_id}", tags=["reservations"], route_class=OnceRoute)
+    Asked = Annotated[Once, Depends(once(db, caller))]
+
+    @router.post("/confirm", summary="Agree; with a deposit, it stays held until paid")
+    async def confirm(
+        asked: Asked, reservation_id: UUID, body: ConfirmBody, version: IfMatch, response: Response
+    ) -> ReservationView:
+        occasion = Occasion.request(asked.tenant_id, now())
+        others: tuple[Slot, ...] = ()
+        async with asked.tx() as tx:
+            it = await _locked(tx, reservation_id, version)
+            outcome = await confirmations.confirm(tx, it, occasion, **body.model_dump())
+            if isinstance(outcome, Refused) and outcome.code == "hold_expired":
+                others = await confirmations.others(tx, it, occasion.now)
+        return _answer(outcome, response, others)
+
+    @router.post("/move", summary="Another time, or other people")
+    async def move(
+        asked: Asked, reservation_id: UUID, body: MoveBody, version: IfMatch, response: Response
+    ) -> ReservationView:
+        occasion = Occasion.request(asked.tenant_id, now())
+        async with asked.tx() as tx:
+            it = await _locked(tx, reservation_id, version)
+            outcome = await changes.move(tx, it, occasion, by=body.by, start=body.start, staff_ids=body.staff_ids)
+        return _answer(outcome, response)
+
+    @router.post("/cancel", summary="Give it up")
+    async def cancel(
+        asked: Asked, reservation_id: UUID, body: CancelBody, version: IfMatch, response: Response
+    ) -> ReservationView:
+        async with asked.tx() as tx:
+            it = await _locked(tx, reservation_id, version)
+            occasion = Occasion.request(asked.tenant_id, now())
+            outcome = await changes.cancel(tx, it, occasion, by=body.by, why=body.why)
+        return _answer(outcome, response)
+
+    async def finish(
+        asked: Once, reservation_id: UUID, version: int | None, outcome: Literal["completed", "no_show"]
+    ) -> Reservation | Refused:
+        async with asked.tx() as tx:
+            it = await _locked(tx, reservation_id, version)
+            return await changes.finish(tx, it, Occasion.request(asked.tenant_id, now()), outcome)
+
+    @router.post("/complete", summary="The visit took place")
+    async def complete(asked: Asked, reservation_id: UUID, version: IfMatch, response: Response) -> ReservationView:
+        return _answer(await finish(asked, reservation_id, version, "completed"), response)
+
+    @router.post("/no-show", summary="The client did not come")
+    async def no_show(asked: Asked, reservation_id: UUID, version: IfMatch, response: Response) -> ReservationView:
+        return _answer(await finish(asked, reservation_id, version, "no_show"), response)
+
+    return router
+
+
+async def _locked(tx: Tx, reservation_id: UUID, version: int | None) -> Reservation:
+    it = await store.lock(tx, reservation_id)
+    if it is None:
+        raise UnknownReservation("no reservation of this id")
+    if version is not None:
+        check_version(version, it.version)
+    return it
+
+
+def _answer(
+    outcome: Reservation | Refused | NotHeld, response: Response, alternatives: tuple[Slot, ...] = ()
+) -> ReservationView:
+    """The reservation, or the refusal as an error. Raised after the block, so that an ended hold stays ended."""
+    if isinstance(outcome, NotHeld):
+        raise slot_refusal(outcome.code, outcome.alternatives)
+    if isinstance(outcome, Refused):
+        raise state_refusal(outcome.code, alternatives)
+    response.headers["ETag"] = etag(outcome.version)
+    return shown(outcome)
