@@ -23,7 +23,7 @@ from booka_common.migrate import migrations
 ROOT = Path(__file__).parent.parent
 SERVICES = ("booking", "dialog", "llm", "messaging", "payments", "scheduler")
 SHAPE = {
-    "__main__", "api", "app", "consumers", "domain", "errors", "jobs", "migrations", "py.typed", "queries.sql", "settings",
+    "__main__", "api", "app", "consumers", "domain", "errors", "jobs", "migrations", "py.typed", "queries", "settings",
     "store", "usecases",
 }  # fmt: skip
 EXTRAS = {
@@ -72,7 +72,11 @@ def called(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_shape(service):
-    found = {path.stem if path.suffix == ".py" else path.name for path in package(service).iterdir()}
+    # `queries` is `queries.sql` grown into a package.
+    found = {
+        path.stem if path.suffix == ".py" or path.stem == "queries" else path.name
+        for path in package(service).iterdir()
+    }
     assert found - {"__init__", "__pycache__"} == SHAPE | EXTRAS.get(service, set())
     beside = {path.name for path in (ROOT / "services" / service).iterdir()}
     assert {"README.md", "pyproject.toml", "src", "tests"} <= beside
@@ -85,7 +89,7 @@ def test_there_is_no_other_service():
 
 
 def test_no_module_outgrows_400_lines():
-    files = [*production(), *ROOT.glob("services/*/src/*/queries.sql")]
+    files = [*production(), *(path for service in SERVICES for path in query_files(service))]
     assert len(files) > 100
     assert not [named(path) for path in files if len(path.read_text("utf-8").splitlines()) > 400]
 
@@ -171,6 +175,15 @@ def tenant_tables(service: str) -> set[str]:
     return {name for name, columns in tables if re.search(r"^\s*tenant_id\b", columns, re.MULTILINE)}
 
 
+def query_files(service: str) -> list[Path]:
+    return sorted([*package(service).glob("queries.sql"), *package(service).glob("queries/*.sql")])
+
+
+def statements(service: str) -> dict[str, str]:
+    names = [str(path.relative_to(package(service))) for path in query_files(service)]
+    return {f"{name}: {key}": sql for name in names for key, sql in load_queries(f"booka_{service}", name).items()}
+
+
 def unbound(sql: str, tables: set[str]) -> str | None:
     """Why `sql` may touch rows of another tenant, or None if it cannot."""
     why = re.search(r"-- cross-tenant: \S", sql)
@@ -196,7 +209,7 @@ def unbound(sql: str, tables: set[str]) -> str | None:
 def test_every_statement_names_its_tenant(service):
     tables = tenant_tables(service)
     assert tables, "no tenant table found: the pattern is broken"
-    wrong = {name: why for name, sql in load_queries(f"booka_{service}").items() if (why := unbound(sql, tables))}
+    wrong = {name: why for name, sql in statements(service).items() if (why := unbound(sql, tables))}
     assert not wrong
 
 
@@ -223,7 +236,7 @@ def test_the_tenant_check_can_fail(sql, wrong):
 
 
 def all_messages() -> set[type[Message]]:
-    owners = ("booking", "llm", "messaging", "payments", "scheduler")
+    owners = ("booking", "llm", "messaging", "payments", "scheduler", "waitlist")
     modules = [import_module(f"{contracts.__name__}.{owner}") for owner in owners]
     return {
         value
@@ -247,7 +260,8 @@ def test_keys_follow_the_grammar_and_are_unique():
     assert len(keys) == len(set(keys))
     for message in all_messages():
         owner, thing, what, version = message.key.split(".")
-        assert owner == message.__module__.rpartition(".")[2], message
+        module = message.__module__.rpartition(".")[2]
+        assert owner == {"waitlist": "booking"}.get(module, module), message
         assert re.fullmatch(r"[a-z-]+", thing), message
         assert re.fullmatch(r"[a-z-]+", what), message
         assert re.fullmatch(r"v[1-9]\d*", version), message
@@ -345,17 +359,19 @@ def test_a_service_installs_alone_with_all_its_files(service: str, tmp_path: Pat
         ],
         env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}, cwd=ROOT, check=True, timeout=120,
     )  # fmt: skip
+    files = [str(path.relative_to(package(service))) for path in query_files(service)]
     code = (
         "import json, pkgutil\n"
         "from booka_common.db import load_queries\n"
         "from booka_common.migrate import migrations\n"
-        f"package = 'booka_{service}'\n"
+        f"package, files = 'booka_{service}', {files!r}\n"
         "ours = [module.name for module in pkgutil.iter_modules() if module.name.startswith('booka')]\n"
-        "print(json.dumps([sorted(ours), list(migrations(package)), [name for name, _ in load_queries(package).items()]]))"
+        "read = [len(list(load_queries(package, name).items())) for name in files]\n"
+        "print(json.dumps([sorted(ours), list(migrations(package)), read]))"
     )
     python = tmp_path / "venv" / "bin" / "python"
     done = subprocess.run([python, "-c", code], env={}, cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    modules, names, queries = json.loads(done.stdout)
+    modules, names, read = json.loads(done.stdout)
     assert modules == sorted(["booka_common", f"booka_{service}"])
     assert names == list(migrations(f"booka_{service}"))
-    assert queries == [name for name, _ in load_queries(f"booka_{service}").items()]
+    assert sum(read) == len(statements(service))

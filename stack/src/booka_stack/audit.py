@@ -227,11 +227,12 @@ class Audit:
         return wrong + ([f"{refunds} refunds"] if refunds else [])
 
     async def _overlaps(self) -> list[str]:
-        """Nobody of the staff has two visits at once."""
+        """Nobody of the staff, and no chair, has two visits at once."""
         count = await self._connection.fetchval(
-            "SELECT count(*) FROM booking.reservation_segments AS a JOIN booking.reservation_segments AS b"
-            " ON a.tenant_id = b.tenant_id AND a.staff_id = b.staff_id AND a.reservation_id < b.reservation_id"
-            " AND a.during && b.during AND a.active AND b.active WHERE a.tenant_id = ANY ($1)",
+            "SELECT count(*) FROM booking.claims AS a JOIN booking.claims AS b"
+            " ON a.tenant_id = b.tenant_id AND a.calendar_id = b.calendar_id AND a.reservation_id < b.reservation_id"
+            " AND a.busy_from < b.busy_until AND b.busy_from < a.busy_until AND a.active AND b.active"
+            " WHERE a.tenant_id = ANY ($1)",
             self._tenants,
         )
         return [f"{count} visits overlap"] if count else []

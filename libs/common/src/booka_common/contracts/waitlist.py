@@ -83,7 +83,7 @@ class WaitlistOffered(Message):
 class WaitlistLeaveRequested(Message):
     """The client does not want to wait any longer; without an entry, all of the conversation's end."""
 
-    key: ClassVar[str] = "booking.waitlist.leave.requested.v1"
+    key: ClassVar[str] = "booking.waitlist-exit.requested.v1"
 
     conversation_id: UUID
     entry_id: UUID | None = None
