@@ -1,61 +1,58 @@
-"""`/v1/profile`, `/v1/services`, `/v1/staff`, `/v1/policy`: what a salon offers, and on which terms."""
+"""`/v1/profile` and `/v1/services`, and with them all of what a salon offers, by whom, and on which terms."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Response
 
+from booka_booking.api.asking import Callers, Clock, change_of, existing, expect, room_for
+from booka_booking.api.conflicts import conflict_routes
 from booka_booking.api.hours import hours_shown, spans_of, week_of, week_shown
+from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
+from booka_booking.api.people import staff_routes, time_off_routes
+from booka_booking.api.policies import policy_routes
+from booka_booking.api.pools import pool_routes, resource_routes
 from booka_booking.api.shapes import (
     ExceptionBody,
-    PolicyBody,
     ProfileBody,
+    ProfileChanged,
+    ProfileView,
     ServiceBody,
+    ServiceChanged,
     ServiceView,
-    StaffBody,
-    StaffView,
 )
-from booka_booking.domain.salon import Policy, PolicyChange, Profile, Service, Staff
-from booka_booking.store import catalogue as store
-from booka_booking.usecases.catalogue import publish
-from booka_booking.usecases.occasion import Occasion
-from booka_common.db import Database, Tx
-from booka_common.errors import Invalid, NotFound
+from booka_booking.domain.salon import Profile, Service
+from booka_booking.store import catalogue, offer
+from booka_common.db import Database
+from booka_common.errors import Invalid, NotFound, Unprocessable
+from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller
+from booka_common.versions import IfMatch, check_version, etag
 
 __all__ = ["catalogue_routes"]
 
-
-Callers = Callable[..., Awaitable[Caller]]
-Clock = Callable[[], datetime]
+_MOST_SERVICES = 1000
 
 
 def catalogue_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
     """Every change counts up the catalogue's revision and is told as `CatalogueChanged`."""
     router = APIRouter(prefix="/v1", tags=["catalogue"])
-    for part in (_profile_routes, _service_routes, _staff_routes, _policy_routes):
+    for part in (
+        _profile_routes, _service_routes, pool_routes, resource_routes, staff_routes, time_off_routes, policy_routes,
+        conflict_routes,
+    ):  # fmt: skip
         router.include_router(part(db, caller, now))
     return router
 
 
-@asynccontextmanager
-async def _change(db: Database, who: Caller, now: Clock) -> AsyncIterator[Tx]:
-    async with db.tx(who.tenant_id) as tx:
-        await store.lock_catalogue(tx)
-        yield tx
-        await publish(tx, Occasion.request(who.tenant_id, now()))
-
-
 def _profile_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=OnceRoute)
     Signed = Annotated[Caller, Depends(caller)]
+    Asked = Annotated[Once, Depends(once(db, caller))]
 
-    @router.put("/profile")
-    async def put_profile(who: Signed, body: ProfileBody) -> ProfileBody:
+    @router.put("/profile", summary="Visits that are booked stay where they are")
+    async def put_profile(asked: Asked, given: IfMatch, body: ProfileBody, response: Response) -> ProfileChanged:
         profile = Profile(
             name=body.name,
             locale=body.locale,
@@ -66,118 +63,83 @@ def _profile_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
             horizon_days=body.horizon_days,
             opening=week_of(body.hours),
             exceptions={item.day: spans_of(item.hours) for item in body.exceptions},
+            assignment=body.assignment,
         )
-        async with _change(db, who, now) as tx:
-            await store.put_profile(tx, profile)
-        return _profile_shown(profile)
+        async with change_of(asked, now) as change:
+            check_version(given, await catalogue.profile_version(change.tx))
+            version = await catalogue.put_profile(change.tx, profile)
+        response.headers["ETag"] = etag(version)
+        return ProfileChanged(**_shown(profile), version=version, conflicts=change.conflicts)
 
     @router.get("/profile")
-    async def get_profile(who: Signed) -> ProfileBody:
+    async def get_profile(who: Signed, response: Response) -> ProfileView:
         async with db.tx(who.tenant_id) as tx:
-            salon = await store.get_salon(tx, [])
-        if salon is None:
+            version = await catalogue.profile_version(tx)
+            salon = await catalogue.get_salon(tx, [])
+        if salon is None or version is None:
             raise NotFound("the salon has no profile yet", code="unknown_profile")
-        return _profile_shown(salon.profile)
+        response.headers["ETag"] = etag(version)
+        return ProfileView(**_shown(salon.profile), version=version)
 
     return router
 
 
 def _service_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=OnceRoute)
     Signed = Annotated[Caller, Depends(caller)]
+    Asked = Annotated[Once, Depends(once(db, caller))]
 
     @router.put("/services/{service_id}")
-    async def put_service(who: Signed, service_id: UUID, body: ServiceBody) -> ServiceView:
-        async with _change(db, who, now) as tx:
-            await store.put_service(tx, Service(id=service_id, policy=Policy(), **body.model_dump()))
-        return ServiceView(id=service_id, **body.model_dump())
+    async def put_service(
+        asked: Asked, given: IfMatch, service_id: UUID, body: ServiceBody, response: Response
+    ) -> ServiceChanged:
+        async with change_of(asked, now) as change:
+            tx = change.tx
+            current = await offer.service_version(tx, service_id)
+            check_version(given, current)
+            room_for(current, await offer.count_services(tx), _MOST_SERVICES, "services")
+            if body.pool_id is not None and await offer.pool_version(tx, body.pool_id) is None:
+                raise Invalid("pool_id names a pool that does not exist", code="unknown_pool")
+            gap_ends = body.gap_start_minutes + body.gap_minutes if body.gap_minutes else 0
+            if short := await offer.too_short_for(tx, service_id, gap_ends):
+                raise Unprocessable(
+                    "somebody does it in a time of their own that the gap does not lie inside",
+                    code="gap_outside_duration",
+                    staff_ids=[str(id) for id in short],
+                )
+            version = await offer.put_service(tx, Service(id=service_id, **body.model_dump()))
+        response.headers["ETag"] = etag(version)
+        return ServiceChanged(id=service_id, version=version, conflicts=change.conflicts, **body.model_dump())
 
-    @router.get("/services")
-    async def list_services(who: Signed) -> list[ServiceView]:
+    @router.get("/services", summary="In the salon's order, retired ones included")
+    async def list_services(who: Signed, cursor: Cursor = None, limit: Limit = 50) -> Page[ServiceView]:
+        after = position_after(cursor, tuple[int, str, UUID])
         async with db.tx(who.tenant_id) as tx:
-            return [ServiceView(**row) for row in await store.list_services(tx)]
+            rows = await offer.list_services(tx, after=after, limit=limit + 1)
+        return page_of(
+            rows, limit, lambda row: (row["position"], row["name"], row["id"]), lambda row: ServiceView(**row)
+        )
 
     @router.get("/services/{service_id}")
-    async def get_service(who: Signed, service_id: UUID) -> ServiceView:
+    async def get_service(who: Signed, service_id: UUID, response: Response) -> ServiceView:
         async with db.tx(who.tenant_id) as tx:
-            return ServiceView(**_one(await store.list_services(tx, service_id), "service"))
+            rows = await offer.list_services(tx, service_id)
+        response.headers["ETag"] = etag(existing(rows[0]["version"] if rows else None, "service"))
+        return ServiceView(**rows[0])
 
-    @router.delete("/services/{service_id}", status_code=204, summary="Take out of the offer; reservations stay")
-    async def retire_service(who: Signed, service_id: UUID) -> Response:
-        async with _change(db, who, now) as tx:
-            if not await store.retire_service(tx, service_id):
-                raise NotFound("no service of this id", code="unknown_service")
-        return Response(status_code=204)
+    @router.delete("/services/{service_id}", summary="Take it out of the offer; what is booked stays")
+    async def retire_service(asked: Asked, given: IfMatch, service_id: UUID, response: Response) -> ServiceChanged:
+        async with change_of(asked, now) as change:
+            expect(given, await offer.service_version(change.tx, service_id), "service")
+            await offer.retire_service(change.tx, service_id)
+            (row,) = await offer.list_services(change.tx, service_id)
+        response.headers["ETag"] = etag(row["version"])
+        return ServiceChanged(**row, conflicts=change.conflicts)
 
     return router
 
 
-def _staff_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
-    router = APIRouter()
-    Signed = Annotated[Caller, Depends(caller)]
-
-    @router.put("/staff/{staff_id}")
-    async def put_staff(who: Signed, staff_id: UUID, body: StaffBody) -> StaffView:
-        hours = None if body.hours is None else week_of(body.hours)
-        async with _change(db, who, now) as tx:
-            if not await store.known_services(tx, body.service_ids):
-                raise Invalid("service_ids names a service that does not exist", code="unknown_service")
-            member = Staff(id=staff_id, name=body.name, service_ids=frozenset(body.service_ids), hours=hours)
-            await store.put_staff(tx, member, active=body.active)
-        return StaffView(id=staff_id, **body.model_dump())
-
-    @router.get("/staff")
-    async def list_staff(who: Signed) -> list[StaffView]:
-        async with db.tx(who.tenant_id) as tx:
-            return [_staff_shown(row) for row in await store.list_staff(tx)]
-
-    @router.get("/staff/{staff_id}")
-    async def get_staff(who: Signed, staff_id: UUID) -> StaffView:
-        async with db.tx(who.tenant_id) as tx:
-            return _staff_shown(_one(await store.list_staff(tx, staff_id), "staff"))
-
-    @router.delete("/staff/{staff_id}", status_code=204, summary="Take no more visits; reservations stay")
-    async def retire_staff(who: Signed, staff_id: UUID) -> Response:
-        async with _change(db, who, now) as tx:
-            if not await store.retire_staff(tx, staff_id):
-                raise NotFound("nobody of this id", code="unknown_staff")
-        return Response(status_code=204)
-
-    return router
-
-
-def _policy_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
-    router = APIRouter()
-    Signed = Annotated[Caller, Depends(caller)]
-
-    @router.put("/policy", summary="The salon's default")
-    async def put_policy(who: Signed, body: PolicyBody) -> PolicyBody:
-        async with _change(db, who, now) as tx:
-            await store.put_policy(tx, None, PolicyChange(**body.model_dump()))
-        return body
-
-    @router.get("/policy")
-    async def get_policy(who: Signed) -> PolicyBody:
-        async with db.tx(who.tenant_id) as tx:
-            return _policy_shown(await store.get_policy(tx, None))
-
-    @router.put("/services/{service_id}/policy", summary="What differs from the default for one service")
-    async def put_service_policy(who: Signed, service_id: UUID, body: PolicyBody) -> PolicyBody:
-        async with _change(db, who, now) as tx:
-            _one(await store.list_services(tx, service_id), "service")
-            await store.put_policy(tx, service_id, PolicyChange(**body.model_dump()))
-        return body
-
-    @router.get("/services/{service_id}/policy")
-    async def get_service_policy(who: Signed, service_id: UUID) -> PolicyBody:
-        async with db.tx(who.tenant_id) as tx:
-            _one(await store.list_services(tx, service_id), "service")
-            return _policy_shown(await store.get_policy(tx, service_id))
-
-    return router
-
-
-def _profile_shown(profile: Profile) -> ProfileBody:
+def _shown(profile: Profile) -> dict[str, object]:
     return ProfileBody(
         name=profile.name,
         locale=profile.locale,
@@ -186,23 +148,9 @@ def _profile_shown(profile: Profile) -> ProfileBody:
         slot_grid_minutes=profile.slot_grid_minutes,
         lead_minutes=profile.lead_minutes,
         horizon_days=profile.horizon_days,
+        assignment=profile.assignment,
         hours=week_shown(profile.opening),
         exceptions=[
             ExceptionBody(day=day, hours=hours_shown(spans)) for day, spans in sorted(profile.exceptions.items())
         ],
-    )
-
-
-def _one(rows: list[dict[str, Any]], what: str) -> dict[str, Any]:
-    if not rows:
-        raise NotFound(f"no {what} of this id", code=f"unknown_{what}")
-    return rows[0]
-
-
-def _staff_shown(row: dict[str, Any]) -> StaffView:
-    hours = row["hours"]
-    return StaffView(**{**row, "hours": None if hours is None else week_shown(hours)})
-
-
-def _policy_shown(change: PolicyChange) -> PolicyBody:
-    return PolicyBody(**{name: getattr(change, name) for name in PolicyChange.__slots__})
+    ).model_dump()

@@ -9,11 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from booka_booking.domain.salon import Weekly
 from booka_booking.domain.times import Span
 
-__all__ = ["Hours", "Week", "spans_of", "week_of", "week_shown"]
+__all__ = [
+    "CLOCK", "Day", "Hours", "Week", "Weekday", "hours_shown", "span_of", "span_shown", "spans_of", "week_of", "week_shown",
+    "weekday_numbers", "weekdays_shown",
+]  # fmt: skip
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
 class Hours(BaseModel):
@@ -21,8 +24,8 @@ class Hours(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    opens: str = Field(pattern=_CLOCK, examples=["09:00"])
-    closes: str = Field(pattern=_CLOCK, examples=["18:00"])
+    opens: str = Field(pattern=CLOCK, examples=["09:00"])
+    closes: str = Field(pattern=CLOCK, examples=["18:00"])
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -45,6 +48,26 @@ Week = Annotated[dict[Weekday, Day], Field(description="a weekday that is left o
 def spans_of(hours: Iterable[Hours]) -> tuple[Span, ...]:
     """As minutes of the day."""
     return tuple(Span(_minutes(item.opens), _minutes(item.closes)) for item in hours)
+
+
+def span_of(begins: str, ends: str) -> Span:
+    """As minutes of the day."""
+    return Span(_minutes(begins), _minutes(ends))
+
+
+def span_shown(span: Span) -> tuple[str, str]:
+    """As it goes over HTTP."""
+    return _clock(span.opens), _clock(span.closes)
+
+
+def weekday_numbers(names: Iterable[Weekday]) -> frozenset[int]:
+    """ISO weekdays, Monday being 1."""
+    return frozenset(_WEEKDAYS.index(name) + 1 for name in names)
+
+
+def weekdays_shown(numbers: Iterable[int]) -> list[Weekday]:
+    """As they go over HTTP, from Monday on."""
+    return [_WEEKDAYS[number - 1] for number in sorted(numbers)]
 
 
 def week_of(week: Mapping[Weekday, Sequence[Hours]]) -> Weekly:

@@ -1,15 +1,39 @@
 """Changing what a salon offers, and telling the others the whole of it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 from booka_booking.domain.policy import Client
 from booka_booking.domain.salon import Salon
 from booka_booking.store import catalogue as store
+from booka_booking.usecases import conflicts
 from booka_booking.usecases.occasion import Occasion
 from booka_common import outbox
 from booka_common.contracts.booking import CatalogueChanged, CatalogueService, CatalogueStaff
 from booka_common.db import Tx
 from booka_common.money import Money
 
-__all__ = ["publish", "snapshot"]
+__all__ = ["Change", "changing", "publish", "snapshot"]
+
+
+@dataclass(slots=True)
+class Change:
+    """A change of the catalogue. `conflicts`: how many visits ahead the calendar would not allow after it."""
+
+    tx: Tx
+    conflicts: int = 0
+
+
+@asynccontextmanager
+async def changing(tx: Tx, occasion: Occasion) -> AsyncIterator[Change]:
+    """Change the catalogue in the block: nobody else does meanwhile, and after it the whole of it is told."""
+    await store.lock_catalogue(tx)
+    change = Change(tx)
+    yield change
+    salon = await publish(tx, occasion)
+    if salon is not None:
+        change.conflicts = await conflicts.count(tx, salon, occasion.now)
 
 
 async def publish(tx: Tx, occasion: Occasion) -> Salon | None:

@@ -1,0 +1,89 @@
+"""Visits that were booked under other hours, people or services than there are now: they stay, and a person has to look."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from booka_booking.domain.diary import Diary
+from booka_booking.domain.times import Interval
+
+__all__ = ["Booked", "BookedPart", "Conflict", "ConflictCode", "conflicts_of"]
+
+ConflictCode = Literal[
+    "salon_closed", "not_working", "staff_retired", "not_performed", "service_retired", "resource_retired"
+]
+
+
+class BookedPart(NamedTuple):
+    """One service of a visit as it was booked."""
+
+    position: int
+    service_id: UUID
+    staff_id: UUID
+    resource_id: UUID | None
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A visit ahead. `claims` are the times it takes of people and resources, buffers included."""
+
+    id: UUID
+    status: Literal["held", "confirmed"]
+    version: int
+    guest_name: str | None
+    start: datetime
+    end: datetime
+    parts: tuple[BookedPart, ...]
+    claims: tuple[tuple[UUID, Interval], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something that the calendar as it now is would not allow.
+
+    Attributes:
+        position: of the service it is about; None: of the visit as a whole.
+        about: the person, service or resource.
+    """
+
+    code: ConflictCode
+    position: int | None = None
+    about: UUID | None = None
+    span: Interval | None = None
+
+
+def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
+    """Everything about `it` that could not be booked any more. `diary` covers its time; what is taken in it does not matter."""
+    salon = diary.salon
+    whole = Interval(it.start, it.end)
+    if not diary.open_for(whole):
+        yield Conflict("salon_closed", span=whole)
+    people = {person.id: person for person in salon.staff}
+    resources = {resource.id for pool in salon.pools.values() for resource in pool}
+    for part in it.parts:
+        service = salon.services.get(part.service_id)
+        if service is None or not service.active:
+            yield Conflict("service_retired", part.position, part.service_id)
+        if part.resource_id is not None and part.resource_id not in resources:
+            yield Conflict("resource_retired", part.position, part.resource_id)
+        person = people.get(part.staff_id)
+        if person is None:
+            yield Conflict("staff_retired", part.position, part.staff_id)
+            continue
+        if service is not None and service.id not in person.skills:
+            yield Conflict("not_performed", part.position, part.staff_id)
+        for span in _work(it, part):
+            if diary.open_for(span) and not diary.works(person, span):
+                yield Conflict("not_working", part.position, part.staff_id, span)
+
+
+def _work(it: Booked, part: BookedPart) -> Iterator[Interval]:
+    """When the person works: what is claimed of their time, without buffers. A gap is not claimed."""
+    for calendar_id, span in it.claims:
+        start, end = max(span.start, part.start), min(span.end, part.end)
+        if calendar_id == part.staff_id and start < end:
+            yield Interval(start, end)
