@@ -1,15 +1,18 @@
 """A booking database, and a salon on it that a test can talk to as the outside does."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
+from booka_booking.app import create_app
 from booka_booking.settings import SERVICE, Settings
 from booka_common.db import Database
 from booka_common.service import Service
-from booka_common.testing import FrozenClock
+from booka_common.testing import FrozenClock, eventually, running, signed
 
 from .salon import Salon
 
@@ -27,7 +30,9 @@ def settings(provided: dict[str, Any]) -> Settings:
 
 @pytest.fixture
 async def db(settings: Settings) -> AsyncIterator[Database]:
-    async with Database(settings.database_url.get_secret_value(), SERVICE.name, pool_size=12) as database:
+    url = settings.database_url.get_secret_value()
+    # Forty connections for forty clients at once; on a busy machine they may take their time to open.
+    async with Database(url, SERVICE.name, pool_size=40, acquire_timeout=timedelta(seconds=30)) as database:
         yield database
 
 
@@ -42,3 +47,22 @@ async def salon(db: Database, tenant_id: UUID, clock: FrozenClock) -> Salon:
     found = Salon(db, tenant_id, clock)
     await found.open()
     return found
+
+
+@pytest.fixture
+async def app(settings: Settings, clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
+    """The service, and a client that signs nothing."""
+    async with running(create_app(settings, clock)) as client:
+
+        async def consuming() -> bool:
+            return bool((await client.get("/readyz")).json()["rabbitmq"])
+
+        await eventually(consuming)
+        yield client
+
+
+@pytest.fixture
+async def client(app: httpx.AsyncClient, tenant_id: UUID, clock: FrozenClock) -> httpx.AsyncClient:
+    """Signed as the test's own salon."""
+    app.auth = signed(tenant_id, clock)
+    return app

@@ -39,7 +39,7 @@ def page_of(
     more = key(shown[-1]) if len(rows) > limit else None
     return Page(
         items=[view(row) for row in shown],
-        next=base64.urlsafe_b64encode(orjson.dumps(more)).rstrip(b"=").decode() if more else None,
+        next=base64.urlsafe_b64encode(orjson.dumps(more, default=str)).rstrip(b"=").decode() if more else None,
     )
 
 
