@@ -251,9 +251,7 @@ class Salon:
             reservation_id=held.reservation_id, conversation_id=held.conversation_id, quoted_at=quoted_at
         )
 
-    def another(
-        self, held: booking.ReservationHeld, start: datetime, *staff_ids: UUID | None
-    ) -> booking.MoveRequested:
+    def another(self, held: booking.ReservationHeld, start: datetime, *staff_ids: UUID | None) -> booking.MoveRequested:
         """The client would like another time, or other people."""
         assert held.conversation_id is not None
         return booking.MoveRequested(
