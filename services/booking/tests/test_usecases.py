@@ -5,19 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from booka_booking.domain.salon import PolicyChange
-from booka_booking.store import catalogue
+from booka_booking.store import offer, people
 from booka_booking.usecases.catalogue import publish
-from booka_booking.usecases.occasion import Occasion
 from booka_common.contracts.booking import (
-    AvailabilityFound,
-    AvailabilityRequested,
     CatalogueChanged,
     ConfirmationRefused,
     DepositDue,
     DepositUnusable,
     HoldRefused,
-    HoldRequested,
     ReminderReady,
     ReservationCancelled,
     ReservationConfirmed,
@@ -38,7 +33,8 @@ async def test_the_catalogue_is_told_whole_with_deposits_computed(salon: Salon) 
     assert (told.revision, told.salon_name, told.zone, told.currency) == (2, "Salão Íris", "America/Sao_Paulo", "BRL")
     assert by_name["Corte"].deposit is None
     assert by_name["Coloração"].deposit == Money(minor=6000, currency="BRL")
-    assert [(member.name, len(member.service_ids)) for member in told.staff] == [("Ana", 2), ("Bia", 1)]
+    assert (by_name["Escova"].duration_minutes, by_name["Escova"].price.minor) == (30, 6000)  # Bia's own are not told
+    assert [(member.name, len(member.service_ids)) for member in told.staff] == [("Ana", 4), ("Bia", 4), ("Caio", 3)]
 
 
 async def test_nothing_is_told_before_there_is_something_to_book_and_everything_after(
@@ -49,16 +45,16 @@ async def test_nothing_is_told_before_there_is_something_to_book_and_everything_
     async def change(id: UUID, *, active: bool) -> None:
         async with db.tx(other.tenant_id) as tx:
             await other.put_service(tx, id, "Corte", 30, 100, active=active)
-            await publish(tx, Occasion.request(other.tenant_id, other.clock()))
+            await publish(tx, other.occasion())
 
     await change(other.cut, active=True)  # no profile, no staff
     assert await other.said(CatalogueChanged) == []
     await other.open()
-    for service in (other.cut, other.colour):
+    for service in (other.cut, other.colour, other.blow, other.updo, other.brow):
         await change(service, active=False)
     told = await other.said(CatalogueChanged)
-    assert [len(message.services) for message in told] == [2, 1, 0]
-    assert [message.revision for message in told] == [2, 3, 4]
+    assert [len(message.services) for message in told] == [5, 4, 3, 2, 1, 0]
+    assert [message.revision for message in told] == [2, 3, 4, 5, 6, 7]
 
 
 async def test_from_hold_to_confirmation_without_a_deposit(salon: Salon) -> None:
@@ -120,16 +116,16 @@ async def test_an_overdue_hold_makes_way_before_its_job_has_run(salon: Salon) ->
 
 async def test_a_taken_start_is_refused_with_the_next_three(salon: Salon) -> None:
     await salon.held(at(3, 10), staff=salon.ana)
-    refused = await _refused(salon, salon.wish(at(3, 10, 15), staff=salon.ana))
+    refused = await salon.refused(salon.wish(at(3, 10, 15), staff=salon.ana))
     assert refused.code == "slot_taken"
     assert [slot.start for slot in refused.alternatives] == [at(3, 10, 45), at(3, 11), at(3, 11, 15)]
-    assert {slot.staff_name for slot in refused.alternatives} == {"Ana"}
+    assert {slot.staff_names for slot in refused.alternatives} == {("Ana",)}
 
 
 async def test_anybody_means_the_least_booked_of_those_free(salon: Salon) -> None:
     names = [(await salon.held(start)).visit.staff_names[0] for start in (at(3, 9), at(3, 10), at(3, 9), at(3, 16))]
-    assert names == ["Ana", "Bia", "Bia", "Ana"]
-    assert (await _refused(salon, salon.wish(at(3, 9)))).code == "slot_taken"
+    assert names == ["Ana", "Bia", "Bia", "Caio"]
+    assert (await salon.refused(salon.wish(at(3, 9)))).code == "slot_taken"
 
 
 async def test_the_same_request_in_another_envelope_holds_once(salon: Salon) -> None:
@@ -161,28 +157,32 @@ async def test_a_client_holds_two_at_most(salon: Salon) -> None:
         ({"start": at(2, 6, 45)}, "not_offered"),
         ({"start": at(30, 10) + timedelta(days=30)}, "not_offered"),
         ({"start": at(1, 10)}, "in_the_past"),
-        ({"service_ids": (UUID(int=7),)}, "unknown_service"),
-        ({"staff_id": UUID(int=7)}, "unknown_staff"),
     ],
-    ids=["grid", "runs over", "break", "sunday", "lead", "horizon", "past", "service", "staff"],
+    ids=["grid", "runs over", "break", "sunday", "lead", "horizon", "past"],
 )
 async def test_what_is_not_offered_is_refused(salon: Salon, change: dict[str, object], code: str) -> None:
-    assert (await _refused(salon, salon.wish(at(3, 10)).model_copy(update=change))).code == code
+    assert (await salon.refused(salon.wish(at(3, 10)).model_copy(update=change))).code == code
+
+
+async def test_whom_or_what_nobody_knows_is_refused(salon: Salon) -> None:
+    for wanted, code in (((UUID(int=7), None), "unknown_service"), ((salon.cut, UUID(int=7)), "unknown_staff")):
+        wants = salon.wants(salon.brow, wanted)
+        assert (await salon.refused(salon.wish(at(3, 10), wants=wants))).code == code
 
 
 async def test_somebody_who_does_not_do_it_or_a_retired_service_is_not_offered(db: Database, salon: Salon) -> None:
-    assert (await _refused(salon, salon.wish(at(3, 10), service=salon.colour, staff=salon.bia))).code == "not_offered"
+    assert (await salon.refused(salon.wish(at(3, 10), service=salon.colour, staff=salon.bia))).code == "not_offered"
     async with db.tx(salon.tenant_id) as tx:
-        await catalogue.retire_service(tx, salon.cut)
-        await catalogue.retire_staff(tx, salon.bia)
-    assert (await _refused(salon, salon.wish(at(3, 10)))).code == "not_offered"
-    assert (await _refused(salon, salon.wish(at(3, 10), staff=salon.bia))).code == "unknown_staff"
+        await offer.retire_service(tx, salon.cut)
+        await people.retire_staff(tx, salon.bia)
+    assert (await salon.refused(salon.wish(at(3, 10)))).code == "not_offered"
+    assert (await salon.refused(salon.wish(at(3, 10), staff=salon.bia))).code == "unknown_staff"
 
 
 async def test_a_salon_without_a_profile_is_not_ready(db: Database, salon: Salon) -> None:
     other = Salon(db, new_id(), salon.clock)
-    assert (await _refused(other, other.wish(at(3, 10)))).code == "salon_not_ready"
-    found = await _find(other)
+    assert (await other.refused(other.wish(at(3, 10)))).code == "salon_not_ready"
+    found = await other.find()
     assert (found.exact, found.slots) == (False, ())
 
 
@@ -216,7 +216,7 @@ async def test_paid_after_expiry_is_reseated_if_still_free(salon: Salon) -> None
     await salon.hear(salon.payment(held))
     (confirmed,) = await salon.said(ReservationConfirmed)
     assert (confirmed.reseated, confirmed.version) == (True, 4)
-    assert (await _refused(salon, salon.wish(at(3, 10), service=salon.colour))).code == "slot_taken"
+    assert (await salon.refused(salon.wish(at(3, 10), service=salon.colour))).code == "slot_taken"
 
 
 async def test_paid_after_expiry_takes_the_place_of_a_hold_that_is_over_too(salon: Salon) -> None:
@@ -228,7 +228,7 @@ async def test_paid_after_expiry_takes_the_place_of_a_hold_that_is_over_too(salo
     await salon.hear(salon.payment(held))
     assert await salon.status(squatter.reservation_id) == "expired"
     assert await salon.status(held.reservation_id) == "confirmed"
-    assert await salon.overlaps() == 0
+    assert await salon.problems() == []
 
 
 async def test_paid_after_expiry_goes_back_if_somebody_else_came(salon: Salon) -> None:
@@ -287,14 +287,13 @@ async def test_giving_up_a_hold_frees_the_start_and_a_stranger_cannot(salon: Sal
 
 async def test_the_terms_are_those_of_the_day_the_hold_was_made(db: Database, salon: Salon) -> None:
     held = await salon.held(at(5, 10), service=salon.colour)
+    await salon.put_policy(salon.colour, deposit_kind="none", deposit_value=0, cancel_notice_hours=700)
     async with db.tx(salon.tenant_id) as tx:
-        change = PolicyChange(deposit_kind="none", deposit_value=0, cancel_notice_hours=700)
-        await catalogue.put_policy(tx, salon.colour, change)
-        await salon.put_service(tx, salon.colour, "Coloração", 30, 1)
+        await salon.put_service(tx, salon.colour, "Tinta", 30, 1)
     await salon.hear(salon.yes(held), salon.payment(held), salon.no(held))
     (confirmed,) = await salon.said(ReservationConfirmed)
     (cancelled,) = await salon.said(ReservationCancelled)
-    assert confirmed.visit.price.minor == 20000
+    assert (confirmed.visit.price.minor, confirmed.visit.service_names) == (20000, ("Coloração",))
     assert confirmed.visit.end - confirmed.visit.start == timedelta(minutes=90)
     assert cancelled.refund == Money(minor=6000, currency="BRL")
 
@@ -318,48 +317,17 @@ async def test_a_reminder_goes_out_only_for_the_visit_it_was_planned_for(salon: 
 
 
 async def test_availability_spreads_over_the_window(salon: Salon) -> None:
-    found = await _find(salon, limit=4)
+    found = await salon.find(limit=4)
     assert found.exact
     assert [slot.start for slot in found.slots] == [at(3, 9), at(3, 10, 45), at(3, 14), at(3, 15, 45)]
 
 
 async def test_with_nothing_in_the_window_the_next_ones_are_found(salon: Salon) -> None:
-    found = await _find(salon, day=8, limit=2)
+    found = await salon.find(8, limit=2)
     assert not found.exact
     assert [slot.start for slot in found.slots] == [at(9, 9), at(9, 9, 15)]
 
 
 async def test_beyond_the_horizon_there_is_nothing(salon: Salon) -> None:
-    found = await _find(salon, day=31 + 15)
+    found = await salon.find(31 + 15)
     assert (found.exact, found.slots) == (False, ())
-
-
-async def test_services_in_one_visit_follow_each_other_by_one_person(salon: Salon) -> None:
-    wish = salon.wish(at(3, 13)).model_copy(update={"service_ids": (salon.cut, salon.colour)})
-    await salon.hear(wish)
-    (held,) = await salon.said(ReservationHeld)
-    assert held.visit.service_names == ("Corte", "Coloração")
-    assert held.visit.staff_names == ("Ana",)
-    assert held.visit.end - held.visit.start == timedelta(minutes=135)
-    assert held.visit.price.minor == 29000
-    refused = await _refused(salon, salon.wish(at(3, 15, 15), staff=salon.ana))
-    assert refused.alternatives[0].start == at(3, 15, 30)  # the buffer after colouring
-
-
-async def _refused(salon: Salon, wish: HoldRequested) -> HoldRefused:
-    await salon.hear(wish)
-    return next(refused for refused in await salon.said(HoldRefused) if refused.request_id == wish.request_id)
-
-
-async def _find(salon: Salon, *, day: int = 3, limit: int = 6) -> AvailabilityFound:
-    await salon.hear(
-        AvailabilityRequested(
-            request_id=new_id(),
-            conversation_id=new_id(),
-            service_ids=(salon.cut,),
-            earliest=at(1, 0) + timedelta(days=day - 1),
-            latest=at(1, 0) + timedelta(days=day),
-            limit=limit,
-        )
-    )
-    return (await salon.said(AvailabilityFound))[-1]
