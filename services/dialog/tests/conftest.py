@@ -20,6 +20,7 @@ from booka_common.contracts.booking import (
     ReservationHeld,
     Slot,
     Visit,
+    Want,
 )
 from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.llm import InterpretationReady
@@ -73,16 +74,22 @@ class House:
         return next((name for name, found in self.staff.items() if found == staff_id), "Ana")
 
     def slot(self, start: datetime, staff: str = "Ana") -> Slot:
-        return Slot(start=start, end=start + timedelta(minutes=45), staff_id=self.staff[staff], staff_name=staff)
+        people = staff.split("+")
+        return Slot(
+            start=start,
+            end=start + timedelta(minutes=45 * len(people)),
+            staff_ids=tuple(self.staff[name] for name in people),
+            staff_names=tuple(people),
+        )
 
     def visit(self, start: datetime, service: str = "Haircut", staff: str = "Ana") -> Visit:
         return Visit(
             start=start,
-            end=start + timedelta(minutes=45),
+            end=start + timedelta(minutes=45 * len(service.split("+"))),
             zone=self.catalogue.zone,
-            service_names=(service,),
-            staff_names=(staff,),
-            price=real(8000),
+            service_names=tuple(service.split("+")),
+            staff_names=tuple(staff.split("+")),
+            price=real(8000 * len(service.split("+"))),
         )
 
     def held(self, hold: Any, *, deposit: Money | None = None, now: datetime = NOW) -> ReservationHeld:
@@ -93,7 +100,11 @@ class House:
             conversation_id=hold.conversation_id,
             contact_id=hold.contact_id,
             version=1,
-            visit=self.visit(hold.start, self.service_name(hold.service_ids[0]), self.staff_name(hold.staff_id)),
+            visit=self.visit(
+                hold.start,
+                "+".join(self.service_name(want.service_id) for want in hold.wants),
+                "+".join(self.staff_name(want.staff_id) for want in hold.wants),
+            ),
             deposit=deposit,
             expires_at=now + timedelta(minutes=15),
         )
@@ -180,6 +191,16 @@ class Talk:
             )
         )
 
+    @property
+    def services(self) -> list[str]:
+        """The services of the visit in the making, by name."""
+        return [self.house.service_name(wish.service_id) for wish in self.session.wishes]
+
+    @property
+    def people(self) -> list[str | None]:
+        """Who was chosen for each of them, by name."""
+        return [self.house.staff_name(wish.staff_id) if wish.staff_id else None for wish in self.session.wishes]
+
     def at_slots(self) -> str:
         """Up to the list of free times."""
         self.says("haircut with Ana on friday")
@@ -247,13 +268,12 @@ class Talk:
         """The hold that is open, as booking would see it."""
         pending = self.session.pending
         assert pending is not None
-        assert self.session.service_id is not None
+        assert self.session.wishes
         return HoldRequested(
             request_id=pending.request_id,
             conversation_id=self.session.conversation_id,
             contact_id=self.session.contact_id,
-            service_ids=(self.session.service_id,),
-            staff_id=self.session.staff_id,
+            wants=tuple(Want(service_id=wish.service_id, staff_id=wish.staff_id) for wish in self.session.wishes),
             start=FRIDAY_15,
         )
 
@@ -302,14 +322,22 @@ def new_talk() -> Callable[[House], Talk]:
 @pytest.fixture(scope="session")
 def settings(provision: Callable[..., dict[str, Any]]) -> Settings:
     """A migrated database and a virtual host; short waits where a test has to sit one out."""
-    return Settings(**provision(SERVICE), port=0, gap_seconds=0.3, interpretation_timeout_seconds=0.3)
+    return Settings(
+        **provision(SERVICE), port=0, gap_seconds=0.3, interpretation_timeout_seconds=0.3, quote_timeout_seconds=0.3
+    )
 
 
 @pytest.fixture
 async def deps(settings: Settings) -> AsyncIterator[Deps]:
     """The use cases on a database of their own"""
     async with Database(settings.database_url.get_secret_value(), SERVICE.name, pool_size=12) as db:
-        yield Deps(db=db, now=FrozenClock(NOW), patience=timedelta(seconds=8), gap=timedelta(seconds=5))
+        yield Deps(
+            db=db,
+            now=FrozenClock(NOW),
+            patience=timedelta(seconds=8),
+            quote_patience=timedelta(seconds=5),
+            gap=timedelta(seconds=5),
+        )
 
 
 @pytest.fixture

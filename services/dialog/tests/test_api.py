@@ -47,7 +47,9 @@ async def test_a_booking_step_by_step(
     path = f"/v1/sessions/{salon.conversation_id}"
     step_id = str(new_id())
     stepped = await api.post(f"{path}/inputs", json={"text": "haircut", "id": step_id}, auth=who)
-    assert stepped.json()["session"]["service_id"] == str(salon.house.services["Haircut"])
+    assert [wish["service_id"] for wish in stepped.json()["session"]["wishes"]] == [
+        str(salon.house.services["Haircut"])
+    ]
     repeated = await api.post(f"{path}/inputs", json={"text": "haircut", "id": step_id}, auth=who)
     assert repeated.json() == {**stepped.json(), "texts": []}
 
@@ -102,4 +104,4 @@ async def test_a_foreign_conversation_cannot_be_taken_over(
     body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id), "text": "haircut"}
     assert (await api.post("/v1/sessions", json=body, auth=auth(tenant_id, now))).status_code == 201
     foreign = await api.post("/v1/sessions", json={**body, "text": "hi"}, auth=auth(other, now))
-    assert foreign.json()["session"]["service_id"] is None
+    assert foreign.json()["session"]["wishes"] == []

@@ -10,6 +10,7 @@ from booka_common.contracts.booking import (
     AvailabilityRequested,
     ConfirmationRequested,
     HoldRequested,
+    Want,
 )
 from booka_common.ids import new_id
 from booka_common.money import Money
@@ -26,7 +27,7 @@ def test_greeting_asks_for_the_service_with_prices(talk: Any) -> None:
         "Hi! This is Studio Bela. You can book your visit right here.\n\n"
         "Which service would you like?\n"
         "1. Haircut – R$80.00 (45 min)\n2. Manicure – R$80.00 (45 min)\n3. Hair Coloring – R$80.00 (45 min)\n"
-        "Reply with a number, or just write what you need."
+        "Reply with a number or several, or just write what you need."
     )
     assert "Studio Bela" not in talk.says("hello?")
 
@@ -39,7 +40,7 @@ def test_menu_only(talk: Any) -> None:
     )
     talk.says("3")
     request = talk.one(AvailabilityRequested)
-    assert request.staff_id is None
+    assert request.wants[0].staff_id is None
     assert request.earliest == datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
     assert request.latest == datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
     assert request.limit == 6
@@ -47,11 +48,11 @@ def test_menu_only(talk: Any) -> None:
     assert "Thursday, 26 November\n1. 09:00\n2. 10:00" in talk.found(start, start + timedelta(hours=1))
     talk.says("2")
     hold = talk.one(HoldRequested)
-    assert (hold.start, hold.staff_id) == (start + timedelta(hours=1), None)
+    assert (hold.start, hold.wants[0].staff_id) == (start + timedelta(hours=1), None)
     assert talk.take(talk.house.held(hold)) == "What name should I put the booking under?"
     summary = talk.says("Maria Silva")
     assert summary == (
-        "Please check:\n*Haircut* with Ana\nThursday, 26 November at 10:00 (São Paulo time)\nName: Maria Silva\n"
+        "Please check:\n*Haircut* with Ana\nThursday, 26 November at 10:00 (São Paulo time), 45 min\nName: Maria Silva\n"
         "Price: R$80.00\n\nShall I book it?\n1. Yes\n2. No, change something"
     ).replace("São", "Sao")
     talk.says("1")
@@ -63,8 +64,8 @@ def test_menu_only(talk: Any) -> None:
 def test_everything_in_one_message(talk: Any) -> None:
     assert talk.says("haircut tomorrow after 3 with Ana") == ""
     request = talk.one(AvailabilityRequested)
-    assert request.service_ids == (talk.house.services["Haircut"],)
-    assert request.staff_id == talk.house.staff["Ana"]
+    assert request.wants == (Want(service_id=talk.house.services["Haircut"], staff_id=talk.house.staff["Ana"]),)
+    assert request.contact_id == talk.session.contact_id
     assert request.earliest == datetime(2026, 11, 26, 18, 0, tzinfo=UTC)
 
 
@@ -91,7 +92,8 @@ def test_no_time_at_all(talk: Any) -> None:
 
 def test_who_is_not_asked_where_only_one_does_it(talk: Any) -> None:
     assert "When would you like" in talk.says("manicure")
-    assert talk.session.staff_id == talk.house.staff["Carla"]
+    talk.says("friday")
+    assert talk.one(AvailabilityRequested).wants[0].staff_id == talk.house.staff["Carla"]
 
 
 def test_somebody_who_does_not_do_it(talk: Any) -> None:

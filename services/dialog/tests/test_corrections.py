@@ -36,8 +36,8 @@ def test_the_contact_name_is_offered(talk: Any) -> None:
     ("words", "check"),
     [
         ("no, change it to saturday", lambda request, house: request.earliest.day == 28),
-        ("actually a manicure", lambda request, house: request.service_ids == (house.services["Manicure"],)),
-        ("can I have Bia instead?", lambda request, house: request.staff_id == house.staff["Bia"]),
+        ("actually a manicure", lambda request, house: request.wants[0].service_id == house.services["Manicure"]),
+        ("can I have Bia instead?", lambda request, house: request.wants[0].staff_id == house.staff["Bia"]),
     ],
 )
 def test_corrections_at_any_time(talk: Any, stage: str, words: str, check: Callable[..., bool]) -> None:
@@ -205,7 +205,7 @@ def test_old_talk_starts_anew(talk: Any) -> None:
 def test_slots_set_from_outside(talk: Any) -> None:
     talk.says("hi")
     talk.take(SlotsUpdated(service_id=talk.house.services["Manicure"], day=FRIDAY_15.date()))
-    assert talk.one(AvailabilityRequested).staff_id == talk.house.staff["Carla"]
+    assert talk.one(AvailabilityRequested).wants[0].staff_id == talk.house.staff["Carla"]
 
 
 def test_ending_frees_the_hold_without_a_word(talk: Any) -> None:

@@ -28,7 +28,7 @@ def test_the_model_is_asked_where_the_rules_fail(talk: Any) -> None:
     assert [choice.name for choice in request.staff] == ["Ana", "Bia", "Carla"]
     said = talk.take(talk.ready(request, staff_id=talk.house.staff["Bia"]))
     assert "When would you like" in said
-    assert talk.session.staff_id == talk.house.staff["Bia"]
+    assert talk.people == ["Bia"]
 
 
 def test_the_model_may_not_invent(talk: Any) -> None:
@@ -40,8 +40,7 @@ def test_the_model_may_not_invent(talk: Any) -> None:
         talk.ready(request, service_id=new_id(), staff_id=new_id(), day=talk.now.date() - timedelta(days=3))
     )
     assert "did not understand" in said
-    assert talk.session.service_id == talk.house.services["Haircut"]
-    assert talk.session.staff_id is None
+    assert (talk.services, talk.people) == (["Haircut"], [None])
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -78,7 +77,7 @@ def test_a_late_interpretation_only_fills_what_is_empty(talk: Any) -> None:
     request = talk.one(InterpretationRequested)
     assert "When would you like" in talk.says("Bia")
     talk.take(talk.ready(request, staff_id=talk.house.staff["Ana"], day=FRIDAY_15.date()))
-    assert talk.one(AvailabilityRequested).staff_id == talk.house.staff["Bia"]
+    assert talk.one(AvailabilityRequested).wants[0].staff_id == talk.house.staff["Bia"]
 
 
 @pytest.mark.parametrize(("intent", "effect"), [("confirm", ConfirmationRequested), ("cancel", CancellationRequested)])

@@ -8,7 +8,6 @@ import pytest
 
 from booka_common.contracts.booking import (
     AvailabilityRequested,
-    CancellationRequested,
     ConfirmationRefused,
     ConfirmationRequested,
     HoldRefused,
@@ -114,7 +113,7 @@ def test_never_paid(talk: Any) -> None:
     assert "1. Yes\n2. No" in said
     assert talk.take(expired) == ""
     assert talk.says("yes") == ""
-    assert talk.one(AvailabilityRequested).service_ids == (talk.house.services["Haircut"],)
+    assert talk.one(AvailabilityRequested).wants[0].service_id == talk.house.services["Haircut"]
 
 
 def test_never_paid_and_no_more_interest(talk: Any) -> None:
@@ -186,38 +185,6 @@ def test_confirmation_refused_without_alternatives_looks_again(talk: Any, code: 
     assert talk.one(AvailabilityRequested)
 
 
-def test_cancel_a_confirmed_visit(talk: Any) -> None:
-    talk.at_done()
-    visit = talk.session.visits[0]
-    assert "Shall I cancel this visit?" in talk.says("cancel")
-    assert "stays as it is" in talk.says("no")
-    talk.says("cancel")
-    assert talk.says("yes") == ""
-    assert talk.one(CancellationRequested).reservation_id == visit.reservation_id
-    said = talk.take(talk.gone(visit.reservation_id, was="confirmed", refund=DEPOSIT))
-    assert "Your visit is cancelled: Haircut, Friday, 27 November at 15:00." in said
-    assert "R$20.00 back" in said
-    assert talk.session.visits == ()
-
-
-def test_cancel_without_a_refund_says_so(talk: Any) -> None:
-    talk.at_done()
-    visit = talk.session.visits[0]
-    talk.says("cancel")
-    talk.says("yes")
-    assert "not returned" in talk.take(talk.gone(visit.reservation_id, was="confirmed"))
-
-
-def test_which_of_two_visits(talk: Any) -> None:
-    talk.at_done()
-    other = talk.confirmed(visit=talk.house.visit(FRIDAY_15 + timedelta(days=3), "Manicure", "Carla"))
-    talk.take(other)
-    assert "2. Manicure, Monday, 30 November at 15:00" in talk.says("cancel")
-    assert "Manicure with Carla" in talk.says("2")
-    talk.says("1")
-    assert talk.one(CancellationRequested).reservation_id == other.reservation_id
-
-
 def test_the_salon_cancels_and_moves(talk: Any) -> None:
     talk.at_done()
     visit = talk.session.visits[0]
@@ -242,11 +209,6 @@ def test_a_second_booking_after_the_first(talk: Any) -> None:
     talk.says("1")
     assert "Name: Maria Silva" not in talk.says("ok")
     assert "Please check" in talk.take(talk.house.held(talk.ask_hold()))
-
-
-def test_moving_a_booked_visit_is_explained(talk: Any) -> None:
-    talk.at_done()
-    assert "cancel it first" in talk.says("can I change it to saturday?")
 
 
 def test_reminder(talk: Any) -> None:

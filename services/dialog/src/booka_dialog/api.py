@@ -8,11 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from booka_common.contracts.booking import Slot, Visit
+from booka_common.contracts.booking import Slot, Visit, Want
 from booka_common.internal import Caller
 from booka_common.money import Money
 from booka_dialog import usecases
 from booka_dialog.domain import ClientSaid, Session, SessionEnded, SlotsUpdated
+from booka_dialog.domain.session import Held
 from booka_dialog.understanding import Language
 from booka_dialog.usecases import Deps
 
@@ -44,13 +45,17 @@ class NextStep(_Request):
 class UpdateSlots(_Request):
     """Slots to be set; what is left out stays as it is. Times are local to the salon."""
 
-    service_id: UUID | None = None
-    staff_id: UUID | None = None
+    wants: tuple[Want, ...] = Field(
+        (), max_length=5, description="the services in their order; without a person, whoever is decided otherwise"
+    )
+    service_id: UUID | None = Field(None, description="one service")
+    staff_id: UUID | None = Field(None, description="somebody who does all that she or he can of the visit")
     any_staff: bool = False
     day: date | None = None
     time_from: time | None = None
     time_until: time | None = None
     guest_name: str | None = Field(None, min_length=1, max_length=120)
+    for_other: bool = Field(False, description="guest_name is somebody else than the contact")
 
 
 class WhenView(BaseModel):
@@ -64,6 +69,14 @@ class WhenView(BaseModel):
     soon: bool
 
 
+class WishView(BaseModel):
+    """One service of the visit; `anyone`: it does not matter who does it."""
+
+    service_id: UUID
+    staff_id: UUID | None
+    anyone: bool
+
+
 class HeldView(BaseModel):
     """The start that is kept for the client."""
 
@@ -72,6 +85,7 @@ class HeldView(BaseModel):
     deposit: Money | None
     expires_at: AwareDatetime
     url: str | None = Field(description="where the deposit is paid, once it is known")
+    entry_id: UUID | None = Field(description="the place on the waiting list that it was offered for")
 
 
 class VisitView(BaseModel):
@@ -81,6 +95,15 @@ class VisitView(BaseModel):
     visit: Visit
 
 
+class ListedView(BaseModel):
+    """A place on the waiting list."""
+
+    entry_id: UUID
+    service_ids: tuple[UUID, ...]
+    first_day: date
+    last_day: date
+
+
 class SessionView(BaseModel):
     """A conversation as it stands."""
 
@@ -88,14 +111,20 @@ class SessionView(BaseModel):
     contact_id: UUID | None
     state: str
     language: Language | None
-    service_id: UUID | None
-    staff_id: UUID | None
+    wishes: tuple[WishView, ...] = Field(description="the services of the visit in the making, in their order")
+    staff_id: UUID | None = Field(description="named before the services were known")
     any_staff: bool
     when: WhenView
     slots: tuple[Slot, ...] = Field(description="the starts offered last, numbered from 1")
     guest_name: str | None
+    for_other: bool
     held: HeldView | None
+    offers: tuple[HeldView, ...] = Field(
+        description="offered from the waiting list while something else was talked about"
+    )
     visits: tuple[VisitView, ...]
+    moving: UUID | None = Field(description="the visit for which another time is looked for")
+    listed: tuple[ListedView, ...]
     pending_request_id: UUID | None = Field(description="the question to booking that is open")
 
     @classmethod
@@ -107,14 +136,19 @@ class SessionView(BaseModel):
             contact_id=session.contact_id,
             state=session.state,
             language=session.language,
-            service_id=session.service_id,
+            wishes=tuple(WishView(service_id=wish.service_id, staff_id=wish.staff_id, anyone=wish.anyone)
+                         for wish in session.wishes),
             staff_id=session.staff_id,
             any_staff=session.any_staff,
             when=WhenView(day=when.day, last_day=when.last_day, start=when.start, end=when.end, exact=when.exact, soon=when.soon),
             slots=session.slots,
             guest_name=session.guest_name,
-            held=held and HeldView(reservation_id=held.reservation_id, visit=held.visit, deposit=held.deposit,
-                                   expires_at=held.expires_at, url=held.url),
+            for_other=session.for_other,
+            held=held and _held(held),
+            offers=tuple(_held(offer) for offer in session.offers),
+            moving=session.moving,
+            listed=tuple(ListedView(entry_id=entry.entry_id, service_ids=entry.service_ids, first_day=entry.first_day,
+                                    last_day=entry.last_day) for entry in session.listed),
             visits=tuple(VisitView(reservation_id=known.reservation_id, visit=known.visit) for known in session.visits),
             pending_request_id=session.pending.request_id if session.pending else None,
         )  # fmt: skip
@@ -133,6 +167,17 @@ class SteppedView(BaseModel):
 
     session: SessionView
     texts: tuple[str, ...]
+
+
+def _held(held: Held) -> HeldView:
+    return HeldView(
+        reservation_id=held.reservation_id,
+        visit=held.visit,
+        deposit=held.deposit,
+        expires_at=held.expires_at,
+        url=held.url,
+        entry_id=held.entry_id,
+    )
 
 
 def api(deps: Deps, caller: Callable[..., Awaitable[Caller]]) -> APIRouter:

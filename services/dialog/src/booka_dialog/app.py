@@ -28,6 +28,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         db=runtime.db,
         now=now,
         patience=timedelta(seconds=settings.interpretation_timeout_seconds),
+        quote_patience=timedelta(seconds=settings.quote_timeout_seconds),
         gap=timedelta(seconds=settings.gap_seconds),
     )
     consumers.register(runtime.consumers, deps, runtime.metrics)
@@ -45,5 +46,5 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
 def describe(subscribers: Consumers) -> None:
     """Register what the service hears, for its AsyncAPI document; nothing of it is ever called."""
     deps = Deps(db=Database("postgresql://nobody@localhost/none", SERVICE.name), now=system_clock,
-                patience=timedelta(), gap=timedelta())  # fmt: skip
+                patience=timedelta(), quote_patience=timedelta(), gap=timedelta())  # fmt: skip
     consumers.register(subscribers, deps, Metrics(SERVICE.name))

@@ -5,7 +5,7 @@ import logging
 from prometheus_client import Counter
 
 from booka_common.consuming import Consumers
-from booka_common.contracts import booking, llm, messaging, payments
+from booka_common.contracts import booking, llm, messaging, payments, waitlist
 from booka_common.contracts.envelope import Envelope
 from booka_common.observability import Metrics
 from booka_dialog import usecases
@@ -24,9 +24,15 @@ _ANSWERS: tuple[type[Answer], ...] = (
     booking.ConfirmationRefused,
     booking.ReservationConfirmed,
     booking.ReservationMoved,
+    booking.MoveRefused,
+    booking.CancellationQuoted,
     booking.ReservationCancelled,
     booking.ReservationExpired,
     booking.ReminderReady,
+    waitlist.WaitlistJoined,
+    waitlist.WaitlistRefused,
+    waitlist.WaitlistOffered,
+    waitlist.WaitlistLeft,
     payments.CheckoutOpened,
     payments.CheckoutFailed,
     payments.RefundSettled,

@@ -24,6 +24,9 @@ class Settings(ServiceSettings):
     interpretation_timeout_seconds: float = Field(
         8.0, gt=0, description="the model is waited for this long, then the menu is shown"
     )
+    quote_timeout_seconds: float = Field(
+        5.0, gt=0, description="the terms of a visit are waited for this long, then the client is asked without them"
+    )
     gap_seconds: float = Field(
         5.0, gt=0, description="a missing turn is waited for this long, then the later ones are answered"
     )

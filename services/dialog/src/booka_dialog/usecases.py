@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from booka_common import inbox, jobs, outbox
-from booka_common.contracts.booking import CatalogueChanged
+from booka_common.contracts.booking import CancellationQuoteRequested, CatalogueChanged
 from booka_common.contracts.envelope import Envelope, Message
 from booka_common.contracts.llm import InterpretationRequested, LlmSettingsChanged
 from booka_common.contracts.messaging import MessageReceived, SendRequested
@@ -20,6 +20,7 @@ from booka_dialog.domain import (
     Effect,
     Input,
     InterpretationTimedOut,
+    QuoteTimedOut,
     Say,
     Session,
     converse,
@@ -29,6 +30,7 @@ from booka_dialog.errors import SalonNotOpen, SessionExists, SessionNotFound
 __all__ = [
     "GAP",
     "INTERPRETATION_TIMEOUT",
+    "QUOTE_TIMEOUT",
     "Deps",
     "Stepped",
     "get_session",
@@ -38,12 +40,14 @@ __all__ = [
     "start_session",
     "take_answer",
     "take_gap",
+    "take_quote_timeout",
     "take_timeout",
     "take_turn",
 ]
 
 GAP = "gap"
 INTERPRETATION_TIMEOUT = "interpretation_timeout"
+QUOTE_TIMEOUT = "quote_timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,14 @@ class Deps:
 
     Attributes:
         patience: how long the model is waited for.
+        quote_patience: how long the terms of a visit are waited for.
         gap: how long a missing turn is waited for.
     """
 
     db: Database
     now: Callable[[], datetime]
     patience: timedelta
+    quote_patience: timedelta
     gap: timedelta
 
 
@@ -127,10 +133,18 @@ async def take_answer(deps: Deps, envelope: Envelope[Message], conversation_id: 
 
 async def take_timeout(deps: Deps, tx: Tx, job: jobs.Job) -> None:
     """The model has not answered in time."""
-    conversation_id, request_id = UUID(job.payload["conversation_id"]), UUID(job.payload["request_id"])
+    await _timed_out(deps, tx, job, InterpretationTimedOut(UUID(job.payload["request_id"])))
+
+
+async def take_quote_timeout(deps: Deps, tx: Tx, job: jobs.Job) -> None:
+    """Booking has not said the terms of a visit in time."""
+    await _timed_out(deps, tx, job, QuoteTimedOut(UUID(job.payload["request_id"])))
+
+
+async def _timed_out(deps: Deps, tx: Tx, job: jobs.Job, given: Input) -> None:
+    conversation_id = UUID(job.payload["conversation_id"])
     await store.lock(tx, conversation_id)
-    cause = _Cause(job.id, job.tenant_id, job.correlation_id)
-    await _step(deps, tx, conversation_id, InterpretationTimedOut(request_id), cause)
+    await _step(deps, tx, conversation_id, given, _Cause(job.id, job.tenant_id, job.correlation_id))
 
 
 async def keep_catalogue(deps: Deps, envelope: Envelope[CatalogueChanged]) -> None:
@@ -299,12 +313,24 @@ async def _put(
             )
         )
         if isinstance(data, InterpretationRequested):
-            await jobs.put(
-                tx,
-                INTERPRETATION_TIMEOUT,
-                {"conversation_id": str(conversation_id), "request_id": str(data.request_id)},
-                scheduled_at=now + deps.patience,
-                correlation_id=cause.correlation_id,
-                unique_key=str(data.request_id),
-            )
+            await _give_up_later(tx, INTERPRETATION_TIMEOUT, data, now + deps.patience, cause)
+        elif isinstance(data, CancellationQuoteRequested):
+            await _give_up_later(tx, QUOTE_TIMEOUT, data, now + deps.quote_patience, cause)
     await outbox.put(tx, *envelopes)
+
+
+async def _give_up_later(
+    tx: Tx,
+    kind: str,
+    request: InterpretationRequested | CancellationQuoteRequested,
+    at: datetime,
+    cause: _Cause,
+) -> None:
+    await jobs.put(
+        tx,
+        kind,
+        {"conversation_id": str(request.conversation_id), "request_id": str(request.request_id)},
+        scheduled_at=at,
+        correlation_id=cause.correlation_id,
+        unique_key=str(request.request_id),
+    )

@@ -12,14 +12,14 @@ from booka_common.contracts.booking import (
     Slot,
 )
 from booka_dialog.domain.inputs import Context, Effect, Say
-from booka_dialog.domain.questions import Moved, ask, notices
-from booka_dialog.domain.salon import Salon
+from booka_dialog.domain.questions import Moved, ask, notices, repeat
 from booka_dialog.domain.session import Pending, Session
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.windows import limit_of, window_of
+from booka_dialog.domain.wishes import open_places, requested, settled, wanted_people
 from booka_dialog.understanding import When
 
-__all__ = ["advance", "cancel", "cancel_visit", "confirm", "hold", "offer", "release", "stop"]
+__all__ = ["advance", "cancellation", "confirm", "hold", "offer", "release", "resume", "stop"]
 
 _LATER = timedelta(days=14)
 
@@ -29,18 +29,19 @@ def advance(session: Session, ctx: Context, *before: str) -> Moved:
     salon, voice = ctx.salon, Voice.of(session, ctx)
     if salon is None or not salon.open:
         return session, (Say(text=voice("not_open")),)
-    said = list(before)
-    session = _service(session, salon, voice, said)
-    if session.service_id is None:
+    session, told = settled(session, salon, voice)
+    said = [*before, *told]
+    if not session.wishes or any(wish.among for wish in session.wishes):
         return ask(session, ctx, "service", *said)
-    session = _staff(session, salon, voice, said)
-    if session.staff_id is None and not session.any_staff:
+    if open_places(session, salon):
         return ask(session, ctx, "staff", *said)
     if not session.when.has_day:
         return ask(session, ctx, "when", *said)
     window = window_of(session.when, ctx.now, salon.zone)
     if window is None:
         return ask(replace(session, when=When(), later_than=None), ctx, "when", *said, voice("already_over"))
+    if session.for_list:
+        return ask(session, ctx, "waitlist", *said)
     if session.releasing:
         return replace(session, state="searching", pending=None, choices=(), slots=()), notices(*said)
     earliest, latest = window
@@ -50,38 +51,16 @@ def advance(session: Session, ctx: Context, *before: str) -> Moved:
     request = AvailabilityRequested(
         request_id=ctx.request_id,
         conversation_id=session.conversation_id,
-        service_ids=(session.service_id,),
-        staff_id=None if session.any_staff else session.staff_id,
+        contact_id=session.contact_id,
+        wants=requested(session, salon),
         earliest=earliest,
         latest=latest,
         limit=limit_of(session.when),
+        moving=session.moving,
     )
     pending = Pending(kind="availability", request_id=ctx.request_id, asked_at=ctx.now)
     session = replace(session, state="searching", pending=pending, choices=(), slots=(), chosen=None, misunderstood=0)
     return session, (*notices(*said), request)
-
-
-def _service(session: Session, salon: Salon, voice: Voice, said: list[str]) -> Session:
-    if session.service_id and salon.service(session.service_id) is None:
-        said.append(voice("service_gone"))
-        session = replace(session, service_id=None)
-    if session.service_id is None and len(salon.services) == 1:
-        return replace(session, service_id=salon.services[0].service_id)
-    return session
-
-
-def _staff(session: Session, salon: Salon, voice: Voice, said: list[str]) -> Session:
-    performers = salon.performers(session.service_id)
-    if session.staff_implied:
-        session = replace(session, staff_id=None, staff_implied=False)
-    if session.staff_id and session.staff_id not in {person.staff_id for person in performers}:
-        person, service = salon.person(session.staff_id), salon.service(session.service_id)
-        told = person and service
-        said.append(voice("staff_gone", staff=person.name, service=service.name) if told else voice("staff_left"))  # type: ignore[union-attr]
-        session = replace(session, staff_id=None)
-    if session.staff_id is None and len(performers) == 1:
-        return replace(session, staff_id=performers[0].staff_id, staff_implied=True, any_staff=False)
-    return session
 
 
 def offer(session: Session, ctx: Context, slots: tuple[Slot, ...], *before: str) -> Moved:
@@ -90,35 +69,56 @@ def offer(session: Session, ctx: Context, slots: tuple[Slot, ...], *before: str)
 
 
 def hold(session: Session, ctx: Context, slot: Slot) -> Moved:
-    """Ask booking to keep `slot` for the client."""
-    if session.service_id is None:
+    """Ask booking to keep `slot` for the client; a visit that is being moved keeps its old time until the client agrees."""
+    if not session.wishes or ctx.salon is None:
         return advance(session, ctx)
+    session = replace(session, chosen=slot, misunderstood=0)
+    if session.moving:
+        return ask(replace(session, pending=None), ctx, "confirm_move")
+    wants = requested(session, ctx.salon)
+    people = wanted_people(session, slot)
     request = HoldRequested(
         request_id=ctx.request_id,
         conversation_id=session.conversation_id,
         contact_id=session.contact_id or session.conversation_id,
         contact_name=session.contact_name,
         phone=session.phone,
-        service_ids=(session.service_id,),
-        staff_id=None if session.any_staff else slot.staff_id,
+        wants=tuple(
+            want.model_copy(update={"staff_id": staff_id}) for want, staff_id in zip(wants, people, strict=True)
+        ),
         start=slot.start,
+        guest_name=session.guest_name if session.for_other else None,
     )
     pending = Pending(kind="hold", request_id=ctx.request_id, asked_at=ctx.now)
-    return replace(session, state="holding", pending=pending, chosen=slot, choices=(), misunderstood=0), (request,)
+    return replace(session, state="holding", pending=pending, choices=()), (request,)
 
 
 def confirm(session: Session, ctx: Context) -> Moved:
-    """The client said yes to the summary."""
+    """The client said yes to the summary, or to an offer."""
     if session.held is None:
         return advance(session, ctx)
-    if not session.guest_name:
+    session = replace(session, held=replace(session.held, agreed=True))
+    if session.held is None or not session.guest_name:
         return ask(session, ctx, "name")
     request = ConfirmationRequested(
         reservation_id=session.held.reservation_id,
         conversation_id=session.conversation_id,
         guest_name=session.guest_name,
     )
+    if session.held.url:
+        # The deposit is being waited for already; booking only learns the name.
+        paying, effects = repeat(replace(session, state="paying", choices=(), misunderstood=0), ctx)
+        return paying, (request, *effects)
     return replace(session, state="confirming", choices=(), misunderstood=0), (request,)
+
+
+def resume(session: Session, ctx: Context, *before: str) -> Moved:
+    """Ask what the booking in the making is waiting for, after something else was talked about."""
+    if session.held is None:
+        return advance(session, ctx, *before)
+    if session.held.agreed and session.guest_name:
+        return repeat(replace(session, state="paying", choices=()), ctx, *before)
+    return ask(session, ctx, "confirm" if session.guest_name else "name", *before)
 
 
 def release(session: Session) -> Moved:
@@ -126,7 +126,7 @@ def release(session: Session) -> Moved:
     free = replace(session, held=None, pending=None, chosen=None, slots=(), later_than=None)
     if session.held is None:
         return free, ()
-    return replace(free, releasing=session.held.reservation_id), (_cancellation(session, session.held.reservation_id),)
+    return replace(free, releasing=session.held.reservation_id), (cancellation(session, session.held.reservation_id),)
 
 
 def stop(session: Session) -> Moved:
@@ -135,31 +135,6 @@ def stop(session: Session) -> Moved:
     return freed.cleared(), effects
 
 
-def cancel(session: Session, ctx: Context) -> Moved:
-    """The client wrote "cancel": what that means depends on what there is."""
-    voice = Voice.of(session, ctx)
-    if session.held is not None:
-        target = session.held.reservation_id
-        cleared = replace(session.cleared(), state="cancelling", target=target)
-        return cleared, (_cancellation(session, target),)
-    if session.state == "cancelling":
-        return session, (Say(text=voice("one_moment")),)
-    if session.state not in {"idle", "done", "which_visit", "cancel_visit"}:
-        return session.cleared(), (Say(text=voice("stopped")),)
-    if not session.visits:
-        return session.cleared(), (Say(text=voice("nothing_to_cancel")),)
-    if len(session.visits) > 1:
-        return ask(session, ctx, "which_visit")
-    return ask(replace(session, target=session.visits[0].reservation_id), ctx, "cancel_visit")
-
-
-def cancel_visit(session: Session) -> Moved:
-    """The client insists on cancelling a confirmed visit."""
-    if session.target is None or session.known(session.target) is None:
-        return session.cleared(), ()
-    waiting = replace(session.cleared(), state="cancelling", target=session.target)
-    return waiting, (_cancellation(session, session.target),)
-
-
-def _cancellation(session: Session, reservation_id: UUID) -> Effect:
+def cancellation(session: Session, reservation_id: UUID) -> Effect:
+    """The request to booking to free a time."""
     return CancellationRequested(reservation_id=reservation_id, conversation_id=session.conversation_id)

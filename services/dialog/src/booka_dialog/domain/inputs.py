@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Literal
 from uuid import UUID
 
-from booka_common.contracts import booking, llm, payments
+from booka_common.contracts import booking, llm, payments, waitlist
 from booka_dialog.domain.salon import Salon
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Effect",
     "Input",
     "InterpretationTimedOut",
+    "QuoteTimedOut",
     "Request",
     "Say",
     "SessionEnded",
@@ -50,8 +51,14 @@ class ClientSaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotsUpdated:
-    """Slots set by an operator or another program; None leaves a slot as it is."""
+    """Slots set by an operator or another program; None leaves a slot as it is.
 
+    Attributes:
+        wants: the services of the visit in their order, instead of `service_id`.
+        for_other: `guest_name` is somebody else than the contact.
+    """
+
+    wants: tuple[booking.Want, ...] = ()
     service_id: UUID | None = None
     staff_id: UUID | None = None
     any_staff: bool = False
@@ -59,6 +66,7 @@ class SlotsUpdated:
     time_from: time | None = None
     time_until: time | None = None
     guest_name: str | None = None
+    for_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,13 @@ class InterpretationTimedOut:
     request_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class QuoteTimedOut:
+    """The terms of a visit were not quoted in time."""
+
+    request_id: UUID
+
+
 Answer = (
     booking.AvailabilityFound
     | booking.ReservationHeld
@@ -80,16 +95,22 @@ Answer = (
     | booking.ConfirmationRefused
     | booking.ReservationConfirmed
     | booking.ReservationMoved
+    | booking.MoveRefused
+    | booking.CancellationQuoted
     | booking.ReservationCancelled
     | booking.ReservationExpired
     | booking.ReminderReady
+    | waitlist.WaitlistJoined
+    | waitlist.WaitlistRefused
+    | waitlist.WaitlistOffered
+    | waitlist.WaitlistLeft
     | payments.CheckoutOpened
     | payments.CheckoutFailed
     | payments.RefundSettled
     | llm.InterpretationReady
     | llm.InterpretationUnavailable
 )
-Input = ClientSaid | SlotsUpdated | SessionEnded | InterpretationTimedOut | Answer
+Input = ClientSaid | SlotsUpdated | SessionEnded | InterpretationTimedOut | QuoteTimedOut | Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +127,10 @@ Request = (
     | booking.HoldRequested
     | booking.ConfirmationRequested
     | booking.CancellationRequested
+    | booking.MoveRequested
+    | booking.CancellationQuoteRequested
+    | waitlist.WaitlistRequested
+    | waitlist.WaitlistLeaveRequested
     | llm.InterpretationRequested
 )
 Effect = Say | Request

@@ -7,7 +7,7 @@ from booka_dialog.domain.inputs import Context
 from booka_dialog.domain.questions import Moved
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import Interpreting, Session
-from booka_dialog.understanding import Intent, Reading, When
+from booka_dialog.understanding import Intent, Mention, Reading, When
 
 __all__ = ["ask_model", "reading_of"]
 
@@ -55,7 +55,9 @@ def reading_of(answer: InterpretationReady, session: Session, salon: Salon, ctx:
         intents.add(Intent.ANYONE)
     return Reading(
         intents=frozenset(intents),
-        services=(answer.service_id,) if answer.service_id and salon.service(answer.service_id) else (),
-        staff=(answer.staff_id,) if answer.staff_id and salon.person(answer.staff_id) else (),
+        mentions=(Mention(services=(answer.service_id,)),)
+        if answer.service_id and salon.service(answer.service_id)
+        else (),
+        people=((answer.staff_id,),) if answer.staff_id and salon.person(answer.staff_id) else (),
         when=When(day=day, start=start, end=end) if day or start or end else None,
     )

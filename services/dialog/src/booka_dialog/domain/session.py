@@ -1,7 +1,7 @@
 """The state of one conversation: a frozen value that goes to JSON and back."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,21 +9,56 @@ from pydantic import TypeAdapter
 
 from booka_common.contracts.booking import Slot, Visit
 from booka_common.money import Money
+from booka_dialog.domain.earlier import brought_up_to_date
 from booka_dialog.understanding import Language, When
 
-__all__ = ["Held", "Interpreting", "KnownVisit", "Pending", "Session", "State", "dump_session", "load_session"]
+__all__ = [
+    "Held",
+    "Interpreting",
+    "KnownVisit",
+    "Listed",
+    "Pending",
+    "Quote",
+    "Session",
+    "State",
+    "Wish",
+    "dump_session",
+    "load_session",
+]
 
 State = Literal[
-    "idle", "service", "staff", "when", "searching", "slot", "holding", "name", "confirm", "change", "confirming", "paying",
-    "again", "which_visit", "cancel_visit", "cancelling", "done",
+    "idle", "service", "add_or_replace", "staff", "when", "searching", "slot", "holding", "name", "confirm", "change",
+    "remove", "confirming", "paying", "again", "which_visit", "which_move", "quoting", "cancel_visit", "cancelling",
+    "cannot_move", "confirm_move", "moving", "waitlist", "listing", "which_entry", "offer", "offer_name", "done",
 ]  # fmt: skip
+#: Nothing is being talked about.
+AT_REST: frozenset[State] = frozenset({"idle", "done"})
+_AWAITING: frozenset[State] = frozenset(
+    {"searching", "holding", "confirming", "quoting", "cancelling", "moving", "listing"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One service of the visit that the client wants.
+
+    Attributes:
+        staff_id: who the client wants to do it.
+        anyone: the client does not mind who does it.
+        among: services that are equally likely meant, of which `service_id` is the first; empty once it is clear.
+    """
+
+    service_id: UUID
+    staff_id: UUID | None = None
+    anyone: bool = False
+    among: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A question to booking that has not been answered yet."""
 
-    kind: Literal["availability", "hold"]
+    kind: Literal["availability", "hold", "quote", "move", "waitlist"]
     request_id: UUID
     asked_at: datetime
 
@@ -39,22 +74,56 @@ class Interpreting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The start that is kept for the client."""
+    """A start that is kept for the client.
+
+    Attributes:
+        url: where the deposit is paid, once that is known.
+        entry_id: it was offered from the waiting list.
+        wishes: what it is for, where the session does not say.
+        agreed: the client has said yes to it.
+    """
 
     reservation_id: UUID
     visit: Visit
     deposit: Money | None
     expires_at: datetime
     url: str | None = None
+    entry_id: UUID | None = None
+    wishes: tuple[Wish, ...] = ()
+    agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownVisit:
-    """A confirmed visit that lies ahead."""
+    """A confirmed visit that lies ahead. `wishes`: what was asked for, where that happened in this conversation."""
 
     reservation_id: UUID
     visit: Visit
     deposit_paid: Money | None = None
+    version: int = 0
+    wishes: tuple[Wish, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What the terms of a confirmed visit say, as booking quoted them."""
+
+    reservation_id: UUID
+    quoted_at: datetime
+    refund: Money | None = None
+    kept: Money | None = None
+    free_until: datetime | None = None
+    movable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A place on the waiting list."""
+
+    entry_id: UUID
+    service_ids: tuple[UUID, ...]
+    first_day: date
+    last_day: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +132,24 @@ class Session:
 
     Attributes:
         state: what the client was asked last, or what is being waited for.
-        staff_implied: nobody else performs the service, so the client was not asked; forgotten when the service changes.
+        wishes: the services of the visit in their order.
+        staff_id, any_staff: said for the visit as a whole before its services were known.
+        apart: the client wants to choose somebody for each service.
+        adding: the service named next is one more, it does not take the place of the others.
+        unsure: services that may be meant besides the wishes or instead of them.
         choices: what the numbers of the list shown last stand for, see `domain.choices`.
         slots: the starts offered last.
+        for_other: somebody else than the contact will come.
         releasing: a hold that is being given up; its time is looked for again only once it is free.
-        visits: confirmed visits ahead, so that they can be named and cancelled.
+        visits: confirmed visits ahead, so that they can be named, moved and cancelled.
         target: the reservation whose cancellation the client waits to hear of, or is asked about.
+        moving: the confirmed visit for which another time is looked for.
         later_than: "other times": only starts after this one are of interest.
+        for_list: the client wants to wait for a time rather than choose one.
+        missed: a wish for a time in which nothing was free, so that the client may wait for it.
+        listed: the client's places on the waiting list.
+        offers: holds offered from the waiting list while something else was being talked about.
+        interrupted: the state to go back to once an offer has got its name.
         misunderstood: texts in a row that nobody understood.
     """
 
@@ -80,39 +160,52 @@ class Session:
     language: Language | None = None
     greeted: bool = False
     state: State = "idle"
-    service_id: UUID | None = None
+    wishes: tuple[Wish, ...] = ()
     staff_id: UUID | None = None
-    staff_implied: bool = False
     any_staff: bool = False
+    apart: bool = False
+    adding: bool = False
+    unsure: tuple[UUID, ...] = ()
     when: When = field(default_factory=When)
     choices: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
     chosen: Slot | None = None
     guest_name: str | None = None
+    for_other: bool = False
     held: Held | None = None
     pending: Pending | None = None
     interpreting: Interpreting | None = None
     releasing: UUID | None = None
     visits: tuple[KnownVisit, ...] = ()
     target: UUID | None = None
+    moving: UUID | None = None
+    quote: Quote | None = None
     later_than: datetime | None = None
+    for_list: bool = False
+    missed: When | None = None
+    listed: tuple[Listed, ...] = ()
+    offers: tuple[Held, ...] = ()
+    interrupted: State | None = None
     misunderstood: int = 0
     touched_at: datetime | None = None
 
     @property
     def waiting(self) -> bool:
         """Whether the next word is somebody else's, so that silence is no neglect."""
-        return self.state in {"searching", "holding", "confirming", "cancelling"} or (
-            self.interpreting is not None and not self.interpreting.overtaken
-        )
+        return self.state in _AWAITING or (self.interpreting is not None and not self.interpreting.overtaken)
 
     def cleared(self) -> "Session":
         """This conversation without a booking in the making; who the client is and what is booked stays."""
         return replace(
-            self, state="idle", service_id=None, staff_id=None, staff_implied=False, any_staff=False, when=When(),
-            choices=(), slots=(), chosen=None,
-            held=None, pending=None, interpreting=None, target=None, later_than=None, misunderstood=0,
+            self, state="idle", wishes=(), staff_id=None, any_staff=False, apart=False, adding=False, unsure=(), when=When(),
+            choices=(), slots=(), chosen=None, guest_name=None if self.for_other else self.guest_name, for_other=False,
+            held=None, pending=None, interpreting=None, target=None, moving=None, quote=None, later_than=None,
+            for_list=False, missed=None, interrupted=None, misunderstood=0,
         )  # fmt: skip
+
+    def rested(self) -> "Session":
+        """`cleared`, in the state in which a conversation ends: with a visit ahead or without."""
+        return replace(self.cleared(), state="done" if self.visits else "idle")
 
     def upcoming(self, now: datetime) -> "Session":
         """This conversation without the visits that are over."""
@@ -123,9 +216,25 @@ class Session:
         """The confirmed visit of this reservation."""
         return next((known for known in self.visits if known.reservation_id == reservation_id), None)
 
+    def offered(self, reservation_id: UUID | None) -> Held | None:
+        """The offer of the waiting list that waits in the background, of this reservation."""
+        return next((offer for offer in self.offers if offer.reservation_id == reservation_id), None)
+
     def without(self, reservation_id: UUID) -> "Session":
         """This conversation without that confirmed visit."""
         return replace(self, visits=tuple(known for known in self.visits if known.reservation_id != reservation_id))
+
+    def without_offer(self, reservation_id: UUID) -> "Session":
+        """This conversation without that offer in the background."""
+        return replace(self, offers=tuple(offer for offer in self.offers if offer.reservation_id != reservation_id))
+
+    def with_offer(self, offer: Held) -> "Session":
+        """This conversation with `offer` in the background, in the place of an earlier form of it."""
+        known = any(found.reservation_id == offer.reservation_id for found in self.offers)
+        if not known:
+            return replace(self, offers=(*self.offers, offer))
+        changed = tuple(offer if found.reservation_id == offer.reservation_id else found for found in self.offers)
+        return replace(self, offers=changed)
 
 
 _adapter = TypeAdapter(Session)
@@ -138,5 +247,5 @@ def dump_session(session: Session) -> dict[str, Any]:
 
 
 def load_session(document: dict[str, Any]) -> Session:
-    """The session that `dump_session` wrote; unknown fields of a newer version are ignored."""
-    return _adapter.validate_python(document)
+    """The session that `dump_session` wrote, now or in an earlier version; unknown fields of a newer one are ignored."""
+    return _adapter.validate_python(brought_up_to_date(document))

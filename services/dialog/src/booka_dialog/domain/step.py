@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from booka_common.contracts.booking import AvailabilityRequested, HoldRequested
+from booka_common.contracts.booking import (
+    AvailabilityRequested,
+    CancellationQuoteRequested,
+    HoldRequested,
+    MoveRequested,
+)
 from booka_common.contracts.llm import InterpretationReady, InterpretationRequested, InterpretationUnavailable
+from booka_common.contracts.waitlist import WaitlistRequested
 from booka_common.ids import derived_id
 from booka_dialog.domain.answers import on_answer
+from booka_dialog.domain.choices import named
 from booka_dialog.domain.client import not_understood, on_client, on_reading
 from booka_dialog.domain.flow import advance, release, stop
 from booka_dialog.domain.inputs import (
@@ -22,18 +29,31 @@ from booka_dialog.domain.inputs import (
 )
 from booka_dialog.domain.interpreting import reading_of
 from booka_dialog.domain.questions import Moved, ask
-from booka_dialog.domain.session import Session
+from booka_dialog.domain.session import Session, Wish
 from booka_dialog.domain.updates import updated
 from booka_dialog.domain.voice import Voice
-from booka_dialog.understanding import Intent, Reading, When
+from booka_dialog.domain.waiting import take_up
+from booka_dialog.domain.wishes import MOST
+from booka_dialog.understanding import Intent, Mention, Reading, When
 
 __all__ = ["converse", "step"]
+
+#: Requests that are not made at all if a later word of the same turn has made them pointless.
+_WITHDRAWABLE = (
+    AvailabilityRequested,
+    HoldRequested,
+    InterpretationRequested,
+    CancellationQuoteRequested,
+    MoveRequested,
+    WaitlistRequested,
+)
 
 
 def step(session: Session, given: Input, ctx: Context) -> Moved:
     """Take one input in. Never raises for anything that a client or another service may send."""
     before = session.upcoming(ctx.now)
     session, effects = _step(before, given, ctx)
+    session, effects = take_up(session, ctx, effects)
     session = _overtaken(before, session, effects)
     replies = any(isinstance(effect, Say) and effect.purpose == "reply" for effect in effects)
     if not session.greeted and replies and ctx.salon is not None and ctx.salon.open:
@@ -97,11 +117,12 @@ def _interpreted(
 
 def _added(session: Session, reading: Reading, ctx: Context) -> Moved:
     """A late answer of the model fills what is still empty, and changes nothing that the client has said since."""
+    decided = session.staff_id or session.any_staff or any(wish.staff_id or wish.anyone for wish in session.wishes)
     only = replace(
         reading,
         intents=frozenset(),
-        services=reading.services if session.service_id is None else (),
-        staff=reading.staff if session.staff_id is None and not session.any_staff else (),
+        mentions=() if session.wishes else reading.mentions,
+        people=() if decided else reading.people,
         when=reading.when if session.when.empty else None,
     )
     update = updated(session, only, ctx)
@@ -111,23 +132,31 @@ def _added(session: Session, reading: Reading, ctx: Context) -> Moved:
 
 
 def _set(session: Session, given: SlotsUpdated, ctx: Context) -> Moved:
+    before = session
     if given.guest_name:
-        session = replace(session, guest_name=given.guest_name)
+        session = replace(session, guest_name=given.guest_name, for_other=given.for_other)
+    if given.wants and not session.moving:
+        wishes = tuple(Wish(service_id=want.service_id, staff_id=want.staff_id) for want in given.wants[:MOST])
+        session = replace(session, wishes=wishes, unsure=())
     intents = frozenset({Intent.ANYONE}) if given.any_staff else frozenset[Intent]()
     when = When(day=given.day, start=given.time_from, end=given.time_until)
     reading = Reading(
         intents=intents,
-        services=(given.service_id,) if given.service_id else (),
-        staff=(given.staff_id,) if given.staff_id else (),
+        mentions=(Mention(services=(given.service_id,)),) if given.service_id else (),
+        people=((given.staff_id,),) if given.staff_id else (),
         when=None if when.empty else when,
     )
     update = updated(session, reading, ctx)
-    if update.changed:
+    if update.unsure:
+        update = replace(
+            update, session=replace(session, wishes=(Wish(service_id=update.unsure[0]),), unsure=()), changed=True
+        )
+    if update.changed or session.wishes != before.wishes:
         freed, effects = release(update.session)
         freed, asked = advance(freed, ctx)
         return freed, (*effects, *asked)
     if given.guest_name and session.state in {"name", "confirm"}:
-        return ask(session, ctx, "confirm")
+        return named(session, given.guest_name, ctx)
     return session, ()
 
 
@@ -145,10 +174,7 @@ def _open_requests(session: Session) -> set[UUID]:
 
 
 def _withdrawn(effect: Effect, open_ids: set[UUID]) -> bool:
-    return (
-        isinstance(effect, AvailabilityRequested | HoldRequested | InterpretationRequested)
-        and effect.request_id not in open_ids
-    )
+    return isinstance(effect, _WITHDRAWABLE) and effect.request_id not in open_ids
 
 
 def _coalesced(effects: Sequence[Effect]) -> tuple[Effect, ...]:

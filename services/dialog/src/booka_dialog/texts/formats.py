@@ -1,7 +1,7 @@
 """Dates, times and money in the client's language."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -52,6 +52,10 @@ class Formats:
         local = at.astimezone(self.zone)
         pattern = "h:mm a" if self.locale == "en_US" else "HH:mm"
         return _plain(format_time(local, pattern, tzinfo=self.zone, locale=self.locale))
+
+    def minute(self, of_day: int) -> str:
+        """A minute of the day, 0 to 1440, as a time."""
+        return self.time(datetime.combine(date(2000, 1, 1), time(of_day // 60 % 24, of_day % 60), self.zone))
 
     def day_of(self, at: datetime, now: datetime) -> str:
         """The day of an instant."""

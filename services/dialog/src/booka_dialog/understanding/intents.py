@@ -4,7 +4,7 @@
 import re
 from enum import StrEnum
 
-__all__ = ["Intent", "pick_of", "read_intents"]
+__all__ = ["ANYONE_WORDS", "Intent", "pick_of", "picks_of", "read_intents"]
 
 
 class Intent(StrEnum):
@@ -23,6 +23,16 @@ class Intent(StrEnum):
     HELP = "help"
     ANYONE = "anyone"
     WHENEVER = "whenever"
+    MOVE = "move"
+    KEEP = "keep"
+    ADD = "add"
+    REMOVE = "remove"
+    ONLY = "only"
+    INSTEAD = "instead"
+    WAIT = "wait"
+    LEAVE_LIST = "leave_list"
+    TAKE_OFFER = "take_offer"
+    REFUSE_OFFER = "refuse_offer"
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -30,6 +40,13 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 _NOT_CANCEL = _words(r"(?:don'?t|do not|nao|not|never) (?:want to |quero |vou |precisa |to )?(?:cancel\w*|desmarc\w*)")
+#: How it is said that it does not matter who.
+ANYONE_WORDS = _words(
+    r"any ?(?:one|body)|whoever|who ?ever is (?:free|available)|any of (?:them|you)|(?:com )?qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for|estiver livre)|"
+    r"tanto faz|sem preferencia|no preference|don'?t (?:mind|care)|do not (?:mind|care)|doesn'?t matter|nao importa|indiferente|whichever|either|all the same|any staff|any stylist"
+)  # fmt: skip
+_LIST = r"(?:wait(?:ing)?[ -]?list|lista(?: de espera)?)"
+_OFFER = r"(?:offer|spot|opening|vaga|oferta)"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (Intent.CANCEL, _words(
         r"cancel(?:ar?|e|led?|ed|o|a)?|cancel it|desmar(?:car|ca|que|co)|stop|parar|pare|para tudo|quit|esquece(?:r)?|deixa pra la|"
@@ -52,15 +69,36 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (Intent.BOOK, _words(r"book(?:ing)?|appointment|schedule|reserve|reservation|agend(?:ar|a|amento|e)|marcar|marca|reserv(?:ar|a)|horario|vaga")),
     (Intent.PRICE, _words(r"how much|prices?|cost|costs|quanto (?:custa|e|fica|sai|ta)|precos?|valor(?:es)?|tabela")),
     (Intent.HELP, _words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
-    (Intent.ANYONE, _words(
-        r"any ?(?:one|body)|whoever|who ?ever is (?:free|available)|any of (?:them|you)|(?:com )?qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for|estiver livre)|"
-        r"tanto faz|sem preferencia|no preference|don'?t (?:mind|care)|do not (?:mind|care)|doesn'?t matter|nao importa|indiferente|whichever|either|all the same|any staff|any stylist"
-    )),
+    (Intent.ANYONE, ANYONE_WORDS),
     (Intent.WHENEVER, _words(
         r"as soon as possible|a\.?s\.?a\.?p\.?|soonest|earliest(?: possible)?|next (?:free|available)(?: (?:time|slot|one))?|first (?:free|available)(?: (?:time|slot))?|when ?ever|any ?time|any day|"
         r"o quanto antes|quanto antes|o mais (?:rapido|cedo|breve)(?: possivel)?|mais cedo possivel|logo que (?:der|puder)|qualquer (?:dia|hora|horario|data)|primeir[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|"
         r"proxim[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|right now|agora mesmo"
     )),
+    (Intent.MOVE, _words(
+        r"reschedul\w+|re-?book|postpon\w+|(?:re)?move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day)) (?:\w+ ){0,3}(?:to|from|for|forward|back)|move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day))|"
+        r"push (?:it|my \w+) ?(?:back)?|bring (?:it|my \w+) forward|change (?:the|my) (?:time|date|day|hour|appointment|booking|visit|reservation)|(?:another|a different|other) (?:time|day|date) for my|"
+        r"remarc\w+|reagend\w+|adiar|adia|antecip\w+|transfer(?:ir|e) (?:o|a|meu|minha|para|pra)|passar? (?:o meu|meu|a minha|minha|o|a)? ?(?:horario|visita|reserva|agendamento)?(?:para|pra)|"
+        r"(?:mudar|muda|mudo|trocar|troca|alterar|altera) (?:de |o |a |meu |minha |o meu |a minha |esse |essa |este |esta )?(?:horario|dia|data|hora|agendamento|reserva|marcacao|visita)"
+    )),
+    (Intent.KEEP, _words(r"(?:leave|keep) (?:it|them|everything|as it is)|as it is|deix(?:a|ar|e) (?:assim|como esta|como ta)|mant(?:em|er|enha|enho)|ficar? como esta")),
+    (Intent.ADD, _words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|and (?:also )?(?:a|an|the|my)|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
+    (Intent.REMOVE, _words(
+        r"without|remov\w+|drop|skip|leave out|take (?:off|out|away)|minus|no need (?:for|of)|(?:don'?t|do not|won'?t) (?:need|want)|no longer (?:need|want)|"
+        r"sem(?! prefer)|retir\w+|tir(?:a|ar|e|o)|exclu[iae]\w*|menos|(?:nao|nem) (?:preciso|quero|vou querer|precisa)(?: mais)?"
+    )),
+    (Intent.ONLY, _words(r"only|just|so|somente|apenas")),
+    (Intent.INSTEAD, _words(r"instead of|rather than|in place of|em vez|no lugar|ao inves|swap|trocar?")),
+    (Intent.LEAVE_LIST, _words(
+        rf"(?:leave|quit|cancel|stop|get off|(?:take|remove) me (?:off|from)|off|out of|not|sai[ro]?|tir(?:a|ar|e)(?: me)?|cancel(?:a|ar|e)|remov\w+|desist\w+|nao)\b[^.!?]{{0,25}} ?{_LIST}|"
+        r"(?:don'?t|do not|no need to) (?:wait|notify me|tell me) any ?more|nao precisa(?:m)?(?: mais)? (?:me )?avisar"
+    )),
+    (Intent.WAIT, _words(
+        rf"{_LIST}|wait ?list me|(?:tell|let|notify|call|write|message|ping) me (?:know )?(?:if|when|should) (?:something|anything|it|one|a (?:spot|slot|time)|there)|if (?:something|anything|a (?:spot|slot|time)) (?:opens|becomes|gets|comes)|"
+        r"(?:me )?avis(?:a|e|ar|em)(?: me)? (?:se|quando|caso)|se (?:abrir|vagar|surgir|aparecer|desistirem|alguem desistir)"
+    )),
+    (Intent.TAKE_OFFER, _words(rf"(?:take|accept|want|book|i'?ll have) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:aceit(?:ar|o|a)|quero|fico com|pego|pegar) (?:a |o |essa |esta )?{_OFFER}")),
+    (Intent.REFUSE_OFFER, _words(rf"(?:decline|refuse|reject|pass on|not take|don'?t (?:want|take)|skip) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:recus(?:ar|o|a)|dispens(?:ar|o|a)|nao quero|rejeit(?:ar|o)) (?:a |o |essa |esta )?{_OFFER}")),
 )  # fmt: skip
 _YES_SIGNS = ("👍", "✅", "👌", "✔", "🆗")
 _NO_SIGNS = ("👎", "❌", "✖", "🚫")
@@ -88,6 +126,9 @@ _PICK = re.compile(rf"{_LEAD}[#n°º]?\s?(?P<number>\d{{1,2}})\s?[.)°º]?{_TAIL
 _PICK_WORD = re.compile(
     rf"{_LEAD}(?P<word>{'|'.join(sorted((*_ORDINAL_OF, *_CARDINAL_OF), key=len, reverse=True))}){_TAIL}[.! ]*"
 )
+_AND = r"\s*(?:,|;|&|\+|\be\b|\band\b|\s)\s*"
+_ONE_OF = rf"(?:\d{{1,2}}|{'|'.join(word for words in _CARDINALS for word in words)})"
+_PICKS = re.compile(rf"{_LEAD}(?P<numbers>{_ONE_OF}(?:{_AND}(?:o |a |the |also |tambem )?{_ONE_OF})+){_TAIL}[.! ]*")
 _NOT_TEXT = re.compile("[\ufe0e\ufe0f\u20e3]")
 
 
@@ -101,6 +142,12 @@ def read_intents(folded: str) -> frozenset[Intent]:
         found.add(Intent.NO)
     if Intent.NO in found:
         found.discard(Intent.YES)
+    if Intent.LEAVE_LIST in found:
+        found -= {Intent.WAIT, Intent.CANCEL, Intent.REMOVE}
+    if Intent.WAIT in found:
+        found -= {Intent.CANCEL, Intent.HELP}
+    if Intent.REFUSE_OFFER in found:
+        found -= {Intent.TAKE_OFFER, Intent.REMOVE}
     return frozenset(found)
 
 
@@ -115,3 +162,12 @@ def pick_of(folded: str) -> int | None:
         word = match["word"]
         return _ORDINAL_OF.get(word, _CARDINAL_OF.get(word))
     return None
+
+
+def picks_of(folded: str) -> tuple[int, ...]:
+    """The places in a numbered list that the whole text names: "1 and 3", "1,3", "um e dois". Empty if it does not."""
+    match = _PICKS.fullmatch(_NOT_TEXT.sub("", folded).strip())
+    if not match:
+        return ()
+    said = re.findall(_ONE_OF, match["numbers"])
+    return tuple(dict.fromkeys(int(word) if word.isdigit() else _CARDINAL_OF[word] for word in said))

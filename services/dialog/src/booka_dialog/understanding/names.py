@@ -87,18 +87,19 @@ class Vocabulary(Generic[_Key]):
         raw = frozenset(word for entry in entries for word in tokens(fold(entry.name)))
         self.words = raw | frozenset(word for entry in self._entries for word in entry.words)
 
-    def find(self, folded: str, *, similar: float = _SIMILAR) -> tuple[tuple[_Key, ...], frozenset[str]]:
-        """Whose name occurs, best first, and which words of the text say so: none, the one, or several equally likely ones."""
+    def find(self, folded: str, *, similar: float = _SIMILAR) -> tuple[tuple[_Key, ...], frozenset[str], float]:
+        """Whose name occurs: none, the one, or several equally likely ones; which words say so; how much of it is said."""
         heard = [(word, stem(word)) for word in tokens(folded) if len(word) > 1 and not word.isdigit()]
         matches = [match for entry in self._entries if (match := self._match(entry, heard, similar))]
         if not matches:
-            return (), frozenset()
+            return (), frozenset(), 0.0
         best = max(match.weight for match in matches)
         likely = [match for match in matches if match.weight >= best - 0.01]
         complete = max(match.coverage for match in likely)
         if complete >= 0.95:
             likely = [match for match in likely if match.coverage >= 0.95]
-        return tuple(match.key for match in likely), frozenset().union(*(match.used for match in likely))
+        used: frozenset[str] = frozenset().union(*(match.used for match in likely))
+        return tuple(match.key for match in likely), used, complete
 
     def _match(self, entry: _Entry[_Key], heard: list[tuple[str, str]], similar: float) -> _Match[_Key] | None:
         weight, covered, whole = 0.0, 0.0, float(sum(map(len, entry.words)))

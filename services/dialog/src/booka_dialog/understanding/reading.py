@@ -9,14 +9,15 @@ from rapidfuzz import fuzz, process
 
 from booka_dialog.understanding.clock import Hours, hour_alone, read_hours
 from booka_dialog.understanding.days import DAY_WORDS, read_days
-from booka_dialog.understanding.intents import Intent, pick_of, read_intents
+from booka_dialog.understanding.guests import Guest, read_guest
+from booka_dialog.understanding.intents import ANYONE_WORDS, Intent, pick_of, picks_of, read_intents
 from booka_dialog.understanding.language import Language, language_of
 from booka_dialog.understanding.loose import loose_day
-from booka_dialog.understanding.names import Vocabulary
+from booka_dialog.understanding.mentions import Mention, Names, read_mentions
 from booka_dialog.understanding.when import When
 from booka_dialog.understanding.words import Scan, fold, tokens
 
-__all__ = ["Names", "Reading", "guest_name", "read"]
+__all__ = ["Reading", "guest_name", "read"]
 
 _FURTHEST = timedelta(days=366)
 _GREETINGS = re.compile(r"\b(?:good (?:morning|afternoon|evening|night|day)|bom dia|boa tarde|boa noite)\b")
@@ -35,31 +36,44 @@ _POLITE = re.compile(r"[\s,.!]*(?:please|por favor|pls|pf|thanks|thank you|obrig
 _NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[ '’.\-])*")
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names that this salon's clients may use."""
-
-    services: Vocabulary[UUID]
-    staff: Vocabulary[UUID]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What the rules found in a text.
 
     Attributes:
-        services: nothing, the one meant, or several that it may mean.
+        text: as the client wrote it.
+        mentions: the services in the order of the text, each with who is to do it if that is said.
+        people: named for no service in particular; for each of them, who may be meant.
         pick: the place in the list shown last that the whole text names, -1 the last one.
+        picks: several such places.
+        guest: the visit is for somebody else.
+        first: what the first word alone says, which is where a yes or no stands.
         whole_name: the text is nothing but a service's or somebody's name, so it could also be the client's own.
     """
 
+    text: str = ""
     intents: frozenset[Intent] = frozenset()
-    services: tuple[UUID, ...] = ()
-    staff: tuple[UUID, ...] = ()
+    first: frozenset[Intent] = frozenset()
+    mentions: tuple[Mention, ...] = ()
+    people: tuple[tuple[UUID, ...], ...] = ()
     when: When | None = None
     pick: int | None = None
+    picks: tuple[int, ...] = ()
+    guest: Guest | None = None
     language: Language | None = None
     whole_name: bool = False
+
+    @property
+    def services(self) -> tuple[UUID, ...]:
+        """Every service that may be meant."""
+        return tuple(service_id for mention in self.mentions for service_id in mention.services)
+
+    @property
+    def staff(self) -> tuple[UUID, ...]:
+        """Every person that may be meant."""
+        return tuple(
+            staff_id for staff in (*(mention.staff for mention in self.mentions), *self.people) for staff_id in staff
+        )
 
 
 def read(text: str, *, names: Names, today: date, language: Language, day_first: bool, asked_when: bool) -> Reading:
@@ -71,10 +85,12 @@ def read(text: str, *, names: Names, today: date, language: Language, day_first:
         day_first: whether 3/4 is 3 April.
         asked_when: the client was asked for a day, so that rarer wordings are worth a try.
     """
-    folded = fold(text)
+    whole = fold(text)
+    guest, without = read_guest(text)
+    folded = fold(without) if guest else whole
     pick = pick_of(folded)
     intents = read_intents(folded)
-    spoken = language_of(folded, names.services.words | names.staff.words)
+    spoken = language_of(whole, names.services.words | names.staff.words)
     if pick is not None:
         return Reading(pick=pick, intents=intents & {Intent.CANCEL}, language=spoken)
     scan = Scan(_GREETINGS.sub(" ", _corrected(folded, names)))
@@ -84,17 +100,19 @@ def read(text: str, *, names: Names, today: date, language: Language, day_first:
     if when is None and asked_when and _TRIED.search(folded):
         day = loose_day(folded, today, spoken or language, day_first=day_first)
         when = When(day=day) if day else None
-    services, service_words = names.services.find(scan.rest)
-    left = " ".join(word for word in tokens(scan.rest) if word not in service_words)
-    staff, staff_words = names.staff.find(left, similar=86.0)
+    found = read_mentions(scan.rest, names, ANYONE_WORDS)
     said = set(tokens(folded))
     return Reading(
+        text=text,
         intents=intents,
-        services=services,
-        staff=staff,
+        first=read_intents(folded.partition(" ")[0]),
+        mentions=found.services,
+        people=found.people,
         when=when,
+        picks=picks_of(folded),
+        guest=guest,
         language=spoken,
-        whole_name=bool(said) and said <= (service_words | staff_words),
+        whole_name=bool(said) and said <= found.words,
     )
 
 
