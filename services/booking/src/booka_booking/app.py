@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from booka_booking.api.availability import availability_routes
 from booka_booking.api.catalogue import catalogue_routes
+from booka_booking.api.clients import client_routes
 from booka_booking.api.reservations import reservation_routes
 from booka_booking.api.steps import step_routes
 from booka_booking.consumers import subscribe
@@ -27,6 +28,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app = assemble(runtime, job_types(now))
     caller = authenticate(settings.secret_set("internal_secrets"), now)
     app.include_router(catalogue_routes(runtime.db, caller, now))
+    app.include_router(client_routes(runtime.db, caller, now))
     app.include_router(availability_routes(runtime.db, caller, now))
     app.include_router(reservation_routes(runtime.db, caller, now))
     app.include_router(step_routes(runtime.db, caller, now))
