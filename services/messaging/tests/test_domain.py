@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from booka_common.contracts.messaging import MessageReceived
 from booka_common.ids import new_id
 from booka_messaging.domain.evolution import read, read_stored
+from booka_messaging.domain.media import Media, media_of
 from booka_messaging.domain.model import (
     Alias,
     ChatMessage,
     ConnectionChanged,
+    Deleted,
+    Echoed,
+    Edited,
     Ignored,
     Person,
     Receipt,
@@ -71,17 +75,40 @@ def ignored(payload: dict[str, Any]) -> bool:
         ({"remoteJid": "351912345678:7@s.whatsapp.net"}, {PN}),
         ({"remoteJid": "351912345678@c.us"}, {PN}),
         ({"remoteJid": PN_JID, "remoteJidAlt": None, "senderPn": 5}, {PN}),
+        ({"remoteJid": PN_JID, "senderPn": PN_JID, "previousRemoteJid": LID_JID}, {LID, PN}),  # 2.3.2 to 2.3.5
+        ({"remoteJid": LID_JID, "participant": PN_JID}, {LID, PN}),
+        ({"remoteJid": LID_JID, "participant": LID_JID, "participantAlt": PN_JID}, {LID, PN}),
+        ({"remoteJid": LID_JID, "participantPn": PN_JID, "participantLid": LID_JID}, {LID, PN}),
+        ({"remoteJid": LID_JID, "senderPn": "351210000000@s.whatsapp.net"}, {LID}),  # the salon's own number
+        ({"remoteJid": "77001122334455:12@hosted.lid", "remoteJidAlt": "351912345678_1:0@hosted"}, {LID, PN}),
     ],
 )
 def test_aliases_of_every_version(key: dict[str, Any], aliases: set[Alias]) -> None:
     assert set(message(upsert(key=key)).aliases) == aliases
 
 
+def test_the_number_may_stand_beside_the_key() -> None:
+    assert set(message(upsert(key={"remoteJid": LID_JID}, senderPn=PN_JID)).aliases) == {LID, PN}
+
+
 @pytest.mark.parametrize(
-    "jid", ["120363041234567890@g.us", "status@broadcast", "1234567890@newsletter", "", "x@lid", "1@lid", None, 7]
+    ("jid", "reason"),
+    [
+        ("120363041234567890@g.us", "group"),
+        ("status@broadcast", "broadcast"),
+        ("1234567890@broadcast", "broadcast"),
+        ("1234567890@newsletter", "newsletter"),
+        ("", "chat"),
+        ("x@lid", "chat"),
+        ("1@lid", "chat"),
+        ("351210000000@s.whatsapp.net", "chat"),
+        (None, "chat"),
+        (7, "chat"),
+    ],
 )
-def test_only_chats_with_one_person_count(jid: object) -> None:
-    assert ignored(upsert(key={"remoteJid": jid}))
+def test_only_chats_with_one_person_count(jid: object, reason: str) -> None:
+    for participant in ({}, {"participant": LID_JID, "participantAlt": PN_JID}):
+        assert read(upsert(key={"remoteJid": jid, **participant}), NOW) == (Ignored(reason),)
 
 
 CONTENT: list[tuple[dict[str, Any], tuple[str, str, str | None]]] = [
@@ -128,7 +155,6 @@ def test_kinds_of_content(body: dict[str, Any], expected: tuple[str, str, str | 
 @pytest.mark.parametrize(
     "body",
     [
-        {"reactionMessage": {"text": "👍"}},
         {"protocolMessage": {"type": "REVOKE"}},
         {"editedMessage": {}},
         {"senderKeyDistributionMessage": {}},
@@ -142,10 +168,67 @@ def test_signals_between_phones_are_ignored(body: Any) -> None:
     assert ignored(upsert(body))
 
 
+def test_a_reaction_is_no_message() -> None:
+    assert read(upsert({"reactionMessage": {"text": "👍"}}), NOW) == (Ignored("reaction"),)
+
+
 def test_what_the_salon_types_itself() -> None:
     typed = message(upsert(key={"fromMe": True, "senderPn": "351210000000@s.whatsapp.net"}, pushName="Você"))
     assert (typed.author, typed.name, typed.aliases) == ("salon", None, (PN,))
     assert ignored(upsert(key={"fromMe": True, "remoteJid": "351210000000@s.whatsapp.net"})), "notes to oneself"
+
+
+def test_what_goes_out_through_the_gateway_is_an_echo_and_no_takeover() -> None:
+    payload = {**upsert(key={"fromMe": True, "id": "3EB0"}, status="PENDING"), "event": "send.message"}
+    (echo,) = read(payload, NOW)
+    assert isinstance(echo, Echoed)
+    assert (echo.provider_id, echo.aliases, echo.text) == ("3EB0", (PN,), "bom dia")
+    assert read({**upsert(), "event": "send.message"}, NOW) == (Ignored("event"),)
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "expected"),
+    [
+        (
+            "messages.edited",
+            {
+                "key": {"id": "A1"},
+                "type": "MESSAGE_EDIT",
+                "editedMessage": {"conversation": "às 16h"},
+                "timestampMs": 1,
+            },
+            Edited("edited", "A1", "às 16h"),
+        ),
+        (
+            "messages.edited",
+            {"key": {"id": "A1"}, "editedMessage": {"extendedTextMessage": {"text": "às 16h"}}},
+            Edited("edited", "A1", "às 16h"),
+        ),
+        ("messages.edited", {"key": {"id": "A1"}, "type": "REVOKE"}, Deleted("deleted", "A1")),
+        ("messages.edited", {"key": {"id": "A1"}, "type": 0}, Deleted("deleted", "A1")),
+        ("messages.edited", {"key": {"id": "A1"}, "type": False}, Ignored("protocol")),
+        ("messages.edited", {"type": "HISTORY_SYNC_NOTIFICATION"}, Ignored("shape")),
+        ("messages.delete", {"remoteJid": PN_JID, "fromMe": False, "id": "A1"}, Deleted("deleted", "A1")),
+        ("messages.delete", {"id": "A1", "status": "DELETED"}, Deleted("deleted", "A1")),
+        ("messages.delete", {"key": {"id": "A1"}}, Deleted("deleted", "A1")),
+        ("messages.delete", [], Ignored("empty")),
+        ("messages.delete", None, Ignored("shape")),
+    ],
+)
+def test_edits_and_deletions_name_the_message_and_ask_for_no_answer(event: str, data: Any, expected: Ignored) -> None:
+    assert read({"event": event, "data": data}, NOW) == (expected,)
+
+
+def test_a_voice_note_can_be_told_from_a_file_and_found_again() -> None:
+    note = {"mimetype": "audio/ogg; codecs=opus", "seconds": 4, "ptt": True, "fileLength": {"low": 9120, "high": 0}}
+    metadata = message(upsert({"audioMessage": note})).metadata
+    assert media_of(json.loads(json.dumps(metadata))) == Media(
+        "A1", mime_type="audio/ogg; codecs=opus", bytes=9120, seconds=4, voice=True
+    )
+    assert media_of(message(upsert()).metadata) is None
+    assert media_of({"media": {"mime_type": "x"}}) is None
+    place = message(upsert({"locationMessage": {"degreesLatitude": 38.7, "degreesLongitude": -9.1}})).metadata
+    assert place["place"] == {"latitude": 38.7, "longitude": -9.1}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +291,7 @@ def test_other_events_are_ignored(event: object) -> None:
         ("SERVER_ACK", Receipt("K", "sent")),
         ("ERROR", Receipt("K", "failed")),
         ("PENDING", Ignored("receipt")),
-        ("DELETED", Ignored("receipt")),
+        ("DELETED", Deleted("deleted", "K")),
         (["READ"], Ignored("receipt")),
     ],
 )
@@ -250,7 +333,7 @@ def test_metadata_holds_chosen_facts_and_no_secret() -> None:
         "source": "ios",
         "remoteJid": PN_JID,
         "quoted": "Q1",
-        "media": {"mimetype": "audio/ogg", "seconds": 4},
+        "media": {"ref": "A1", "mime_type": "audio/ogg", "seconds": 4},
     }
 
 
@@ -275,10 +358,11 @@ KEYS = (
     "conversation", "extendedTextMessage", "listResponseMessage", "singleSelectReply", "audioMessage", "ephemeralMessage",
     "interactiveResponseMessage", "nativeFlowResponseMessage", "paramsJson", "messageType", "messageTimestamp", "low",
     "pushName", "seconds", "mimetype", "contextInfo", "stanzaId", "status", "keyId", "state", "statusReason", "speechToText",
-    "text", "title",
+    "text", "title", "participant", "participantAlt", "previousRemoteJid", "editedMessage", "type",
 )  # fmt: skip
 WORDS = (
-    "messages.upsert", "messages.update", "connection.update", "MESSAGES_UPSERT", PN_JID, LID_JID, "READ", "open", "{}",
+    "messages.upsert", "messages.update", "connection.update", "MESSAGES_UPSERT", "send.message", "messages.edited",
+    "messages.delete", "REVOKE", "1@g.us", PN_JID, LID_JID, "READ", "open", "{}",
     "conversation", "audioMessage", "\x00", "\ud83d",
 )  # fmt: skip
 NAMES = [name for content, _ in CONTENT for name in content]

@@ -1,26 +1,29 @@
 """Reads what Evolution API 2.2.3 to 2.4 sends to a webhook. Pure, and total: any JSON gives events, never an exception."""
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from booka_messaging.domain.media import Media, natural
 from booka_messaging.domain.model import (
     Alias,
     ChatEvent,
     ChatMessage,
     ConnectionChanged,
+    Deleted,
     Delivery,
+    Echoed,
+    Edited,
     Ignored,
     Kind,
     Receipt,
 )
+from booka_messaging.domain.reading import MAX_TEXT, fact, identifier, instant, line, mapping, person_name, text
 
-__all__ = ["MAX_TEXT", "read", "read_stored"]
+__all__ = ["MAX_TEXT", "alias_of", "read", "read_stored"]
 
-MAX_TEXT = 4096
 _MAX_ITEMS = 100
-_MAX_ID = 128
 
 _RECEIPTS: Mapping[str, Delivery] = {
     "SERVER_ACK": "sent",
@@ -29,7 +32,25 @@ _RECEIPTS: Mapping[str, Delivery] = {
     "PLAYED": "read",
     "ERROR": "failed",
 }
-_SERVERS: Mapping[str, Literal["pn", "lid"]] = {"s.whatsapp.net": "pn", "c.us": "pn", "lid": "lid"}
+_SERVERS: Mapping[str, Literal["pn", "lid"]] = {
+    "s.whatsapp.net": "pn",
+    "c.us": "pn",
+    "hosted": "pn",
+    "lid": "lid",
+    "hosted.lid": "lid",
+}
+#: Chats with more than one person; nobody expects an answer of a salon there.
+_CROWDS: Mapping[str, str] = {"g.us": "group", "broadcast": "broadcast", "newsletter": "newsletter"}
+#: Where a version names the person besides `remoteJid`, in `key` or (some builds) beside it.
+_ALSO_CHAT = ("remoteJidAlt", "previousRemoteJid")
+_ALSO_AUTHOR = (
+    "senderPn",
+    "senderLid",
+    "participant",
+    "participantAlt",
+    "participantPn",
+    "participantLid",
+)
 _WRAPPERS = (
     "ephemeralMessage",
     "viewOnceMessage",
@@ -54,6 +75,7 @@ _SILENT = frozenset(
         "speechToText",
     }
 )
+_REACTIONS = frozenset({"reactionMessage", "encReactionMessage"})
 _MEDIA: Mapping[str, Kind] = {
     "audioMessage": "audio",
     "imageMessage": "image",
@@ -63,8 +85,8 @@ _MEDIA: Mapping[str, Kind] = {
     "locationMessage": "location",
     "liveLocationMessage": "location",
 }
-#: Facts about a medium that are worth keeping; its content, thumbnails, keys and signed addresses are not.
-_MEDIA_FACTS = ("mimetype", "seconds", "fileLength", "fileName", "ptt", "degreesLatitude", "degreesLongitude")
+#: A revocation as a `protocolMessage` says it: by name, or by its number.
+_REVOKED = ("REVOKE", 0)
 
 
 def read(payload: Mapping[str, Any], now: datetime, *, path_event: str | None = None) -> tuple[ChatEvent, ...]:
@@ -77,23 +99,42 @@ def read(payload: Mapping[str, Any], now: datetime, *, path_event: str | None = 
     """
     data = payload.get("data")
     items = data[:_MAX_ITEMS] if isinstance(data, list) else [data]
+    own = alias_of(payload.get("sender"))
+    events: Iterable[ChatEvent]
     match _spelling(payload.get("event") or path_event):
         case "messages.upsert":
-            own = _alias(payload.get("sender"))
-            events = tuple(_message(item, own, now) for item in items)
+            events = (_message(item, own, now) for item in items)
+        case "send.message":
+            events = (_echo(item, own, now) for item in items)
         case "messages.update":
-            events = tuple(_receipt(item) for item in items)
+            events = (_receipt(item) for item in items)
+        case "messages.edited":
+            events = (_edit(item) for item in items)
+        case "messages.delete":
+            events = (_deletion(item) for item in items)
         case "connection.update":
-            events = tuple(_connection(item) for item in items)
+            events = (_connection(item) for item in items)
         case _:
             events = (Ignored("event"),)
-    return events or (Ignored("empty"),)
+    return tuple(events) or (Ignored("empty"),)
 
 
 def read_stored(record: object, now: datetime) -> ChatMessage | None:
     """A message of ours out of Evolution's own store; None for anything else."""
     message = _message(record, None, now)
     return message if isinstance(message, ChatMessage) and message.author == "salon" else None
+
+
+def alias_of(jid: object) -> Alias | None:
+    """The person whom a WhatsApp address names: `351912345678@s.whatsapp.net`, `77001122334455@lid`; None for others."""
+    if not isinstance(jid, str):
+        return None
+    user, _, server = jid.partition("@")
+    digits = user.partition(":")[0].partition("_")[0]  # a device or an agent number may follow
+    kind = _SERVERS.get(server)
+    if kind is None or not (digits.isascii() and digits.isdigit()) or not 5 <= len(digits) <= 20:
+        return None
+    return Alias(kind, digits)
 
 
 def _spelling(event: object) -> str:
@@ -104,51 +145,76 @@ def _spelling(event: object) -> str:
 def _message(data: object, own: Alias | None, now: datetime) -> ChatEvent:
     if not isinstance(data, Mapping) or not isinstance(key := data.get("key"), Mapping):
         return Ignored("shape")
-    provider_id = _line(key.get("id"), _MAX_ID + 1)
-    if not provider_id or len(provider_id) > _MAX_ID:
+    provider_id = identifier(key.get("id"))
+    if provider_id is None:
         return Ignored("shape")
+    if (crowd := _crowd(key.get("remoteJid"))) is not None:
+        return Ignored(crowd)
     from_me = key.get("fromMe") is True
-    aliases = _aliases(key, from_me=from_me)
-    if not aliases or (from_me and own in aliases):
+    chat = alias_of(key.get("remoteJid"))
+    if chat is None or chat == own:
         return Ignored("chat")
     name, body = _content(data)
     if not name:
-        return Ignored("silent")
+        return Ignored("reaction" if _REACTIONS & mapping(data.get("message")).keys() else "silent")
     content = _read(name, body, data)
     return ChatMessage(
         author="salon" if from_me else "client",
         provider_id=provider_id,
-        aliases=aliases,
-        name=None if from_me else _name(data.get("pushName")),
+        aliases=_aliases(chat, key, data, own, from_me=from_me),
+        name=None if from_me else person_name(data.get("pushName")),
         kind=content.kind,
         text=content.text[:MAX_TEXT],
         choice_id=content.choice_id,
-        sent_at=_time(data.get("messageTimestamp"), now),
-        metadata=_metadata(name, body, key, data),
+        sent_at=instant(data.get("messageTimestamp"), now),
+        metadata=_metadata(name, body, key, data, provider_id),
     )
 
 
-def _aliases(key: Mapping[str, Any], *, from_me: bool) -> tuple[Alias, ...]:
-    """The client's aliases; none for groups, broadcasts and newsletters.
+def _crowd(jid: object) -> str | None:
+    return _CROWDS.get(jid.rpartition("@")[2]) if isinstance(jid, str) else None
 
-    `senderPn` and `senderLid` name the author, which is the salon itself in a message that it wrote.
+
+def _aliases(
+    chat: Alias, key: Mapping[str, Any], data: Mapping[str, Any], own: Alias | None, *, from_me: bool
+) -> tuple[Alias, ...]:
+    """The client's aliases: the chat's, and every other name that this version gives the same person.
+
+    `sender…` and `participant…` name the author, which is the salon itself in a message that it wrote.
     """
-    chat = _alias(key.get("remoteJid"))
-    if chat is None:
-        return ()
-    others = ("remoteJidAlt",) if from_me else ("remoteJidAlt", "senderPn", "senderLid", "previousRemoteJid")
-    return tuple(sorted({chat, *(alias for name in others if (alias := _alias(key.get(name))))}))
+    names = _ALSO_CHAT if from_me else (*_ALSO_CHAT, *_ALSO_AUTHOR)
+    told = (alias_of(place.get(name)) for place in (key, data) for name in names)
+    return tuple(sorted({chat, *(alias for alias in told if alias is not None and alias != own)}))
 
 
-def _alias(jid: object) -> Alias | None:
-    if not isinstance(jid, str):
-        return None
-    user, _, server = jid.partition("@")
-    digits = user.partition(":")[0]  # a device number may follow
-    kind = _SERVERS.get(server)
-    if kind is None or not (digits.isascii() and digits.isdigit()) or not 5 <= len(digits) <= 20:
-        return None
-    return Alias(kind, digits)
+def _echo(data: object, own: Alias | None, now: datetime) -> ChatEvent:
+    """What was sent through the gateway's API, as the gateway shows it afterwards."""
+    message = _message(data, own, now)
+    if not isinstance(message, ChatMessage) or message.author != "salon":
+        return Ignored("event")
+    return Echoed("echo", message.provider_id, message.aliases, message.text, message.sent_at)
+
+
+def _edit(data: object) -> ChatEvent:
+    """A `protocolMessage`: a new text for an old message, or, in some versions, its revocation."""
+    whole = mapping(data)
+    provider_id = identifier(mapping(whole.get("key")).get("id"))
+    if provider_id is None:
+        return Ignored("shape")
+    edited = whole.get("editedMessage", whole.get("message"))
+    if not isinstance(edited, Mapping):
+        kind = whole.get("type")
+        revoked = not isinstance(kind, bool | float) and kind in _REVOKED
+        return Deleted("deleted", provider_id) if revoked else Ignored("protocol")
+    name, body = _content({"message": edited})
+    return Edited("edited", provider_id, _read(name, body, {}).text[:MAX_TEXT])
+
+
+def _deletion(data: object) -> ChatEvent:
+    """The key of the message that was taken back, bare or as `key`."""
+    whole = mapping(data)
+    provider_id = identifier(whole.get("id")) or identifier(mapping(whole.get("key")).get("id"))
+    return Ignored("shape") if provider_id is None else Deleted("deleted", provider_id)
 
 
 def _content(data: Mapping[str, Any]) -> tuple[str, Any]:
@@ -179,20 +245,20 @@ class _Content(NamedTuple):
 
 def _read(name: str, body: Any, data: Mapping[str, Any]) -> _Content:
     if name == "conversation":
-        return _Content("text", _text(body))
+        return _Content("text", text(body))
     fields = body if isinstance(body, Mapping) else {}
     if name == "extendedTextMessage":
-        return _Content("text", _text(fields.get("text")))
+        return _Content("text", text(fields.get("text")))
     if (choice := _choice(name, fields)) is not None:
         return choice
     kind = _MEDIA.get(name, "other")
     if kind == "location":
-        return _Content(kind, _text(fields.get("name")) or _text(fields.get("address")))
+        return _Content(kind, text(fields.get("name")) or text(fields.get("address")))
     if kind == "audio":
         message = data.get("message")
         heard = message.get("speechToText") if isinstance(message, Mapping) else None
-        return _Content(kind, _text(heard).removeprefix("[audio]").strip())
-    return _Content(kind, _text(fields.get("caption")))
+        return _Content(kind, text(heard).removeprefix("[audio]").strip())
+    return _Content(kind, text(fields.get("caption")))
 
 
 def _choice(name: str, body: Mapping[str, Any]) -> _Content | None:
@@ -209,7 +275,7 @@ def _choice(name: str, body: Mapping[str, Any]) -> _Content | None:
         chosen, title = _native_flow(body)
     else:
         return None
-    return _Content("choice", _text(title), _line(chosen, 256) or None)
+    return _Content("choice", text(title), line(chosen, 256) or None)
 
 
 def _native_flow(body: Mapping[str, Any]) -> tuple[object, object]:
@@ -225,75 +291,53 @@ def _native_flow(body: Mapping[str, Any]) -> tuple[object, object]:
     return (params.get("id") if isinstance(params, Mapping) else None), title
 
 
-def _metadata(name: str, body: Any, key: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(
+    name: str, body: Any, key: Mapping[str, Any], data: Mapping[str, Any], provider_id: str
+) -> dict[str, Any]:
     """Chosen facts only, so that no credential, key, address or content can slip in with a new version."""
-    facts: dict[str, Any] = {"type": _line(name, 64)}
+    facts: dict[str, Any] = {"type": line(name, 64)}
     for field in ("source", "instanceId"):
-        if value := _line(data.get(field), 64):
+        if value := line(data.get(field), 64):
             facts[field] = value
     for field in ("remoteJid", "addressingMode"):
-        if value := _line(key.get(field), 64):
+        if value := line(key.get(field), 64):
             facts[field] = value
-    context = data.get("contextInfo")
-    if isinstance(context, Mapping) and (quoted := _line(context.get("stanzaId"), _MAX_ID)):
+    if quoted := identifier(mapping(data.get("contextInfo")).get("stanzaId")):
         facts["quoted"] = quoted
-    if name in _MEDIA and isinstance(body, Mapping):
-        facts["media"] = {field: _fact(body[field]) for field in _MEDIA_FACTS if body.get(field) is not None}
+    kind = _MEDIA.get(name)
+    fields = mapping(body)
+    if kind == "location":
+        place = {word: fact(fields.get(f"degrees{word.title()}")) for word in ("latitude", "longitude")}
+        facts["place"] = {word: degrees for word, degrees in place.items() if degrees is not None}
+    elif kind is not None:
+        facts["media"] = Media(
+            provider_id,
+            mime_type=line(fields.get("mimetype"), 256) or None,
+            bytes=natural(fields.get("fileLength")),
+            seconds=natural(fields.get("seconds")),
+            file_name=line(fields.get("fileName"), 256) or None,
+            voice=fields.get("ptt") is True,
+        ).facts()
     return facts
-
-
-def _fact(value: Any) -> Any:
-    if isinstance(value, str):
-        return _line(value, 256)
-    if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**53):
-        return value
-    return None
 
 
 def _receipt(data: object) -> ChatEvent:
     if not isinstance(data, Mapping):
         return Ignored("shape")
-    provider_id, status = data.get("keyId"), data.get("status")
+    status = data.get("status")
+    provider_id = identifier(data.get("keyId"))
+    if status == "DELETED" and provider_id is not None:
+        return Deleted("deleted", provider_id)
     delivery = _RECEIPTS.get(status) if isinstance(status, str) else None
     if delivery is None or data.get("fromMe") is False:
         return Ignored("receipt")
-    provider_id = _line(provider_id, _MAX_ID + 1)
-    return Receipt(provider_id, delivery) if 0 < len(provider_id) <= _MAX_ID else Ignored("shape")
+    if _crowd(data.get("remoteJid")) is not None:
+        return Ignored("receipt")
+    return Ignored("shape") if provider_id is None else Receipt(provider_id, delivery)
 
 
 def _connection(data: object) -> ChatEvent:
-    if not isinstance(data, Mapping) or not (state := _line(data.get("state"), 32)):
+    if not isinstance(data, Mapping) or not (state := line(data.get("state"), 32)):
         return Ignored("shape")
-    reason = data.get("statusReason")
-    return ConnectionChanged(state, str(reason)[:32] if isinstance(reason, int | str) else None)
-
-
-def _name(push_name: object) -> str | None:
-    """What a client calls themselves; gateways put digits of a number, or "Você" for the salon, where a name is missing."""
-    name = " ".join(_line(push_name, 120).split())
-    if not any(letter.isalpha() for letter in name) or name.casefold() == "você":
-        return None
-    return name
-
-
-def _time(value: object, now: datetime) -> datetime:
-    """Unix seconds as int, text or `{low, high}`; milliseconds are recognised by their size."""
-    if isinstance(value, Mapping):
-        value = value.get("low")
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e14:
-        return now
-    seconds = value / 1000 if value > 1e11 else value
-    return min(datetime.fromtimestamp(seconds, UTC), now)
-
-
-def _text(value: object) -> str:
-    """`value` if it is text, without what PostgreSQL cannot store."""
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _line(value: object, longest: int) -> str:
-    return _text(value)[:longest].strip()
+    reason = fact(data.get("statusReason"))
+    return ConnectionChanged(state, None if reason is None else str(reason)[:32])

@@ -15,11 +15,16 @@ __all__ = [
     "ChatEvent",
     "ChatMessage",
     "ConnectionChanged",
+    "Deleted",
     "Delivery",
+    "Echoed",
+    "Edited",
     "Ignored",
     "Kind",
+    "Linked",
     "Merge",
     "Person",
+    "Price",
     "Receipt",
     "address",
     "merge",
@@ -72,11 +77,36 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a provider says of the cost of one outgoing message.
+
+    Attributes:
+        category: for example `service`, `utility`, `marketing`.
+        model: how it is priced, for example `PMP` (per message).
+    """
+
+    billable: bool
+    category: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an outgoing message."""
+    """What became of an outgoing message.
+
+    Attributes:
+        code: why it failed, as `providers.gateway.Refused.code`; None if it did not, or the gateway does not say.
+        reference: what the message was sent with, if the gateway brings it back.
+        price: if the gateway tells it.
+        aliases: of the client, as far as the gateway names them here.
+    """
 
     provider_id: str
     status: Delivery
+    code: str | None = None
+    reference: str | None = None
+    price: Price | None = None
+    aliases: tuple[Alias, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +119,41 @@ class ConnectionChanged:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing for us. `reason` is from a small fixed set."""
+    """Nothing to answer. `reason` is from a small fixed set."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edited(Ignored):
+    """A client or the salon changed the text of an earlier message. What was answered stays answered."""
+
+    provider_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted(Ignored):
+    """An earlier message was taken back."""
+
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed(Ignored):
+    """The gateway shows what we sent through it: the proof that an attempt without an answer went through."""
+
+    provider_id: str
+    aliases: tuple[Alias, ...]
+    text: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Linked(Ignored):
+    """The gateway tells that these aliases, at least two, are one person; nobody said anything."""
+
+    aliases: tuple[Alias, ...]
 
 
 ChatEvent = ChatMessage | Receipt | ConnectionChanged | Ignored
@@ -103,7 +165,11 @@ def outranked(status: Delivery) -> list[str]:
 
 
 def phone_of(aliases: Sequence[Alias]) -> str | None:
-    """The phone number in E.164, if an alias is a valid one."""
+    """The phone number in E.164: the first valid one, else the first that is possible.
+
+    WhatsApp knows some people by a spelling that their network has given up: Brazilian mobiles without the ninth digit.
+    """
+    possible: str | None = None
     for alias in aliases:
         if alias.kind != "pn":
             continue
@@ -111,9 +177,12 @@ def phone_of(aliases: Sequence[Alias]) -> str | None:
             number = phonenumbers.parse(f"+{alias.value}")
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_possible_number(number):
-            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return None
+        written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.is_valid_number(number):
+            return written
+        if possible is None and phonenumbers.is_possible_number(number):
+            possible = written
+    return possible
 
 
 def address(aliases: Sequence[Alias]) -> Alias | None:

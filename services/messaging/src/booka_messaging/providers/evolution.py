@@ -1,20 +1,19 @@
-"""Evolution API over HTTP: `sendText` and `findMessages`."""
+"""Evolution API over HTTP: `sendText`, `sendPresence`, `connectionState` and `findMessages`."""
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
-import orjson
-
 from booka_common.errors import Unavailable
-from booka_messaging.domain.evolution import read_stored
+from booka_messaging.domain.evolution import alias_of, read_stored
 from booka_messaging.domain.model import Alias, ChatMessage
+from booka_messaging.domain.reading import mapping
+from booka_messaging.providers.calling import Answer, Caller
 from booka_messaging.providers.gateway import (
+    Capabilities,
+    Choices,
+    Connection,
     Line,
     NotNow,
     OutcomeUnknown,
@@ -22,29 +21,20 @@ from booka_messaging.providers.gateway import (
     SendOutcome,
     Sent,
     StoredMessage,
+    Template,
 )
 
 __all__ = ["Evolution"]
 
 _PAGE = 100
 _MAX_PAGES = 20
+_TYPING_MILLISECONDS = 1000
 #: Evolution wraps every error of its WhatsApp connection into a 400; these say nothing about the message.
 _PASSING = ("connection closed", "connection lost", "timed out", "timeout", "rate-overlimit", "not connected")
 
 
-#: Node, on which Evolution runs, hangs up on a connection that was idle for 5 s.
-_IDLE_SECONDS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class Evolution:
-    """The gateway port on one shared pool of connections, open while the context is.
+    """The gateway port for Evolution API 2.2.3 to 2.4, on connections that are open while the context is.
 
     Args:
         connect: for a connection, the wait for a free one included.
@@ -52,37 +42,57 @@ class Evolution:
         connections: at most.
     """
 
+    #: Buttons and lists are taken with 201 and never arrive, so choices are always sent as numbered text.
+    capabilities = Capabilities(proof="store", interactive=False, window=None)
+
     def __init__(self, *, connect: timedelta, total: timedelta, connections: int) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=total.total_seconds(), connect=connect.total_seconds())
-        self._connections = connections
-        self._client: aiohttp.ClientSession | None = None
-        self._open = AsyncExitStack()
+        self._caller = Caller(connect=connect, total=total, connections=connections)
 
     async def __aenter__(self) -> "Evolution":
-        self._client = await self._open.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_SECONDS),
-                timeout=self._timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one salon may reach another one's gateway
-                headers={"user-agent": "booka-messaging/1"},
-            )
-        )
+        await self._caller.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._client = None
-        await self._open.aclose()
+        await self._caller.__aexit__(*error)
 
-    async def send_text(self, line: Line, to: Alias, text: str) -> SendOutcome:
-        """`POST /message/sendText/{instance}`. There is no idempotency key, hence `OutcomeUnknown`."""
-        number = to.value if to.kind == "pn" else f"{to.value}@lid"
-        try:
-            response = await self._post(line, "message/sendText", {"number": number, "text": text})
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            return NotNow(f"no connection: {type(error).__name__}")
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return OutcomeUnknown(f"no answer: {type(error).__name__}")
-        return _outcome(response)
+    async def send_text(self, line: Line, to: Alias, text: str, *, reference: str | None = None) -> SendOutcome:
+        """`POST /message/sendText/{instance}`. There is no idempotency key and no place for `reference`."""
+        response = await self._post(line, "message/sendText", {"number": _number(to), "text": text})
+        return _outcome(response) if isinstance(response, Answer) else response
+
+    async def send_choices(
+        self, line: Line, to: Alias, choices: Choices, *, reference: str | None = None
+    ) -> SendOutcome:
+        """As numbered text."""
+        return await self.send_text(line, to, choices.text, reference=reference)
+
+    async def send_template(
+        self, line: Line, to: Alias, template: Template, *, reference: str | None = None
+    ) -> SendOutcome:
+        """As text: this gateway knows no window that a template would be needed for."""
+        return await self.send_text(line, to, template.text, reference=reference)
+
+    async def show_typing(self, line: Line, to: Alias, answering: str | None) -> bool:
+        """`POST /chat/sendPresence/{instance}`; the call takes as long as it is shown."""
+        body = {"number": _number(to), "presence": "composing", "delay": _TYPING_MILLISECONDS}
+        response = await self._post(line, "chat/sendPresence", body)
+        return isinstance(response, Answer) and response.status < 300
+
+    async def connection(self, line: Line) -> Connection:
+        """`GET /instance/connectionState/{instance}`."""
+        response = await self._caller.call("GET", _url(line, "instance/connectionState"), {"apikey": line.api_key})
+        if not isinstance(response, Answer):
+            return Connection("away", response.reason)
+        if response.status in (401, 403, 404):
+            return Connection("refused", f"the gateway answered {response.status}")
+        state = mapping(mapping(response.json()).get("instance")).get("state")
+        match state:
+            case "open" | "connecting" | "close":
+                return Connection(state)
+            case "refused":
+                return Connection("close", "refused by WhatsApp")
+            case _:
+                return Connection("away", f"the gateway answered {response.status}")
 
     async def sent_between(self, line: Line, start: datetime, end: datetime) -> Sequence[StoredMessage]:
         """`POST /chat/findMessages/{instance}`, page by page."""
@@ -96,13 +106,12 @@ class Evolution:
                 "offset": _PAGE,
                 "page": page,
             }
-            try:
-                response = await self._post(line, "chat/findMessages", body)
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                raise Unavailable(f"the gateway's store cannot be asked: {type(error).__name__}") from error
+            response = await self._post(line, "chat/findMessages", body)
+            if not isinstance(response, Answer):
+                raise Unavailable(f"the gateway's store cannot be asked: {response.reason}")
             if response.status >= 300:
                 raise Unavailable(f"the gateway's store answered {response.status}")
-            listed = _object(_object(_json(response)).get("messages"))
+            listed = mapping(mapping(response.json()).get("messages"))
             records = listed.get("records")
             if not isinstance(records, list):
                 raise Unavailable("the gateway's store answered something else")
@@ -112,27 +121,25 @@ class Evolution:
                 break
         return found
 
-    async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> _Answer:
-        if self._client is None:
-            raise RuntimeError("the gateway's connections are not open")
-        async with self._client.post(
-            f"{line.base_url}/{operation}/{quote(line.instance, safe='')}",
-            data=orjson.dumps(body),
-            headers={"apikey": line.api_key, "content-type": "application/json"},
-            allow_redirects=False,
-        ) as response:
-            return _Answer(response.status, response.headers, await response.read())
+    async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> Answer | NotNow | OutcomeUnknown:
+        return await self._caller.call("POST", _url(line, operation), {"apikey": line.api_key}, body)
 
 
-def _outcome(response: _Answer) -> SendOutcome:
+def _url(line: Line, operation: str) -> str:
+    return f"{line.base_url}/{operation}/{quote(line.instance, safe='')}"
+
+
+def _number(to: Alias) -> str:
+    return to.value if to.kind == "pn" else f"{to.value}@lid"
+
+
+def _outcome(response: Answer) -> SendOutcome:
     status = response.status
-    body = _json(response)
+    body = response.json()
     if 200 <= status < 300:
-        provider_id = _object(_object(body).get("key")).get("id")
-        return Sent(provider_id if isinstance(provider_id, str) and 0 < len(provider_id) <= 128 else None)
+        return _sent(mapping(mapping(body).get("key")))
     if status == 429:
-        seconds = response.headers.get("retry-after", "")
-        return NotNow("429", timedelta(seconds=min(int(seconds), 600)) if seconds.isdecimal() else None)
+        return NotNow("429", response.retry_after)
     if status in (408, 425) or status >= 500:
         return OutcomeUnknown(f"status {status}")
     if status < 400:
@@ -144,22 +151,19 @@ def _outcome(response: _Answer) -> SendOutcome:
     return Refused(f"refused_{status}", f"the gateway answered {status}")
 
 
+def _sent(key: Mapping[str, Any]) -> Sent:
+    provider_id = key.get("id")
+    named = {alias for name in ("remoteJid", "remoteJidAlt") if (alias := alias_of(key.get(name))) is not None}
+    return Sent(
+        provider_id if isinstance(provider_id, str) and 0 < len(provider_id) <= 128 else None, tuple(sorted(named))
+    )
+
+
 def _says_not_on_whatsapp(body: Any) -> bool:
     """`{"response": {"message": [{"exists": false, …}]}}`, with or without the outer layer."""
-    message = _object(_object(body).get("response")).get("message")
+    message = mapping(mapping(body).get("response")).get("message")
     candidates = [body, *(message if isinstance(message, list) else [message])]
-    return any(_object(candidate).get("exists") is False for candidate in candidates)
-
-
-def _json(response: _Answer) -> Any:
-    try:
-        return json.loads(response.body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return any(mapping(candidate).get("exists") is False for candidate in candidates)
 
 
 def _stored(message: ChatMessage) -> StoredMessage:

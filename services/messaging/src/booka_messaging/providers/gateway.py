@@ -3,16 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from booka_messaging.domain.model import Alias
 
-__all__ = ["Gateway", "Line", "NotNow", "OutcomeUnknown", "Refused", "SendOutcome", "Sent", "StoredMessage"]
+__all__ = [
+    "Capabilities",
+    "Choices",
+    "Connection",
+    "Gateway",
+    "Line",
+    "NotNow",
+    "Option",
+    "OutcomeUnknown",
+    "Refused",
+    "SendOutcome",
+    "Sent",
+    "StoredMessage",
+    "Template",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where to call for one channel, and with what key."""
+    """Where to call for one channel, and with what key. `instance`: the gateway's own name or id of the line."""
 
     base_url: str
     instance: str
@@ -23,15 +37,78 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one kind of gateway can do.
+
+    Attributes:
+        proof: what resolves an unknown outcome. `store`: `sent_between` tells. `receipts`: the gateway's receipts bring
+            back the `reference` that the message was sent with; if none comes, it was not sent.
+        interactive: buttons and lists arrive on the client's phone.
+        window: how long after the client's last message free texts are taken; None: always. Later, only templates are.
+    """
+
+    proof: Literal["store", "receipts"]
+    interactive: bool
+    window: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to choose."""
+
+    id: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A question with a few possible answers.
+
+    Attributes:
+        text: all of it as text with numbered options: what is sent where nothing else arrives, or if it does not fit.
+        lead: the text above the options, where they are shown as buttons or as a list.
+        button: what opens the list.
+    """
+
+    text: str
+    lead: str
+    options: tuple[Option, ...]
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text that the provider has approved.
+
+    Attributes:
+        language: as the provider spells it, for example `pt_BR`.
+        parameters: the words for its gaps, in order.
+        text: all of it as text, for gateways that know no templates.
+    """
+
+    name: str
+    language: str
+    parameters: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """The gateway took it, as `provider_id` if it said so."""
+    """The gateway took it, as `provider_id` if it said so. `aliases`: how it calls the person, as far as it said that."""
 
     provider_id: str | None
+    aliases: tuple[Alias, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It will never take it. `code`: `recipient_unknown`, or `refused_<status>`."""
+    """It will never take it.
+
+    Attributes:
+        code: `recipient_unknown`, `window_closed`, `template_rejected`, `withheld`, `opted_out`, or `refused_<code>` with
+            the provider's own code or the HTTP status.
+    """
 
     code: str
     detail: str
@@ -39,10 +116,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """It did not take it; later it may. `delay` None: the usual backoff."""
+    """It did not take it; later it may.
+
+    Attributes:
+        delay: at least this long; None: the usual backoff.
+        line_down: nothing can be sent on this line until somebody acts: its token, permissions or payment.
+    """
 
     reason: str
     delay: timedelta | None = None
+    line_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +148,53 @@ class StoredMessage:
     sent_at: datetime
 
 
-class Gateway(Protocol):
-    """A way to clients' phones."""
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Whether a line can send now. `refused`: its key is wrong or its line unknown. `away`: the gateway does not answer."""
 
-    async def send_text(self, line: Line, to: Alias, text: str) -> SendOutcome:
-        """Send a text. Never raises for what the gateway does."""
+    state: Literal["open", "connecting", "close", "refused", "away"]
+    detail: str = ""
+
+
+class Gateway(Protocol):
+    """A way to clients' phones. No method ever raises for what the gateway does, except `sent_between`.
+
+    `reference` is ours; a gateway whose `proof` is `receipts` brings it back with them.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    async def send_text(self, line: Line, to: Alias, text: str, *, reference: str | None = None) -> SendOutcome:
+        """Send a text."""
+        ...
+
+    async def send_choices(
+        self, line: Line, to: Alias, choices: Choices, *, reference: str | None = None
+    ) -> SendOutcome:
+        """Ask a question in the best way that arrives."""
+        ...
+
+    async def send_template(
+        self, line: Line, to: Alias, template: Template, *, reference: str | None = None
+    ) -> SendOutcome:
+        """Send an approved text."""
+        ...
+
+    async def show_typing(self, line: Line, to: Alias, answering: str | None) -> bool:
+        """Show that an answer is being written to the message of that provider's id. False: it is not shown."""
+        ...
+
+    async def connection(self, line: Line) -> Connection:
+        """Whether the line can send."""
         ...
 
     async def sent_between(self, line: Line, start: datetime, end: datetime) -> Sequence[StoredMessage]:
         """What the gateway sent in that time, by its own store.
 
         Raises:
-            Unavailable: it does not tell now.
+            Unavailable: it does not tell now; code `no_store` if it never does.
         """
         ...

@@ -1,0 +1,300 @@
+"""Reads what WhatsApp's Cloud API sends to a webhook. Pure, and total: any JSON gives events, never an exception.
+
+One body may hold many entries, changes and messages, also of several lines: Meta signs with the app's secret, and an app may
+serve many salons.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from booka_messaging.domain.cloud_codes import failure_code
+from booka_messaging.domain.media import Media, natural
+from booka_messaging.domain.model import (
+    Alias,
+    ChatEvent,
+    ChatMessage,
+    Delivery,
+    Ignored,
+    Kind,
+    Linked,
+    Price,
+    Receipt,
+)
+from booka_messaging.domain.reading import (
+    MAX_TEXT,
+    fact,
+    identifier,
+    instant,
+    line,
+    mapping,
+    person_name,
+    sequence,
+    text,
+)
+
+__all__ = ["LineEvent", "alias_of_number", "alias_of_user", "read", "read_for"]
+
+_OBJECT = "whatsapp_business_account"
+_RECEIPTS: Mapping[str, Delivery] = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "played": "read",
+    "failed": "failed",
+}
+_MEDIA: Mapping[str, Kind] = {
+    "audio": "audio",
+    "image": "image",
+    "video": "video",
+    "document": "document",
+    "sticker": "other",
+}
+_MAX_EVENTS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class LineEvent:
+    """An event and the line that it belongs to, by its phone number id; empty if the payload does not say."""
+
+    line_id: str
+    event: ChatEvent
+
+
+class _Content(NamedTuple):
+    kind: Kind
+    text: str
+    choice_id: str | None = None
+
+
+def read(payload: Mapping[str, Any], now: datetime) -> tuple[LineEvent, ...]:
+    """The events of one webhook body, at least one, in the order in which it tells them.
+
+    Args:
+        payload: Meta's envelope `{object, entry: [{changes: [{field, value}]}]}`.
+        now: times that are not told, or told from the future, become this.
+    """
+    if payload.get("object") != _OBJECT:
+        return (LineEvent("", Ignored("event")),)
+    found: list[LineEvent] = []
+    for entry in sequence(payload.get("entry")):
+        for change in sequence(mapping(entry).get("changes")):
+            value = mapping(mapping(change).get("value"))
+            line_id = identifier(mapping(value.get("metadata")).get("phone_number_id"), 64) or ""
+            for event in _change(mapping(change).get("field"), value, now):
+                found.append(LineEvent(line_id, event))
+                if len(found) >= _MAX_EVENTS:
+                    return tuple(found)
+    return tuple(found) or (LineEvent("", Ignored("empty")),)
+
+
+def read_for(payload: Mapping[str, Any], line_id: str, now: datetime) -> tuple[ChatEvent, ...]:
+    """The events of `payload` that belong to one line; empty if none does."""
+    return tuple(found.event for found in read(payload, now) if found.line_id == line_id)
+
+
+def alias_of_number(value: object) -> Alias | None:
+    """A `wa_id`: digits, perhaps with the plus of a number that a person wrote."""
+    digits = value.removeprefix("+") if isinstance(value, str) else ""
+    return Alias("pn", digits) if digits.isascii() and digits.isdigit() and 5 <= len(digits) <= 20 else None
+
+
+def alias_of_user(value: object) -> Alias | None:
+    """A business-scoped user id: a country's two letters, a dot, and up to 128 letters and digits."""
+    if not isinstance(value, str):
+        return None
+    country, _, name = value.partition(".")
+    good = len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()
+    parts = name.split(".")  # some carry a second dot
+    if not good or len(name) > 128 or not all(part.isascii() and part.isalnum() for part in parts):
+        return None
+    return Alias("bsuid", value)
+
+
+def _change(field: object, value: Mapping[str, Any], now: datetime) -> Iterator[ChatEvent]:
+    if field == "messages":
+        contacts = [mapping(contact) for contact in sequence(value.get("contacts"))]
+        for message in sequence(value.get("messages")):
+            yield _message(message, contacts, now)
+        for status in sequence(value.get("statuses")):
+            yield _receipt(status, contacts)
+        if sequence(value.get("errors")):
+            yield Ignored("errors")
+    elif field == "smb_message_echoes":
+        own = alias_of_number(mapping(value.get("metadata")).get("display_phone_number"))
+        for echo in sequence(value.get("message_echoes")):
+            yield _typed_by_salon(echo, own, now)
+    else:
+        yield Ignored("event")
+
+
+def _message(data: object, contacts: list[Mapping[str, Any]], now: datetime) -> ChatEvent:
+    message = mapping(data)
+    provider_id = identifier(message.get("id"))
+    if provider_id is None:
+        return Ignored("shape")
+    if message.get("type") == "system":
+        return _system(message)
+    if isinstance(message.get("group_id"), str):
+        return Ignored("group")
+    contact = _contact(contacts, message.get("from"), message.get("from_user_id"))
+    aliases = _aliases(message.get("from"), message.get("from_user_id"), contact.get("wa_id"), contact.get("user_id"))
+    if not aliases:
+        return Ignored("shape")
+    name = mapping(contact.get("profile")).get("name")
+    return _said("client", provider_id, aliases, person_name(name), message, now)
+
+
+def _typed_by_salon(data: object, own: Alias | None, now: datetime) -> ChatEvent:
+    """A person at the salon wrote in WhatsApp's own app."""
+    message = mapping(data)
+    provider_id = identifier(message.get("id"))
+    aliases = tuple(alias for alias in _aliases(message.get("to"), message.get("to_user_id")) if alias != own)
+    if provider_id is None or not aliases:
+        return Ignored("shape")
+    return _said("salon", provider_id, aliases, None, message, now)
+
+
+def _said(
+    author: Any,
+    provider_id: str,
+    aliases: tuple[Alias, ...],
+    name: str | None,
+    message: Mapping[str, Any],
+    now: datetime,
+) -> ChatEvent:
+    kind = message.get("type")
+    if kind == "reaction":
+        return Ignored("reaction")
+    if not isinstance(kind, str) or kind in ("revoke", "edit"):
+        return Ignored("silent" if isinstance(kind, str) else "shape")
+    content = _read(kind, mapping(message.get(kind)))
+    return ChatMessage(
+        author=author,
+        provider_id=provider_id,
+        aliases=aliases,
+        name=name,
+        kind=content.kind,
+        text=content.text[:MAX_TEXT],
+        choice_id=content.choice_id,
+        sent_at=instant(message.get("timestamp"), now),
+        metadata=_metadata(kind, message),
+    )
+
+
+def _read(kind: str, body: Mapping[str, Any]) -> _Content:
+    match kind:
+        case "text":
+            return _Content("text", text(body.get("body")))
+        case "interactive":
+            return _choice(body)
+        case "button":
+            return _Content("choice", text(body.get("text")), _choice_id(body.get("payload")))
+        case "location":
+            return _Content("location", text(body.get("name")) or text(body.get("address")))
+        case _:
+            return _Content(_MEDIA.get(kind, "other"), text(body.get("caption")))
+
+
+def _choice(body: Mapping[str, Any]) -> _Content:
+    for name in ("button_reply", "list_reply"):
+        reply = body.get(name)
+        if isinstance(reply, Mapping):
+            return _Content("choice", text(reply.get("title")), _choice_id(reply.get("id")))
+    form = mapping(body.get("nfm_reply"))
+    return _Content("other", text(form.get("body")))
+
+
+def _choice_id(value: object) -> str | None:
+    return line(value, 256) or None
+
+
+def _metadata(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """Chosen facts only: no address, no content, nothing that a new version may add."""
+    facts: dict[str, Any] = {"type": line(kind, 64)}
+    context = mapping(message.get("context"))
+    if quoted := identifier(context.get("id")):
+        facts["quoted"] = quoted
+    if context.get("forwarded") is True or context.get("frequently_forwarded") is True:
+        facts["forwarded"] = True
+    body = mapping(message.get(kind))
+    if kind == "location":
+        place = {name: fact(body.get(name)) for name in ("latitude", "longitude")}
+        facts["place"] = {name: degrees for name, degrees in place.items() if degrees is not None}
+    elif kind in _MEDIA and (ref := identifier(body.get("id"))) is not None:
+        facts["media"] = Media(
+            ref,
+            mime_type=line(body.get("mime_type"), 256) or None,
+            bytes=natural(body.get("file_size")),
+            file_name=line(body.get("filename"), 256) or None,
+            voice=body.get("voice") is True,
+            sha256=line(body.get("sha256"), 64) or None,
+        ).facts()
+    elif kind == "unsupported":
+        codes = [natural(mapping(error).get("code")) for error in sequence(message.get("errors"))]
+        facts["errors"] = [code for code in codes if code is not None][:5]
+    return facts
+
+
+def _system(message: Mapping[str, Any]) -> ChatEvent:
+    """The client has another number or another user id: the old and the new are one person."""
+    system = mapping(message.get("system"))
+    if system.get("type") not in ("user_changed_number", "user_changed_user_id"):
+        return Ignored("system")
+    numbers = (message.get("from"), system.get("wa_id"), system.get("new_wa_id"))
+    users = (message.get("from_user_id"), system.get("user_id"), system.get("previous_user_id"))
+    told = {*(alias_of_number(number) for number in numbers), *(alias_of_user(user) for user in users)}
+    aliases = tuple(sorted(alias for alias in told if alias is not None))
+    return Linked("system", aliases) if len(aliases) > 1 else Ignored("system")
+
+
+def _receipt(data: object, contacts: list[Mapping[str, Any]]) -> ChatEvent:
+    status = mapping(data)
+    name, provider_id = status.get("status"), identifier(status.get("id"))
+    delivery = _RECEIPTS.get(name) if isinstance(name, str) else None
+    if delivery is None:
+        return Ignored("receipt")
+    if provider_id is None:
+        return Ignored("shape")
+    code: str | None = None
+    if delivery == "failed":
+        errors = sequence(status.get("errors"))
+        code = failure_code(natural(mapping(errors[0]).get("code")) if errors else None)
+    contact = _contact(contacts, status.get("recipient_id"), status.get("recipient_user_id"))
+    return Receipt(
+        provider_id,
+        delivery,
+        code=code,
+        reference=identifier(status.get("biz_opaque_callback_data"), 512),
+        price=_price(status.get("pricing")),
+        aliases=_aliases(
+            status.get("recipient_id"), status.get("recipient_user_id"), contact.get("wa_id"), contact.get("user_id")
+        ),
+    )
+
+
+def _price(data: object) -> Price | None:
+    pricing = mapping(data)
+    category = line(pricing.get("category"), 64)
+    if not category:
+        return None
+    # Before the price per message there was one per conversation, which did not always say `billable`.
+    return Price(pricing.get("billable") is not False, category, line(pricing.get("pricing_model"), 64))
+
+
+def _contact(contacts: list[Mapping[str, Any]], number: object, user: object) -> Mapping[str, Any]:
+    """The contact that is this person; one body may tell of several, in any order."""
+    for contact in contacts:
+        if isinstance(user, str) and contact.get("user_id") == user:
+            return contact
+        if isinstance(number, str) and contact.get("wa_id") == number:
+            return contact
+    return {}
+
+
+def _aliases(number: object, user: object, *more: object) -> tuple[Alias, ...]:
+    """Number and user id of one person, twice if the contact repeats them."""
+    wa_id, user_id = more if more else (None, None)
+    told = (alias_of_number(number), alias_of_user(user), alias_of_number(wa_id), alias_of_user(user_id))
+    return tuple(sorted({alias for alias in told if alias is not None}))
