@@ -1,5 +1,6 @@
 """A booking database, and a salon on it that a test can talk to as the outside does."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -34,6 +35,12 @@ async def db(settings: Settings) -> AsyncIterator[Database]:
     # Forty connections for forty clients at once; on a busy machine they may take their time to open.
     async with Database(url, SERVICE.name, pool_size=40, acquire_timeout=timedelta(seconds=30)) as database:
         yield database
+
+
+@pytest.fixture
+def nightly() -> bool:
+    """Whether the long versions of the tests are wanted: `make nightly`."""
+    return os.environ.get("BOOKA_NIGHTLY", "0") != "0"
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Judges a salon's rows from outside: neither the constraint nor any of booking's code has a part in it.
 
 Twice over: are there two claims on one calendar at once, and, worked out anew from what was booked and from the services'
-durations, gaps and buffers, would anybody have to be in two places, or two clients sit on one chair?
+durations, gaps and buffers, would anybody have to be in two places, or two clients sit on one chair? And does every history
+lead to where the reservation is? Buffers and durations must not have been changed meanwhile.
 """
 
 from collections import defaultdict
@@ -24,7 +25,9 @@ WHERE a.active AND b.active AND a.busy_from < b.busy_until AND b.busy_from < a.b
 """
 
 _BOOKED = """
-SELECT r.id, r.status, r.starts_at, r.ends_at, r.price_minor,
+SELECT r.id, r.status, r.version, r.starts_at, r.ends_at, r.price_minor,
+    (SELECT json_agg(json_build_array(h.version, h.status, h.starts_at) ORDER BY h.seq)
+     FROM reservation_history AS h WHERE h.reservation_id = r.id) AS history,
     (SELECT json_agg(json_build_array(c.calendar_id, c.busy_from, c.busy_until, c.active) ORDER BY c.calendar_id, c.busy_from)
      FROM claims AS c WHERE c.reservation_id = r.id) AS claims,
     (SELECT json_agg(json_build_object(
@@ -85,6 +88,12 @@ def _odd(row: Any, parts: list[Any]) -> Iterator[str]:
         yield "its services do not follow each other"
     if sum(part["price"] for part in parts) != row["price_minor"]:
         yield "its price is not that of its services"
+    versions = [version for version, _, _ in row["history"]]
+    if versions[0] != 1 or any(later - earlier not in (0, 1) for earlier, later in pairwise(versions)):
+        yield f"its history has gaps: {versions}"
+    version, status, starts = row["history"][-1]
+    if (version, status, datetime.fromisoformat(starts)) != (row["version"], row["status"], row["starts_at"]):
+        yield "its history does not end where it is"
     for part in parts:
         if part["ends"] - part["starts"] != timedelta(minutes=part["minutes"]):
             yield f"a service takes {part['ends'] - part['starts']}"
