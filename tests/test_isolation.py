@@ -46,13 +46,16 @@ async def lived_in(stack, open_salon, new_phone, sandbox, tables):
     async with signed as http:
 
         async def put(service: str, path: str, body: object) -> None:
-            (await http.put(f"{stack.layout.url(service)}{path}", json=body)).raise_for_status()
+            url = f"{stack.layout.url(service)}{path}"
+            version = (await http.get(url)).headers.get("etag")
+            (await http.put(url, json=body, headers={"If-Match": version} if version else {})).raise_for_status()
 
         profile = (await http.get(f"{stack.layout.url('booking')}/v1/profile")).json()
+        del profile["version"]
         holiday = {"day": f"{datetime.now(UTC) + timedelta(days=50):%Y-%m-%d}", "hours": []}
         await put("booking", "/v1/profile", {**profile, "exceptions": [holiday]})
         hours = {"mon": [{"opens": "09:00", "closes": "12:00"}]}
-        dora = {"name": "Dora", "service_ids": [str(salon.service_ids["Manicure"])], "hours": hours}
+        dora = {"name": "Dora", "services": [{"service_id": str(salon.service_ids["Manicure"])}], "hours": hours}
         await put("booking", f"/v1/staff/{new_id()}", dora)
         await put("scheduler", "/v1/reminders/settings", {"minutes_before": [1440, 120]})
         await put("llm", "/v1/settings", {"enabled": True})

@@ -38,7 +38,7 @@ def main() -> int:
         steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stack.timings.items())
         console.print(f"[dim]up: {steps}[/]")
     if arguments.command == "up":
-        salon = asyncio.run(provision(stack.layout, DEMO_TENANT, SalonPlan.studio()))
+        salon = asyncio.run(provision(stack.layout, DEMO_TENANT, SalonPlan.demo()))
         console.print(demo.addresses(stack.layout, salon.instance))
         return 0
     return _demo(stack, console, once=arguments.once)
@@ -51,7 +51,7 @@ def _demo(stack: Stack, console: Console, *, once: bool) -> int:
             "[bold green]The visit is booked and paid.[/]" if booked else "[bold red]The visit was not confirmed.[/]"
         )
         if not once and booked:
-            salon = asyncio.run(provision(stack.layout, DEMO_TENANT, SalonPlan.studio()))
+            salon = asyncio.run(provision(stack.layout, DEMO_TENANT, SalonPlan.demo()))
             console.print(demo.addresses(stack.layout, salon.instance))
             console.print("Press Ctrl-C to stop.")
             signal.signal(signal.SIGTERM, signal.default_int_handler)

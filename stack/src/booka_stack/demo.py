@@ -88,7 +88,7 @@ def _an_open_day(zone: str) -> str:
 async def play(stack: Stack, console: Console) -> bool:
     """Provision the demo salon and play one booking with a deposit; True if the visit was confirmed and paid once."""
     layout = stack.layout
-    salon = await provision(layout, DEMO_TENANT, SalonPlan.studio())
+    salon = await provision(layout, DEMO_TENANT, SalonPlan.demo())
     console.rule(f"[bold]{salon.name}[/] · a client books by chat")
     sandbox = Sandbox(layout.url("sandbox"))
     tables = await asyncpg.connect(stack.database_url())

@@ -46,6 +46,7 @@ class Layout:
     stripe_secret_key: str
     gateway_key: str
     openai_key: str
+    feed_secret: str
     retry_scale: float = 1.0
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -68,18 +69,20 @@ class Layout:
     ) -> "Layout":
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "secrets.json"
-        if not file.exists():
-            made = {
-                "internal_secret": secrets.token_urlsafe(32),
-                "encryption_key": base64.b64encode(secrets.token_bytes(32)).decode(),
-                "stripe_webhook_secret": f"whsec_{secrets.token_urlsafe(24)}",
-                "stripe_secret_key": f"sk_test_{secrets.token_urlsafe(24)}",
-                "gateway_key": secrets.token_urlsafe(24),
-                "openai_key": secrets.token_urlsafe(24),
-            }
+        kept: dict[str, str] = orjson.loads(file.read_bytes()) if file.exists() else {}
+        made = {
+            "internal_secret": secrets.token_urlsafe(32),
+            "encryption_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "stripe_webhook_secret": f"whsec_{secrets.token_urlsafe(24)}",
+            "stripe_secret_key": f"sk_test_{secrets.token_urlsafe(24)}",
+            "gateway_key": secrets.token_urlsafe(24),
+            "openai_key": secrets.token_urlsafe(24),
+            "feed_secret": secrets.token_urlsafe(32),
+        } | kept
+        if made != kept:
             file.write_bytes(orjson.dumps(made))
             file.chmod(0o600)
-        return cls(folder, ports, **orjson.loads(file.read_bytes()), retry_scale=retry_scale, extra=extra or {})
+        return cls(folder, ports, **made, retry_scale=retry_scale, extra=extra or {})
 
     def url(self, part: str) -> str:
         """The HTTP address of a part."""
@@ -111,6 +114,7 @@ class Layout:
             "PORT": str(port),
         }
         own = {
+            "booking": {"FEED_SECRETS": self.feed_secret, "PUBLIC_URL": self.url("booking")},
             "payments": {
                 "STRIPE_SECRET_KEY": self.stripe_secret_key,
                 "STRIPE_WEBHOOK_SECRETS": self.stripe_webhook_secret,

@@ -1,7 +1,8 @@
 """A believable salon, provisioned the way an operator would: over the services' signed HTTP API."""
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -32,6 +33,11 @@ class SalonPlan:
         staff: name, and the names of the services she or he performs.
         policy: as `PUT /v1/policy` of booking takes it.
         profile: overrides of the profile.
+        pools: the resources of each pool, by name.
+        service_details: by service, what else `PUT /v1/services/{id}` takes; `pool` is the name of one.
+        staff_details: by person, what else `PUT /v1/staff/{id}` takes.
+        skills: by person and service, a duration or price of their own.
+        time_off: by person, as `PUT /v1/staff/{id}/time-off/{id}` takes it.
     """
 
     name: str
@@ -43,6 +49,35 @@ class SalonPlan:
     policy: dict[str, Any]
     profile: dict[str, Any]
     llm_enabled: bool = False
+    pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    service_details: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    staff_details: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    skills: Mapping[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    time_off: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+
+    @classmethod
+    def demo(cls) -> "SalonPlan":
+        """Studio Lumière as it is shown: chairs, a colour that leaves time for others, part-time, lunch, a senior's price."""
+        return replace(
+            cls.studio(),
+            pools={"Chairs": ("Chair 1", "Chair 2", "Chair 3"), "Nail tables": ("Nail table",)},
+            service_details={
+                "Haircut": {"category": "Hair", "pool": "Chairs"},
+                "Colour & gloss": {
+                    "category": "Hair", "pool": "Chairs", "gap_start_minutes": 30, "gap_minutes": 30,
+                    "buffer_after_minutes": 10,
+                },
+                "Manicure": {"category": "Hands", "pool": "Nail tables"},
+                "Brow design": {"category": "Face"},
+            },
+            staff_details={
+                "Carla": {"hours": {day: [{"opens": "10:00", "closes": "16:00"}] for day in ("thu", "fri", "sat")}},
+            },
+            skills={("Ana", "Haircut"): {"duration_minutes": 60, "price_minor": 4500}},
+            time_off={
+                "Beatriz": ({"weekdays": ["sat"], "begins": "12:30", "ends": "13:30", "reason": "lunch"},),
+            },
+        )  # fmt: skip
 
     @classmethod
     def studio(cls, *, deposit: bool = True, **policy: Any) -> "SalonPlan":
@@ -102,6 +137,42 @@ class Salon:
     staff_ids: dict[str, UUID]
 
 
+def catalogue(tenant_id: UUID, plan: SalonPlan) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The requests to booking that write a salon, in an order in which each finds what it refers to."""
+
+    def id_of(kind: str, name: str) -> str:
+        return str(uuid5(tenant_id, f"{kind}/{name}"))
+
+    texts = {"name": plan.name, "locale": plan.locale, "zone": plan.zone, "currency": plan.currency}
+    yield "/v1/profile", {**texts, **plan.profile}
+    for pool, resources in plan.pools.items():
+        yield f"/v1/resource-pools/{id_of('pool', pool)}", {"name": pool}
+        for name in resources:
+            path = f"/v1/resources/{id_of('resource', f'{pool}/{name}')}"
+            yield path, {"name": name, "pool_id": id_of("pool", pool)}
+    for position, (name, minutes, price) in enumerate(plan.services):
+        details = dict(plan.service_details.get(name, {}))
+        pool_id = id_of("pool", details.pop("pool")) if "pool" in details else None
+        own = {
+            "name": name,
+            "duration_minutes": minutes,
+            "price_minor": price,
+            "position": position,
+            "pool_id": pool_id,
+        }
+        yield f"/v1/services/{id_of('service', name)}", {**own, **details}
+    yield "/v1/policy", plan.policy
+    for name, performed in plan.staff:
+        skills = [
+            {"service_id": id_of("service", service), **plan.skills.get((name, service), {})} for service in performed
+        ]
+        path = f"/v1/staff/{id_of('staff', name)}"
+        yield path, {"name": name, "services": skills, **plan.staff_details.get(name, {})}
+        for number, time_off in enumerate(plan.time_off.get(name, ())):
+            # The same day every time, so that writing it again changes nothing.
+            yield f"{path}/time-off/{id_of('time-off', f'{name}/{number}')}", {"starts_on": "2026-01-01", **time_off}
+
+
 async def provision(layout: Layout, tenant_id: UUID, plan: SalonPlan) -> Salon:
     """Create or update a salon in booking, messaging, llm and the sandbox's gateway. Safe to repeat.
 
@@ -117,28 +188,16 @@ async def provision(layout: Layout, tenant_id: UUID, plan: SalonPlan) -> Salon:
     async with httpx.AsyncClient(timeout=20, auth=signed) as http:
 
         async def put(service: str, path: str, body: dict[str, Any]) -> None:
-            answer = await http.put(f"{layout.url(service)}{path}", json=body)
+            url = f"{layout.url(service)}{path}"
+            answer = await http.put(url, json=body)
+            if answer.status_code == 428:  # it is there from an earlier time
+                version = (await http.get(url)).headers["etag"]
+                answer = await http.put(url, json=body, headers={"If-Match": version})
             if answer.is_error:
                 raise httpx.HTTPStatusError(f"{path}: {answer.text}", request=answer.request, response=answer)
 
-        await put(
-            "booking",
-            "/v1/profile",
-            {"name": plan.name, "locale": plan.locale, "zone": plan.zone, "currency": plan.currency, **plan.profile},
-        )
-        for position, (name, minutes, price) in enumerate(plan.services):
-            await put(
-                "booking",
-                f"/v1/services/{service_ids[name]}",
-                {"name": name, "duration_minutes": minutes, "price_minor": price, "position": position},
-            )
-        await put("booking", "/v1/policy", plan.policy)
-        for name, performed in plan.staff:
-            await put(
-                "booking",
-                f"/v1/staff/{staff_ids[name]}",
-                {"name": name, "service_ids": [str(service_ids[service]) for service in performed]},
-            )
+        for path, body in catalogue(tenant_id, plan):
+            await put("booking", path, body)
         await put(
             "messaging",
             f"/v1/channels/{channel_id}",
