@@ -5,7 +5,7 @@ CODE := libs services sandbox stack scripts tests $(if $(wildcard benchmarks/*.p
 MIGRATIONS = $(shell find libs services -path '*/src/*/migrations/*.sql')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint docs bench
+.PHONY: help setup demo up down test lint docs bench fuzz
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,3 +39,6 @@ docs:  ## write docs/events.md from the contracts
 
 bench: setup  ## measure, write benchmarks/results.json; ONLY=turn measures one thing
 	$(RUN) python -m benchmarks $(ONLY)
+
+fuzz: setup  ## look for payloads that break the parsers of messaging, guided by coverage; SECONDS=60
+	$(RUN) --with atheris==3.0.0 python services/messaging/fuzz/parsers.py $(or $(SECONDS),60)

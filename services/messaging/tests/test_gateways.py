@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -37,7 +38,7 @@ CLIENT = "351912345678"
 TO = Alias("pn", CLIENT)
 NAME = "209000111"
 KEY = "the-key-of-the-line-0123456789"
-LONG = timedelta(seconds=5)
+LONG, SHORT = timedelta(seconds=10), timedelta(seconds=0.3)
 
 
 class Sandbox:
@@ -97,6 +98,7 @@ class World(Protocol):
     @property
     def provider(self) -> str: ...
 
+    def impatient(self) -> AbstractAsyncContextManager[Gateway]: ...
     async def say(self, text: str, **more: Any) -> dict[str, Any]: ...
     async def unreachable(self) -> None: ...
     async def offline(self) -> None: ...
@@ -109,6 +111,9 @@ class EvolutionWorld:
     gateway: Gateway
     line: Line
     provider: str = "evolution"
+
+    def impatient(self) -> AbstractAsyncContextManager[Gateway]:
+        return Evolution(connect=LONG, total=SHORT, connections=1)
 
     async def say(self, text: str, **more: Any) -> dict[str, Any]:
         path = f"/evolution/instances/{NAME}/phones/{CLIENT}/messages"
@@ -131,6 +136,9 @@ class CloudWorld:
     gateway: Gateway
     line: Line
     provider: str = "cloud"
+
+    def impatient(self) -> AbstractAsyncContextManager[Gateway]:
+        return Cloud(connect=LONG, total=SHORT, connections=1)
 
     async def say(self, text: str, **more: Any) -> dict[str, Any]:
         path = f"/cloud/lines/{NAME}/phones/{CLIENT}/messages"
@@ -181,14 +189,12 @@ async def world(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterat
         if request.param == "evolution":
             order = {"webhook_url": hooks, "token": KEY, "own_number": "351210000000"}
             await sandbox.control("PUT", f"/evolution/instances/{NAME}", order)
-            evolution = await stack.enter_async_context(
-                Evolution(connect=LONG, total=timedelta(seconds=2), connections=4)
-            )
+            evolution = await stack.enter_async_context(Evolution(connect=LONG, total=LONG, connections=4))
             yield EvolutionWorld(sandbox, evolution, Line(f"{sandbox.url}/evolution", NAME, KEY))
         else:
             order = {"webhook_url": hooks, "access_token": KEY, "own_number": "351210000000"}
             await sandbox.control("PUT", f"/cloud/lines/{NAME}", order)
-            cloud = await stack.enter_async_context(Cloud(connect=LONG, total=timedelta(seconds=2), connections=4))
+            cloud = await stack.enter_async_context(Cloud(connect=LONG, total=LONG, connections=4))
             yield CloudWorld(sandbox, cloud, Line(f"{sandbox.url}/cloud/v23.0", NAME, KEY))
 
 
@@ -312,8 +318,9 @@ async def test_an_answer_that_is_lost_is_resolved_by_the_gateways_proof(sandbox:
 
 async def test_no_answer_in_time_is_unknown_and_no_connection_is_not(sandbox: Sandbox, world: World) -> None:
     await world.say("bom dia")
-    await sandbox.fails("timeout_after", **FAULTS[world.provider]["where"], seconds=2.5)
-    assert isinstance(await world.gateway.send_text(world.line, TO, "Olá!"), OutcomeUnknown)
+    await sandbox.fails("timeout_after", **FAULTS[world.provider]["where"], seconds=1)
+    async with world.impatient() as impatient:
+        assert isinstance(await impatient.send_text(world.line, TO, "Olá!"), OutcomeUnknown)
     closed = Line("http://127.0.0.1:9", NAME, KEY)
     assert isinstance(await world.gateway.send_text(closed, TO, "Olá!"), NotNow)
     assert (await world.gateway.connection(closed)).state == "away"
