@@ -4,7 +4,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from booka_common.service import Service
-from booka_common.settings import ServiceSettings
+from booka_common.settings import SecretList, ServiceSettings
 
 __all__ = ["SERVICE", "Settings"]
 
@@ -16,8 +16,12 @@ SERVICE = Service(
 
 
 class Settings(ServiceSettings):
-    """Booking needs nothing beyond what every service has."""
+    """What booking needs beyond what every service has."""
 
     model_config = SettingsConfigDict(env_prefix="BOOKING_", frozen=True, extra="ignore")
 
     port: int = Field(8101, description="port to listen on")
+    feed_secrets: SecretList = Field(
+        (), description="HMAC secrets of the addresses of staff calendars, comma-separated, the current one first"
+    )
+    public_url: str = Field("", description="what those addresses begin with; empty: as they are asked for")
