@@ -12,7 +12,7 @@ from booka_dialog.domain.session import AT_REST, Pending, Session
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.waiting import decline
 from booka_dialog.domain.wishes import wanted_people, wishes_of
-from booka_dialog.understanding import Reading
+from booka_dialog.understanding import Reading, When
 
 __all__ = [
     "ask_move",
@@ -80,18 +80,19 @@ def begin_move(session: Session, reading: Reading, ctx: Context) -> Moved:
     """The client wants another time for a confirmed visit."""
     if not session.visits:
         return advance(session, ctx, Voice.of(session, ctx)("nothing_to_move"))
-    session = replace(session.cleared(), when=reading.when or session.cleared().when)
-    only = named_visit(session, reading, ctx)
+    session = replace(session.cleared(), when=reading.when or When())
+    # The day in the text is the one to move to, so it does not say which visit.
+    only = named_visit(session, replace(reading, when=None), ctx)
     return ask(session, ctx, "which_move") if only is None else ask_move(session, only, ctx)
 
 
-def ask_move(session: Session, reservation_id: UUID, ctx: Context) -> Moved:
+def ask_move(session: Session, reservation_id: UUID, ctx: Context, wish: When | None = None) -> Moved:
     """Have booking say whether this visit may be moved; another time wished for already is remembered."""
     known = session.known(reservation_id)
     if known is None or ctx.salon is None:
         return session.rested(), (Say(text=Voice.of(session, ctx)("nothing_to_move")),)
     quote = session.quote
-    when = session.when if session.target is None else session.cleared().when
+    when = wish or (session.when if session.target is None else When())
     session = replace(session.cleared(), moving=reservation_id, when=when, wishes=wishes_of(known, ctx.salon))
     if quote and quote.reservation_id == reservation_id and ctx.now - quote.quoted_at <= _QUOTE_GOOD_FOR:
         return look_for_another_time(replace(session, quote=quote), ctx)

@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from booka_dialog.domain.booked import ask_move, begin_cancel, cancel, cancel_visit, kept, move
-from booka_dialog.domain.flow import advance, confirm, hold, release, resume
+from booka_dialog.domain.flow import advance, at_the_same_time, confirm, hold, release, resume
 from booka_dialog.domain.inputs import Context, Say
 from booka_dialog.domain.questions import Moved, ask, repeat
 from booka_dialog.domain.session import Session, Wish
@@ -25,7 +25,7 @@ def choose(session: Session, choice: str, ctx: Context) -> Moved:
     session = replace(session, misunderstood=0)
     kind, _, value = choice.partition(":")
     if kind in _FILLING:
-        filled = _filled(session, kind, value, ctx)
+        filled = at_the_same_time(session, _filled(session, kind, value, ctx), ctx)
         freed, effects = release(filled) if filled.held else (filled, ())
         moved, asked = advance(freed, ctx)
         return moved, (*effects, *asked)
@@ -82,7 +82,8 @@ def choose_services(session: Session, choices: tuple[str, ...], ctx: Context) ->
 
 def _chosen(session: Session, wishes: tuple[Wish, ...], ctx: Context) -> Moved:
     told = (Voice.of(session, ctx)("too_many_services", most=MOST),) if len(wishes) > MOST else ()
-    freed, effects = release(replace(session, wishes=wishes[:MOST], misunderstood=0))
+    chosen = at_the_same_time(session, replace(session, wishes=wishes[:MOST], misunderstood=0), ctx)
+    freed, effects = release(chosen)
     moved, asked = advance(freed, ctx, *told)
     return moved, (*effects, *asked)
 

@@ -74,6 +74,8 @@ def on_reading(
     session: Session, reading: Reading, text: str, salon: Salon, ctx: Context, *, by_model: bool = False
 ) -> Moved:
     """Answer what was read, by the rules or by the model."""
+    if session.state == "offer_name" and _about_something_else(reading):
+        session = replace(session, state=session.interrupted or "idle", interrupted=None)
     moved = at_any_time(session, reading, ctx)
     if moved is not None:
         return moved
@@ -90,13 +92,23 @@ def on_reading(
     if moved is not None:
         return moved
     update = updated(session, reading, ctx)
-    if update.changed or update.unsure or update.among_staff:
-        return taken_in(update, salon, ctx)
+    if update.changed or update.unsure or update.among_staff or update.too_many:
+        return taken_in(session, update, salon, ctx)
     if guest and not session.waiting:
         return advance(session, ctx) if session.held is None else resume(session, ctx)
     if Intent.CHANGE in reading.intents and session.state in {"confirm", "slot", "paying", "when", "staff"}:
         return repeat(session, ctx) if session.moving else ask(session, ctx, "change")
     return _nothing_new(session, reading, update, text, salon, ctx, by_model=by_model)
+
+
+def _about_something_else(reading: Reading) -> bool:
+    """Asked for a name: whether this is none, but about what was being talked about before."""
+    elsewhere = {Intent.RESTART, Intent.LEAVE_LIST, Intent.WAIT, Intent.MOVE, Intent.CHANGE, Intent.ADD}
+    return (
+        reading.when is not None
+        or bool(reading.intents & elsewhere)
+        or (bool(reading.mentions) and not reading.whole_name)
+    )
 
 
 def _picked(session: Session, pick: int, ctx: Context) -> Moved:

@@ -19,7 +19,7 @@ from booka_dialog.domain.windows import limit_of, window_of
 from booka_dialog.domain.wishes import open_places, requested, settled, wanted_people
 from booka_dialog.understanding import When
 
-__all__ = ["advance", "cancellation", "confirm", "hold", "offer", "release", "resume", "stop"]
+__all__ = ["advance", "at_the_same_time", "cancellation", "confirm", "hold", "offer", "release", "resume", "stop"]
 
 _LATER = timedelta(days=14)
 
@@ -119,6 +119,14 @@ def resume(session: Session, ctx: Context, *before: str) -> Moved:
     if session.held.agreed and session.guest_name:
         return repeat(replace(session, state="paying", choices=()), ctx, *before)
     return ask(session, ctx, "confirm" if session.guest_name else "name", *before)
+
+
+def at_the_same_time(before: Session, after: Session, ctx: Context) -> Session:
+    """Other services or people, and nothing said about the time: the time that was kept is asked for first."""
+    if after.held is None or ctx.salon is None or after.when != before.when or after.wishes == before.wishes:
+        return after
+    local = after.held.visit.start.astimezone(ctx.salon.zone)
+    return replace(after, when=When(day=local.date(), start=local.time(), exact=True))
 
 
 def release(session: Session) -> Moved:

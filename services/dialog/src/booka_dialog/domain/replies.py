@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from booka_dialog.domain.booked import ask_move, begin_cancel, begin_move, cancel, cancel_visit, kept, named_visit
 from booka_dialog.domain.choices import choose, named
-from booka_dialog.domain.flow import advance, confirm, hold, release, resume, stop
+from booka_dialog.domain.flow import advance, at_the_same_time, confirm, hold, release, resume, stop
 from booka_dialog.domain.inputs import Context, Say
 from booka_dialog.domain.questions import Moved, ask, ask_among, repeat
 from booka_dialog.domain.salon import Salon
@@ -97,7 +97,7 @@ def _moves(session: Session, reading: Reading, ctx: Context) -> Moved | None:
     if session.state not in _MOVABLE_FROM or session.held is not None:
         return None
     if session.state == "cancel_visit" and session.target:
-        return ask_move(session, session.target, ctx)
+        return ask_move(session, session.target, ctx, reading.when)
     if session.visits or session.state in AT_REST:
         return begin_move(session, reading, ctx)
     return None
@@ -113,10 +113,14 @@ def by_state(session: Session, reading: Reading, ctx: Context) -> Moved | None:
     return answered(session, reading, ctx) if answered else None
 
 
-def taken_in(update: Update, salon: Salon, ctx: Context) -> Moved:
+def taken_in(session: Session, update: Update, salon: Salon, ctx: Context) -> Moved:
     """Slots have changed: what hung on the old ones is given up, and the conversation goes on from there."""
     if update.unsure:
         return ask(replace(update.session, unsure=update.unsure), ctx, "add_or_replace")
+    if update.too_many and not update.changed:
+        return repeat(session, ctx, Voice.of(session, ctx)("too_many_services", most=MOST))
+    if update.changed and update.session.held is not None:
+        update = replace(update, session=at_the_same_time(session, update.session, ctx))
     clear = update.changed and not any(wish.among for wish in update.session.wishes)
     freed, effects = release(update.session) if clear else (update.session, ())
     if update.among_staff:
@@ -210,7 +214,10 @@ def _at_offer(session: Session, reading: Reading, ctx: Context) -> Moved | None:
     repeats_it = not updated(session, reading, ctx).changed
     update = updated(aside, reading, ctx)
     if update.changed and not repeats_it and ctx.salon is not None:
-        return taken_in(update, ctx.salon, ctx)
+        voice = Voice.of(session, ctx)
+        until = voice.formats.until(session.held.expires_at, ctx.now) if session.held else ""
+        moved, effects = taken_in(aside, update, ctx.salon, ctx)
+        return moved, (Say(text=voice("offer_kept", until=until)), *effects)
     return _yes_or_no(session, reading, ctx)
 
 
@@ -252,7 +259,9 @@ def _about_a_visit(session: Session, reading: Reading, ctx: Context) -> Moved | 
     if session.state in {"which_visit", "which_move"}:
         found = named_visit(session, reading, ctx)
         if found is not None:
-            return (begin_cancel if session.state == "which_visit" else ask_move)(session, found, ctx)
+            return (
+                begin_cancel(session, found, ctx) if session.state == "which_visit" else ask_move(session, found, ctx)
+            )
     return None
 
 
@@ -260,7 +269,7 @@ def _when_done(session: Session, reading: Reading, ctx: Context) -> Moved | None
     voice = Voice.of(session, ctx)
     if Intent.BOOK in reading.intents or reading.services or reading.guest:
         return None if updated(session, reading, ctx).changed else advance(session, ctx)
-    if Intent.CHANGE in reading.intents:
+    if Intent.CHANGE in reading.intents and Intent.THANKS not in reading.intents:
         return begin_move(session, reading, ctx)
     if reading.intents & {Intent.THANKS, Intent.YES} and session.visits:
         visit = session.visits[-1].visit

@@ -137,7 +137,7 @@ def _staff(update: Update, reading: Reading, salon: Salon) -> Update:
     if reading.people:
         return _people(update, reading.people, salon)
     session = update.session
-    about_time = reading.when is not None or session.state in {"when", "slot"}
+    about_time = session.state in {"when", "slot"} if reading.when is None else Intent.ANY_PERSON not in reading.intents
     asked = session.state == "staff"
     if Intent.ANYONE not in reading.intents or (about_time and not asked) or reading.staff:
         return update

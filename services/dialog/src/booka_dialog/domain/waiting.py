@@ -85,6 +85,8 @@ def leave(session: Session, entry_id: UUID | None, ctx: Context) -> Moved:
 
 def begin_leaving(session: Session, ctx: Context) -> Moved:
     """The client does not want to wait any more."""
+    if session.state == "waitlist" and not session.listed:
+        return advance(replace(session, for_list=False), ctx)
     if len(session.listed) > 1 and session.state in AT_REST:
         return ask(session, ctx, "which_entry")
     return leave(session, None, ctx)
@@ -147,7 +149,12 @@ def _agreed(session: Session, offer: Held, name: str, ctx: Context) -> Moved:
         reservation_id=offer.reservation_id, conversation_id=session.conversation_id, guest_name=name
     )
     session = session.with_offer(replace(offer, agreed=True))
-    again, effects = _again(session, ctx, Voice.of(session, ctx)("offer_taken"))
+    told = Voice.of(session, ctx)("offer_taken")
+    if session.state == "name" and session.held is not None and not session.for_other:
+        # One name is enough for both.
+        again, effects = ask(replace(session, guest_name=name), ctx, "confirm", told)
+    else:
+        again, effects = _again(session, ctx, told)
     return again, (*effects, request)
 
 

@@ -81,7 +81,7 @@ def cannot_move(session: Session, _salon: Salon, voice: Voice) -> Asked:
     return voice.visit("ask_cannot_move", known.visit), ("cancel_it", "no")
 
 
-def confirm_move(session: Session, salon: Salon, voice: Voice) -> Asked:
+def confirm_move(session: Session, _salon: Salon, voice: Voice) -> Asked:
     """Whether to move the visit: from when to when."""
     known, chosen = session.known(session.moving), session.chosen
     if known is None or chosen is None:
@@ -95,10 +95,7 @@ def confirm_move(session: Session, salon: Salon, voice: Voice) -> Asked:
         staff="",
         city="",
     )
-    people = joined(dict.fromkeys(chosen.staff_names))
-    what = voice("with_staff", service=f"*{joined(known.visit.service_names)}*", staff=people) if people else (
-        who_does_what(session, salon, voice)
-    )  # fmt: skip
+    what = booked_lines(known.visit.model_copy(update={"staff_names": chosen.staff_names}), voice)
     return voice("ask_confirm_move", what=what, old=old, new=new), ("yes", "no", "keep")
 
 

@@ -22,6 +22,7 @@ class Intent(StrEnum):
     PRICE = "price"
     HELP = "help"
     ANYONE = "anyone"
+    ANY_PERSON = "any_person"
     WHENEVER = "whenever"
     MOVE = "move"
     KEEP = "keep"
@@ -45,7 +46,7 @@ ANYONE_WORDS = _words(
     r"any ?(?:one|body)|whoever|who ?ever is (?:free|available)|any of (?:them|you)|(?:com )?qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for|estiver livre)|"
     r"tanto faz|sem preferencia|no preference|don'?t (?:mind|care)|do not (?:mind|care)|doesn'?t matter|nao importa|indiferente|whichever|either|all the same|any staff|any stylist"
 )  # fmt: skip
-_LIST = r"(?:wait(?:ing)?[ -]?list|lista(?: de espera)?)"
+_LIST = r"(?:wait(?:ing)?[ -]?list|(?:the|your) list|lista(?: de espera)?)"
 _OFFER = r"(?:offer|spot|opening|vaga|oferta)"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (Intent.CANCEL, _words(
@@ -70,21 +71,22 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (Intent.PRICE, _words(r"how much|prices?|cost|costs|quanto (?:custa|e|fica|sai|ta)|precos?|valor(?:es)?|tabela")),
     (Intent.HELP, _words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
     (Intent.ANYONE, ANYONE_WORDS),
+    (Intent.ANY_PERSON, _words(r"any ?(?:one|body)|whoever|any (?:staff|stylist)|qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for)")),
     (Intent.WHENEVER, _words(
         r"as soon as possible|a\.?s\.?a\.?p\.?|soonest|earliest(?: possible)?|next (?:free|available)(?: (?:time|slot|one))?|first (?:free|available)(?: (?:time|slot))?|when ?ever|any ?time|any day|"
         r"o quanto antes|quanto antes|o mais (?:rapido|cedo|breve)(?: possivel)?|mais cedo possivel|logo que (?:der|puder)|qualquer (?:dia|hora|horario|data)|primeir[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|"
         r"proxim[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|right now|agora mesmo"
     )),
     (Intent.MOVE, _words(
-        r"reschedul\w+|re-?book|postpon\w+|(?:re)?move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day)) (?:\w+ ){0,3}(?:to|from|for|forward|back)|move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day))|"
+        r"re-?s?c?hedul\w+|(?:\Amove(?=[.! ]*\Z))|re-?book|postpon\w+|(?:re)?move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day)) (?:\w+ ){0,3}(?:to|from|for|forward|back)|move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day))|"
         r"push (?:it|my \w+) ?(?:back)?|bring (?:it|my \w+) forward|change (?:the|my) (?:time|date|day|hour|appointment|booking|visit|reservation)|(?:another|a different|other) (?:time|day|date) for my|"
-        r"remarc\w+|reagend\w+|adiar|adia|antecip\w+|transfer(?:ir|e) (?:o|a|meu|minha|para|pra)|passar? (?:o meu|meu|a minha|minha|o|a)? ?(?:horario|visita|reserva|agendamento)?(?:para|pra)|"
+        r"rema[rt]?c\w+|reage?nd\w+|adiar|adia|antecip\w+|transfer(?:ir|e) (?:o|a|meu|minha|para|pra)|passar? (?:o meu|meu|a minha|minha|o|a)? ?(?:horario|visita|reserva|agendamento)?(?:para|pra)|"
         r"(?:mudar|muda|mudo|trocar|troca|alterar|altera) (?:de |o |a |meu |minha |o meu |a minha |esse |essa |este |esta )?(?:horario|dia|data|hora|agendamento|reserva|marcacao|visita)"
     )),
     (Intent.KEEP, _words(r"(?:leave|keep) (?:it|them|everything|as it is)|as it is|deix(?:a|ar|e) (?:assim|como esta|como ta)|mant(?:em|er|enha|enho)|ficar? como esta")),
     (Intent.ADD, _words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|and (?:also )?(?:a|an|the|my)|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
     (Intent.REMOVE, _words(
-        r"without|remov\w+|drop|skip|leave out|take (?:off|out|away)|minus|no need (?:for|of)|(?:don'?t|do not|won'?t) (?:need|want)|no longer (?:need|want)|"
+        r"without|remov\w+|drop|skip|leave out|take (?:(?:the |my )?\w+ )?(?:off|out|away)|minus|no need (?:for|of)|(?:don'?t|do not|won'?t) (?:need|want)|no longer (?:need|want)|"
         r"sem(?! prefer)|retir\w+|tir(?:a|ar|e|o)|exclu[iae]\w*|menos|(?:nao|nem) (?:preciso|quero|vou querer|precisa)(?: mais)?"
     )),
     (Intent.ONLY, _words(r"only|just|so|somente|apenas")),
@@ -94,7 +96,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         r"(?:don'?t|do not|no need to) (?:wait|notify me|tell me) any ?more|nao precisa(?:m)?(?: mais)? (?:me )?avisar"
     )),
     (Intent.WAIT, _words(
-        rf"{_LIST}|wait ?list me|(?:tell|let|notify|call|write|message|ping) me (?:know )?(?:if|when|should) (?:something|anything|it|one|a (?:spot|slot|time)|there)|if (?:something|anything|a (?:spot|slot|time)) (?:opens|becomes|gets|comes)|"
+        r"wait(?:ing)?[ -]?list|lista de espera|(?:na|para a|pra) lista|wait ?list me|(?:tell|let|notify|call|write|message|ping) me (?:know )?(?:if|when|should) (?:something|anything|it|one|a (?:spot|slot|time)|there)|if (?:something|anything|a (?:spot|slot|time)) (?:opens|becomes|gets|comes)|"
         r"(?:me )?avis(?:a|e|ar|em)(?: me)? (?:se|quando|caso)|se (?:abrir|vagar|surgir|aparecer|desistirem|alguem desistir)"
     )),
     (Intent.TAKE_OFFER, _words(rf"(?:take|accept|want|book|i'?ll have) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:aceit(?:ar|o|a)|quero|fico com|pego|pegar) (?:a |o |essa |esta )?{_OFFER}")),
