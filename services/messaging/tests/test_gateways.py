@@ -17,6 +17,7 @@ from booka_common.errors import Unavailable
 from booka_common.testing import eventually
 from booka_messaging.domain import cloud as cloud_parser
 from booka_messaging.domain import evolution as evolution_parser
+from booka_messaging.domain.identity import correlated
 from booka_messaging.domain.model import Alias, ChatEvent, ChatMessage, Echoed, Receipt
 from booka_messaging.providers.cloud import Cloud
 from booka_messaging.providers.evolution import Evolution
@@ -357,6 +358,29 @@ async def test_a_template_reaches_the_client(sandbox: Sandbox, world: World) -> 
     assert "15:00" in entry["text"]
 
 
+async def test_another_spelling_of_the_number_is_learnt_from_the_answer(sandbox: Sandbox, world: World) -> None:
+    asked, spelt = Alias("pn", "5511987654321"), Alias("pn", "551187654321")
+    if world.provider == "cloud":
+        await sandbox.control("PUT", f"/cloud/lines/{NAME}", {"window": "off"})
+        path = f"/cloud/lines/{NAME}/phones/{asked.value}"
+    else:
+        path = f"/evolution/instances/{NAME}/phones/{asked.value}"
+    await sandbox.control("PUT", path, {"wa_id": spelt.value})
+    sent = await world.gateway.send_text(world.line, asked, "Olá!")
+    assert isinstance(sent, Sent)
+    assert correlated(asked, sent.aliases) >= {asked, spelt}
+    await sandbox.control("POST", f"{path}/messages", {"text": "oi"})
+
+    async def answered() -> ChatMessage | None:
+        told = [event for payload in sandbox.delivered for event in world.read(payload)]
+        return next((one for one in told if isinstance(one, ChatMessage) and one.author == "client"), None)
+
+    message = await eventually(answered)
+    assert message is not None
+    assert spelt in message.aliases
+    assert asked not in message.aliases, "nobody guesses the ninth digit"
+
+
 # --- what only the Cloud API has
 
 
@@ -410,12 +434,3 @@ async def test_a_client_without_a_number_is_written_to_by_user_id(sandbox: Sandb
     assert isinstance(sent, Sent)
     assert sent.aliases == (user,)
     assert isinstance(await meta.gateway.send_text(meta.line, Alias("lid", "77001122334455"), "Olá!"), Refused)
-
-
-async def test_another_spelling_of_the_number_is_learnt_from_the_answer(sandbox: Sandbox, meta: CloudWorld) -> None:
-    asked, spelt = "5511987654321", "551187654321"
-    await sandbox.control("PUT", f"/cloud/lines/{NAME}", {"window": "off"})
-    await sandbox.control("PUT", f"/cloud/lines/{NAME}/phones/{asked}", {"wa_id": spelt})
-    sent = await meta.gateway.send_text(meta.line, Alias("pn", asked), "Olá!")
-    assert isinstance(sent, Sent)
-    assert sent.aliases == (Alias("pn", spelt),)

@@ -97,15 +97,15 @@ class EvolutionApi:
         answers = []
         for number in body.get("numbers") or []:
             phone = instance.phones.get(digits(str(number)))
-            exists = phone is None or phone.exists
-            answers.append({"jid": f"{digits(str(number))}@s.whatsapp.net", "exists": exists, "number": str(number)})
+            exists, spelt = (phone.exists, phone.wa_id) if phone else (True, digits(str(number)))
+            answers.append({"jid": f"{spelt}@s.whatsapp.net", "exists": exists, "number": str(number)})
         return JSONResponse(answers)
 
     def mark_read(self, instance: Instance, body: Body) -> Response:
         """markMessageAsRead: the client sees blue ticks."""
         for key in body.get("readMessages") or []:
             address = str(key.get("remoteJid", "")).partition("@")[0]
-            phone = next((p for p in instance.phones.values() if address in {p.number, p.lid}), None)
+            phone = next((p for p in instance.phones.values() if address in {p.number, p.wa_id, p.lid}), None)
             message = phone.find(str(key.get("id"))) if phone else None
             if phone is not None and message is not None:
                 message.status = "READ"

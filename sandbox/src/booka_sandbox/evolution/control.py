@@ -62,6 +62,7 @@ class PhoneOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     exists: bool | None = None
+    wa_id: str | None = Field(default=None, description="how WhatsApp spells the number: its address has these digits")
     push_name: str | None = None
 
 
@@ -135,6 +136,8 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
         phone = instance_of(name).phone(number_of(number))
         if order.exists is not None:
             phone.exists = order.exists
+        if order.wa_id is not None:
+            phone.wa_id = number_of(order.wa_id)
         if order.push_name is not None:
             phone.push_name = order.push_name
         return _phone(phone)
@@ -219,6 +222,7 @@ def _described(instance: Instance) -> dict[str, Any]:
 def _phone(phone: Phone) -> dict[str, Any]:
     return {
         "number": phone.number,
+        "wa_id": phone.wa_id,
         "lid": phone.lid,
         "exists": phone.exists,
         "push_name": phone.push_name,

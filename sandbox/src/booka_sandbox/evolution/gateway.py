@@ -73,6 +73,7 @@ class Gateway:
     ) -> Message:
         """A phone says something to the salon (or, `from_me`, a person at the salon types on its phone)."""
         phone = instance.phone(number)
+        number = phone.number
         if push_name:
             phone.push_name = push_name
         message_type, content = shapes.client_content(kind, text, choice_id)

@@ -41,7 +41,7 @@ def message_key(
 
 
 def _chat(version: tuple[int, ...], phone: Phone, mode: str) -> dict[str, Any]:
-    pn, lid = f"{phone.number}@s.whatsapp.net", f"{phone.lid}@lid"
+    pn, lid = f"{phone.wa_id}@s.whatsapp.net", f"{phone.lid}@lid"
     if mode == "lid_only":
         told = {"remoteJid": lid}
         return {**told, "addressingMode": "lid"} if version >= (2, 3, 6) else told
@@ -63,7 +63,7 @@ def _chat(version: tuple[int, ...], phone: Phone, mode: str) -> dict[str, Any]:
 
 
 def _participant(version: tuple[int, ...], phone: Phone, mode: str) -> dict[str, Any]:
-    pn, lid = f"{phone.number}@s.whatsapp.net", f"{phone.lid}@lid"
+    pn, lid = f"{phone.wa_id}@s.whatsapp.net", f"{phone.lid}@lid"
     if mode == "pn":
         return {"participant": pn}
     if mode == "lid_only" or version < (2, 3):

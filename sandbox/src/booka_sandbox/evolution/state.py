@@ -49,10 +49,11 @@ class Message:
 
 @dataclass
 class Phone:
-    """A client's phone. `exists=False`: the number has no WhatsApp."""
+    """A client's phone. `exists=False`: the number has no WhatsApp. `wa_id`: how WhatsApp spells its number."""
 
     number: str
     lid: str
+    wa_id: str
     exists: bool = True
     push_name: str = ""
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_PER_PHONE))
@@ -103,10 +104,10 @@ class Instance:
     """Webhooks that wait for their release; None: they leave at once."""
 
     def phone(self, number: str) -> Phone:
-        """The phone with that number (digits); made on first sight."""
-        phone = self.phones.get(number)
+        """The phone with that number (digits), however it is spelt; made on first sight."""
+        phone = self.phones.get(number) or next((p for p in self.phones.values() if p.wa_id == number), None)
         if phone is None:
-            phone = self.phones[number] = Phone(number, lid_of(number))
+            phone = self.phones[number] = Phone(number, lid_of(number), number)
         return phone
 
     @property
