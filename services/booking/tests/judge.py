@@ -6,7 +6,7 @@ lead to where the reservation is? Buffers and durations must not have been chang
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from booka_common.db import Tx
 
-__all__ = ["problems"]
+__all__ = ["Span", "joined", "needs_of", "people_needed", "problems", "seats_needed"]
 
 SEATED = ("held", "confirmed", "completed", "no_show")
 
@@ -53,14 +53,14 @@ async def problems(tx: Tx) -> list[str]:
     for row in await tx.fetch(_BOOKED):
         parts = [_read(part) for part in row["parts"]]
         found += [f"{row['id']}: {what}" for what in _odd(row, parts)]
-        needed = {calendar: _joined(spans) for calendar, spans in _needed(parts).items()}
+        needed = needs_of(parts)
         seated = row["status"] in SEATED
         claimed: dict[str, list[Span]] = defaultdict(list)
         for calendar, begins, ends, active in row["claims"] or ():
             claimed[calendar].append((datetime.fromisoformat(begins), datetime.fromisoformat(ends)))
             if active != seated:
                 found.append(f"{row['id']}: {row['status']}, and a claim is {'' if active else 'not '}active")
-        if {calendar: _joined(spans) for calendar, spans in claimed.items()} != needed:
+        if {calendar: joined(spans) for calendar, spans in claimed.items()} != needed:
             found.append(f"{row['id']}: claims {dict(claimed)}, needs {needed}")
         if seated:
             for calendar, spans in needed.items():
@@ -70,6 +70,14 @@ async def problems(tx: Tx) -> list[str]:
             if other[0] < one[1]:
                 found.append(f"{calendar} is needed by {one[2]} until {one[1]}, by {other[2]} from {other[0]}")
     return found
+
+
+def needs_of(parts: Sequence[Any]) -> dict[Any, list[Span]]:
+    """By person and by chair, what a visit takes."""
+    seats: dict[Any, list[Span]] = defaultdict(list)
+    for seat, span in seats_needed(parts):
+        seats[seat].append(span)
+    return {**people_needed(parts), **{seat: joined(spans) for seat, spans in seats.items()}}
 
 
 def _read(part: Any) -> Any:
@@ -104,11 +112,11 @@ def _odd(row: Any, parts: list[Any]) -> Iterator[str]:
             yield "it changes the chair between two services"
 
 
-def _needed(parts: list[Any]) -> dict[str, list[Span]]:
-    """By calendar, what a visit takes of it."""
-    needed: dict[str, list[Span]] = defaultdict(list)
-    for _, group in groupby(enumerate(parts), key=lambda item: item[1]["staff"]):
-        run = [part for _, part in group]
+def people_needed(parts: Sequence[Any]) -> dict[Any, list[Span]]:
+    """By person, what a visit takes of their time. Only the first of somebody's services in a row has the buffer before it."""
+    needed: dict[Any, list[Span]] = defaultdict(list)
+    for _, group in groupby(parts, key=lambda part: part["staff"]):
+        run = list(group)
         for index, part in enumerate(run):
             begins = part["starts"] - timedelta(minutes=part["before"] if index == 0 else 0)
             ends = part["ends"] + timedelta(minutes=part["after"] if index == len(run) - 1 else 0)
@@ -117,19 +125,26 @@ def _needed(parts: list[Any]) -> dict[str, list[Span]]:
                 needed[part["staff"]] += [(begins, stops), (stops + timedelta(minutes=part["gap"]), ends)]
             else:
                 needed[part["staff"]].append((begins, ends))
+    return {person: joined(spans) for person, spans in needed.items()}
+
+
+def seats_needed(parts: Sequence[Any]) -> list[tuple[Any, Span]]:
+    """The chairs that a visit takes, and when: one for all services in a row that need one."""
+    needed = []
     for pool, group in groupby(parts, key=lambda part: part["pool"]):
         run = list(group)
         if pool:
             begins = run[0]["starts"] - timedelta(minutes=run[0]["before"])
-            needed[run[0]["resource"]].append((begins, run[-1]["ends"] + timedelta(minutes=run[-1]["after"])))
+            needed.append((run[0]["resource"], (begins, run[-1]["ends"] + timedelta(minutes=run[-1]["after"]))))
     return needed
 
 
-def _joined(spans: list[Span]) -> list[Span]:
-    joined: list[Span] = []
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """The same time in as few spans as can be."""
+    found: list[Span] = []
     for begins, ends in sorted(spans):
-        if joined and begins <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(ends, joined[-1][1]))
+        if found and begins <= found[-1][1]:
+            found[-1] = (found[-1][0], max(ends, found[-1][1]))
         else:
-            joined.append((begins, ends))
-    return joined
+            found.append((begins, ends))
+    return found
