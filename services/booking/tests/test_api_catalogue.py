@@ -1,5 +1,6 @@
 """The catalogue over HTTP: written and read back, told whole, refused where it makes no sense, never overwritten blindly."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -321,3 +322,30 @@ async def test_a_change_happens_once(client: httpx.AsyncClient, desk: Desk) -> N
     assert (again.headers["idempotent-replayed"], again.headers["etag"]) == ("true", '"1"')
     reused = await client.put(path, json={**CUT, "price_minor": 2}, headers=headers)
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_of_two_changes_for_one_version_one_wins(client: httpx.AsyncClient, desk: Desk) -> None:
+    await desk.profile()
+    for _ in range(5):
+        path = f"/v1/services/{new_id()}"
+        for headers, refusal in (({}, 428), ({"If-Match": '"1"'}, 412)):
+            answers = await asyncio.gather(
+                *(client.put(path, json={**CUT, "price_minor": n}, headers=headers) for n in range(6))
+            )
+            assert sorted(answer.status_code for answer in answers) == [200] + [refusal] * 5
+            (won,) = (answer.json() for answer in answers if answer.status_code == 200)
+            assert (await client.get(path)).json()["price_minor"] == won["price_minor"]
+
+
+async def test_openapi_shows_what_a_change_needs(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            if method == "get" or "jobs" in path:
+                continue
+            named = {item["name"] for item in operation.get("parameters", [])}
+            assert "Idempotency-Key" in named, (method, path)
+            assert {"400", "409", "422"} <= operation["responses"].keys(), (method, path)
+            if method in ("put", "patch") or (method == "delete" and not path.endswith("/calendar")):
+                assert "If-Match" in named, (method, path)
+                assert {"412", "428"} <= operation["responses"].keys(), (method, path)
