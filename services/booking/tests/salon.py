@@ -11,7 +11,7 @@ from booka_booking.domain.policy import PolicyChange
 from booka_booking.domain.salon import Profile, Service, Skill, Staff, TimeOff, Weekly
 from booka_booking.domain.times import Span
 from booka_booking.store import catalogue, offer, people, policies
-from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders
+from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders, waitlist
 from booka_booking.usecases.catalogue import publish
 from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
 from booka_booking.usecases.occasion import Occasion
@@ -19,6 +19,7 @@ from booka_common.contracts import booking
 from booka_common.contracts.envelope import Envelope, Message, enveloped
 from booka_common.contracts.payments import DepositPaid
 from booka_common.contracts.scheduler import ReminderDue
+from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistRequested
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
 from booka_common.money import Money
@@ -39,6 +40,8 @@ HANDLERS: dict[type[Message], Any] = {
     booking.CancellationRequested: changes.answer_cancellation,
     DepositPaid: deposits.answer,
     ReminderDue: reminders.answer,
+    WaitlistRequested: waitlist.answer,
+    WaitlistLeaveRequested: waitlist.answer_leave,
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders
+from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders, waitlist
 from booka_common.consuming import Consumers
 from booka_common.contracts.booking import (
     AvailabilityRequested,
@@ -16,6 +16,7 @@ from booka_common.contracts.booking import (
 from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.payments import DepositPaid
 from booka_common.contracts.scheduler import ReminderDue
+from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistRequested
 from booka_common.db import Database
 
 __all__ = ["subscribe"]
@@ -48,6 +49,12 @@ def subscribe(consumers: Consumers, db: Database, now: Callable[[], datetime]) -
     async def reminder_due(envelope: Envelope[ReminderDue]) -> None:
         await reminders.answer(db, envelope, now())
 
+    async def waitlist_requested(envelope: Envelope[WaitlistRequested]) -> None:
+        await waitlist.answer(db, envelope, now())
+
+    async def waitlist_leave_requested(envelope: Envelope[WaitlistLeaveRequested]) -> None:
+        await waitlist.answer_leave(db, envelope, now())
+
     consumers.subscribe(AvailabilityRequested, availability_requested)
     consumers.subscribe(HoldRequested, hold_requested)
     consumers.subscribe(ConfirmationRequested, confirmation_requested)
@@ -56,3 +63,5 @@ def subscribe(consumers: Consumers, db: Database, now: Callable[[], datetime]) -
     consumers.subscribe(CancellationRequested, cancellation_requested)
     consumers.subscribe(DepositPaid, deposit_paid)
     consumers.subscribe(ReminderDue, reminder_due)
+    consumers.subscribe(WaitlistRequested, waitlist_requested)
+    consumers.subscribe(WaitlistLeaveRequested, waitlist_leave_requested)

@@ -9,10 +9,12 @@ __all__ = [
     "HoldExpired",
     "SlotTaken",
     "UnknownClient",
+    "UnknownEntry",
     "UnknownReservation",
     "WrongState",
     "slot_refusal",
     "state_refusal",
+    "waiting_refusal",
 ]
 
 
@@ -26,6 +28,12 @@ class UnknownClient(NotFound):
     """No client of this id belongs to the salon."""
 
     default_code = "unknown_client"
+
+
+class UnknownEntry(NotFound):
+    """No entry of this id is on the salon's waiting list."""
+
+    default_code = "unknown_entry"
 
 
 class HoldExpired(Gone):
@@ -60,7 +68,14 @@ _DETAILS: Mapping[str, str] = {
     "not_started": "the visit has not begun yet",
     "already_over": "the visit has begun or is over",
     "too_late": "by its terms it is too late for the client to move it: the salon still can",
+    "too_many_entries": "the client waits for as much as a client may: remove an entry first",
     "too_many_moves": "the client has moved it as often as its terms allow: the salon still can",
+}
+
+
+_WAITING: Mapping[str, str] = {
+    "not_offered": "none of it can be booked: the salon or the person does not do it, or the days are beyond the horizon",
+    "in_the_past": "the last day is over",
 }
 
 
@@ -78,6 +93,12 @@ def state_refusal(code: str, alternatives: Sequence[Slot] = ()) -> Refusal:
     """The refusal of a step: 410 for a hold that is over, 409 for any other state."""
     kind: type[Refusal] = HoldExpired if code == "hold_expired" else WrongState
     return kind(_DETAILS[code], code=code, alternatives=_shown(alternatives))
+
+
+def waiting_refusal(code: str) -> Refusal:
+    """Why somebody is not on the waiting list: 400 for what makes no sense, 409 for what clashes with how things stand."""
+    kind = Invalid if code in ("unknown_service", "unknown_staff", "in_the_past") else Conflict
+    return kind(_WAITING.get(code, _DETAILS[code]), code=code)
 
 
 def _shown(slots: Sequence[Slot]) -> list[object]:

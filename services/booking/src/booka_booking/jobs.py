@@ -6,6 +6,9 @@ from uuid import UUID
 
 from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.waitlist import end
+from booka_booking.usecases.waitlist_jobs import END_WAITING, OFFER_FREED
+from booka_booking.usecases.waitlist_offers import look
 from booka_common.db import Tx
 from booka_common.jobs import Done, Job, JobType, Outcome
 
@@ -21,4 +24,20 @@ def job_types(now: Callable[[], datetime]) -> Mapping[str, JobType]:
 
         return Done(record)
 
-    return {EXPIRE_HOLD: JobType(expire_hold, max_attempts=20)}
+    async def offer_freed(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            await look(tx, job.payload, Occasion.job(job, now()))
+
+        return Done(record)
+
+    async def end_waiting(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            await end(tx, UUID(job.payload["entry_id"]), Occasion.job(job, now()))
+
+        return Done(record)
+
+    return {
+        EXPIRE_HOLD: JobType(expire_hold, max_attempts=20),
+        OFFER_FREED: JobType(offer_freed),
+        END_WAITING: JobType(end_waiting),
+    }

@@ -22,17 +22,20 @@ CREATE TABLE waitlist_entries (
     CONSTRAINT waitlist_part_of_day CHECK (from_minute < until_minute),
     CONSTRAINT waitlist_request UNIQUE (tenant_id, request_id)
 );
-CREATE INDEX waitlist_waiting ON waitlist_entries (tenant_id, last_day) WHERE status = 'waiting';
+-- Asked whenever time becomes free: does anybody wait for that day?
+CREATE INDEX waitlist_live ON waitlist_entries (tenant_id, last_day) WHERE status IN ('waiting', 'offered');
 CREATE INDEX waitlist_by_contact ON waitlist_entries (tenant_id, contact_id);
+CREATE INDEX waitlist_by_conversation ON waitlist_entries (tenant_id, conversation_id);
+CREATE INDEX waitlist_by_time ON waitlist_entries (tenant_id, created_at, id);
 
--- An offer is a hold. The same start is offered to the same entry once.
+-- An offer is a hold. The same start is offered to the same entry once. `declined` by the client, `withdrawn` by the salon.
 CREATE TABLE waitlist_offers (
     tenant_id uuid NOT NULL,
     reservation_id uuid NOT NULL,
     entry_id uuid NOT NULL,
     starts_at timestamptz NOT NULL,
     made_at timestamptz NOT NULL,
-    outcome text NOT NULL CHECK (outcome IN ('open', 'booked', 'declined', 'unanswered')),
+    outcome text NOT NULL CHECK (outcome IN ('open', 'booked', 'declined', 'unanswered', 'withdrawn')),
     PRIMARY KEY (tenant_id, reservation_id),
     CONSTRAINT waitlist_offers_once UNIQUE (tenant_id, entry_id, starts_at),
     CONSTRAINT waitlist_offers_entry FOREIGN KEY (tenant_id, entry_id) REFERENCES waitlist_entries (tenant_id, id),

@@ -32,7 +32,10 @@ FROM clients AS c WHERE c.tenant_id = $1 AND c.contact_id = $2;
 SELECT
     (SELECT r.id FROM reservations AS r WHERE r.tenant_id = $1 AND r.request_id = $5) AS duplicate_of,
     (SELECT count(*) FROM reservations AS r
-     WHERE r.tenant_id = $1 AND r.contact_id = $6 AND r.status = 'held' AND r.expires_at > $7) AS open_holds,
+     WHERE r.tenant_id = $1 AND r.contact_id = $6 AND r.status = 'held' AND r.expires_at > $7
+       -- What a client on the waiting list is being offered does not use up what they may hold.
+       AND NOT EXISTS (SELECT FROM waitlist_offers AS o
+                       WHERE o.tenant_id = r.tenant_id AND o.reservation_id = r.id)) AS open_holds,
     ARRAY(SELECT (s.calendar_id, s.busy_from, s.busy_until, s.reservation_id, s.held_until)
           FROM claims AS s
           WHERE s.tenant_id = $1 AND s.calendar_id = ANY ($2::uuid[]) AND s.active

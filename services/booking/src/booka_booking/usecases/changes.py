@@ -17,6 +17,7 @@ from booka_booking.usecases.availability import calendars, load, next_slots, pre
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
 from booka_booking.usecases.holds import ALTERNATIVES, NotHeld, around, lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.saving import save, save_seated
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import (
     CancellationQuoted,
@@ -96,7 +97,7 @@ async def cancel(
         return it
     if await end_if_overdue(tx, it, occasion):
         return await _again(tx, it.id)
-    await reservations.save(tx, it, after, who=by, why=why, now=occasion.now)
+    await save(tx, it, after, occasion, why=why, who=by)
     said = ReservationCancelled(
         reservation_id=it.id,
         conversation_id=it.conversation_id,
@@ -119,7 +120,7 @@ async def finish(
         return after
     if isinstance(after, Nothing):
         return it
-    await reservations.save(tx, it, after, who=occasion.who, why=outcome, now=occasion.now)
+    await save(tx, it, after, occasion, why=outcome)
     said = ReservationFinished(
         reservation_id=it.id,
         conversation_id=it.conversation_id,
@@ -209,8 +210,7 @@ async def _seated_anew(
     lapsed = lapsed_in_the_way(after.claims, taken, now)
     if lapsed:
         await free_overdue(tx, lapsed, occasion)
-    seated = await reservations.save_seated(tx, it, after, who=occasion.who, why="moved", now=now)
-    return after if seated else None
+    return after if await save_seated(tx, it, after, occasion, why="moved") else None
 
 
 def _wants(it: Reservation, staff_ids: Sequence[UUID | None]) -> tuple[Want, ...]:

@@ -11,6 +11,7 @@ from booka_booking.usecases.availability import load, next_slots
 from booka_booking.usecases.expiry import end_if_overdue, plan_expiry
 from booka_booking.usecases.holds import ALTERNATIVES
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.saving import save
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import (
     ConfirmationRefused,
@@ -61,7 +62,7 @@ async def confirm(
     if isinstance(after, Refused):
         await end_if_overdue(tx, it, occasion)
         return after
-    await reservations.save(tx, it, after, who=occasion.who, why="agreed", now=occasion.now)
+    await save(tx, it, after, occasion, why="agreed")
     if after.status == "confirmed":
         await outbox.put(tx, occasion.say(confirmed(after)))
         return after

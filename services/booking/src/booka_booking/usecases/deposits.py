@@ -12,6 +12,7 @@ from booka_booking.usecases.confirmations import confirmed
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
 from booka_booking.usecases.holds import lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.saving import save, save_seated
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import DepositUnusable
 from booka_common.contracts.envelope import Envelope
@@ -61,7 +62,7 @@ async def _judge(tx: Tx, it: Reservation | None, paid: DepositPaid, occasion: Oc
         if not await _reseat(tx, it, after, occasion):
             return Unusable("slot_taken")
     else:
-        await reservations.save(tx, it, after, who=occasion.who, why="deposit_paid", now=now)
+        await save(tx, it, after, occasion, why="deposit_paid")
     await outbox.put(tx, occasion.say(confirmed(after, reseated=reseated)))
     return None
 
@@ -80,4 +81,4 @@ async def _reseat(tx: Tx, it: Reservation, after: Reservation, occasion: Occasio
     ):
         return False
     await free_overdue(tx, lapsed_in_the_way(it.claims, taken, now), occasion)
-    return await reservations.save_seated(tx, it, after, who=occasion.who, why="deposit_paid_late", now=now)
+    return await save_seated(tx, it, after, occasion, why="deposit_paid_late")

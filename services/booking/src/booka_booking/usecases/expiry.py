@@ -9,6 +9,7 @@ from booka_booking.domain.lifecycle import Nothing
 from booka_booking.domain.reservation import Reservation
 from booka_booking.store import reservations
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.saving import save
 from booka_common import jobs, outbox
 from booka_common.contracts.booking import ReservationExpired
 from booka_common.contracts.envelope import Envelope
@@ -52,7 +53,7 @@ async def end_if_overdue(tx: Tx, it: Reservation, occasion: Occasion) -> bool:
     after = rules.expire(it, occasion.now)
     if isinstance(after, Nothing):
         return False
-    await reservations.save(tx, it, after, who=occasion.who, why="hold_over", now=occasion.now)
+    await save(tx, it, after, occasion, why="hold_over")
     said: Envelope[ReservationExpired] = occasion.say(
         ReservationExpired(
             reservation_id=it.id,

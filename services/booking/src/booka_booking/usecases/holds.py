@@ -36,6 +36,9 @@ class Wish:
     Attributes:
         client_id: a client whom the salon knows, where there is no contact.
         seconds: how long the hold lasts, if not as long as the terms say.
+        counted: whether the limit of holds per client is for it; an offer to somebody on the waiting list is neither held up
+            by the client's other holds nor counted among them.
+        why: for the history.
     """
 
     ask: Ask
@@ -48,6 +51,8 @@ class Wish:
     client_id: UUID | None = None
     guest_name: str | None = None
     seconds: int | None = None
+    counted: bool = True
+    why: str = "requested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ async def keep(tx: Tx, wish: Wish, occasion: Occasion) -> Held | NotHeld:
         guest_name=wish.guest_name,
         seconds=wish.seconds,
     )
-    if context.open_holds >= held.terms.max_holds_per_client:
+    if wish.counted and context.open_holds >= held.terms.max_holds_per_client:
         return NotHeld("too_many_holds")
     if not await _insert(tx, held, wish, context.taken, occasion):
         return await _refused(tx, salon, plan, wish, "slot_taken", occasion)
@@ -168,7 +173,7 @@ async def _insert(tx: Tx, held: Reservation, wish: Wish, taken: Sequence[Taken],
         # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
         await free_overdue(tx, lapsed, occasion)
     who = Who(new_id() if wish.contact_id else wish.client_id, wish.contact_name, wish.phone)
-    return await reservations.insert_hold(tx, held, who, who=occasion.who, why="requested", now=occasion.now)
+    return await reservations.insert_hold(tx, held, who, who=occasion.who, why=wish.why, now=occasion.now)
 
 
 def lapsed_in_the_way(claims: Sequence[Claim], taken: Sequence[Taken], now: datetime) -> set[UUID]:

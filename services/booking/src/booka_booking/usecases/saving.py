@@ -1,0 +1,34 @@
+"""Writing what was decided about a reservation, with what follows from it for those on the waiting list.
+
+Every change of a reservation that exists goes through here, so that no time becomes free without anybody looking.
+"""
+
+from booka_booking.domain.reservation import Reservation
+from booka_booking.store import reservations
+from booka_booking.usecases import waitlist_after
+from booka_booking.usecases.occasion import Occasion
+from booka_common.db import Tx
+
+__all__ = ["save", "save_seated"]
+
+
+async def save(
+    tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, *, why: str, who: str | None = None
+) -> None:
+    """Write what a decision made of a locked reservation, with its history.
+
+    Args:
+        who: said it, if not whom the occasion is by.
+    """
+    who = who or occasion.who
+    await reservations.save(tx, before, after, who=who, why=why, now=occasion.now)
+    await waitlist_after.follow(tx, before, after, occasion, who)
+
+
+async def save_seated(tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, *, why: str) -> bool:
+    """Like `save`, taking up time anew under its calendars' locks; False, and nothing written, if it is taken."""
+    who = occasion.who
+    if not await reservations.save_seated(tx, before, after, who=who, why=why, now=occasion.now):
+        return False
+    await waitlist_after.follow(tx, before, after, occasion, who)
+    return True
