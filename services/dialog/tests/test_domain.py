@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib import resources
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from booka_common.contracts import booking, llm, payments
+from booka_common.contracts import booking, llm, payments, waitlist
 from booka_common.ids import new_id
 from booka_common.money import Money
 from booka_dialog.domain import (
@@ -19,6 +20,7 @@ from booka_dialog.domain import (
     Context,
     Input,
     InterpretationTimedOut,
+    QuoteTimedOut,
     Say,
     Session,
     dump_session,
@@ -32,13 +34,18 @@ TEXTS = (
     "asap", "1", "2", "3", "9", "0", "the last one", "more", "yes", "sim", "no", "não", "change", "mudar", "cancel", "cancelar", "restart",
     "thanks", "obrigada", "Maria", "my name is Ana", "how much?", "today at 8", "today", "manicure today", "next week", "no, saturday", "actually a manicure", "", "👍",
     "haircut tomorrow at 3pm with Ana", "book", "blorp", "help", "hair color",
+    "1 and 2", "1,3", "haircut and manicure", "corte e unha", "cut with Ana, nails with Carla", "also a manicure", "também unha", "without the manicure", "sem a unha",
+    "only the haircut", "hair color instead of the manicure", "add", "instead", "for my daughter Lia", "para minha mãe", "reschedule", "remarcar pra sábado",
+    "can we move it to friday 3pm?", "keep it", "waiting list", "lista de espera sexta", "avise se abrir", "leave the waiting list", "sair da lista",
+    "take the offer", "aceitar a vaga", "decline the offer", "recusar a vaga", "4", "5", "6", "7",
 )  # fmt: skip
 KINDS = st.sampled_from(("text", "text", "text", "choice", "audio", "image", "location"))
 #: What another service answers: the kind, whether to the open question or to a forgotten one, and a number to vary it.
 ANSWERS = st.tuples(
     st.sampled_from(
         ("found", "nothing", "held", "refused", "not_confirmed", "opened", "not_opened", "confirmed", "moved", "cancelled", "expired",
-         "refunded", "reminded", "read", "unread", "timed_out")
+         "refunded", "reminded", "read", "unread", "timed_out", "quoted", "quoted", "quote_timed_out", "not_moved", "joined", "not_joined", "offered",
+         "offered", "left")
     ),
     st.booleans(),
     st.integers(0, 5),
@@ -62,6 +69,7 @@ def answer(talk: Any, kind: str, current: bool, n: int) -> Input:
         known = [session.held.reservation_id] if session.held else []
         known += [found for found in (session.releasing, session.target) if found]
         known += [visit.reservation_id for visit in session.visits]
+        known += [offer.reservation_id for offer in session.offers]
         reservation_id = known[n % len(known)] if known else reservation_id
     start = talk.now + timedelta(days=n - 1, hours=n)
     visit = house.visit(start)
@@ -103,6 +111,43 @@ def answer(talk: Any, kind: str, current: bool, n: int) -> Input:
         ),
         "unread": lambda: llm.InterpretationUnavailable(request_id=reading_id, reason="refused", **on),
         "timed_out": lambda: InterpretationTimedOut(reading_id),
+        "quote_timed_out": lambda: QuoteTimedOut(request_id),
+        "quoted": lambda: booking.CancellationQuoted(
+            request_id=request_id,
+            reservation_id=reservation_id,
+            quoted_at=talk.now,
+            cancellable=n != 5,
+            refund=money if n % 2 else None,
+            kept=money if n > 2 else None,
+            free_until=start if n else None,
+            movable=n < 3,
+            not_movable_because=(None, None, None, "too_late", "too_many_moves", "not_confirmed")[n],
+            **on,
+        ),
+        "not_moved": lambda: booking.MoveRefused(
+            request_id=request_id,
+            reservation_id=reservation_id,
+            code=("slot_taken", "too_late", "too_many_moves", "unknown_reservation", "unknown_service", "unknown_staff")[n],
+            alternatives=slots,
+            **on,
+        ),
+        "joined": lambda: waitlist.WaitlistJoined(
+            entry_id=new_id(), request_id=request_id, first_day=start.date(), last_day=start.date(), **on
+        ),
+        "not_joined": lambda: waitlist.WaitlistRefused(
+            request_id=request_id,
+            code=("unknown_service", "unknown_staff", "not_offered", "in_the_past", "too_many_entries", "salon_not_ready")[n],
+            **on,
+        ),
+        "offered": lambda: waitlist.WaitlistOffered(
+            entry_id=new_id(), reservation_id=new_id(), contact_id=new_id(), version=1, visit=visit, expires_at=talk.now, deposit=money if n else None,
+            service_ids=tuple(house.services.values())[: n % 3 + 1], **on
+        ),
+        "left": lambda: waitlist.WaitlistLeft(
+            entry_id=session.listed[n % len(session.listed)].entry_id if current and session.listed else new_id(),
+            reason=("booked", "asked", "over")[n % 3],
+            **on,
+        ),
     }  # fmt: skip
     return made[kind]()
 
@@ -127,13 +172,46 @@ def test_the_conversation_holds_together(
             assert after.held is None, "free times are looked for while one is still held"
             assert after.pending is not None
             assert after.pending.request_id == request.request_id
-        if before.held is not None and after.held is None and isinstance(item, ClientSaid):
+        let_go = _kept(before) - _kept(after)
+        if isinstance(item, ClientSaid):
             released = [effect for effect in talk.effects if isinstance(effect, booking.CancellationRequested)]
-            assert [effect.reservation_id for effect in released] == [before.held.reservation_id], (
-                "a hold was forgotten"
-            )
+            assert let_go <= {effect.reservation_id for effect in released}, "a hold was forgotten"
+        for effect in talk.effects:
+            if isinstance(effect, booking.MoveRequested | booking.CancellationQuoteRequested):
+                assert before.known(effect.reservation_id)
+            if isinstance(effect, booking.HoldRequested):
+                assert after.held is None
+        assert len(after.wishes) <= 5
         assert load_session(dump_session(after)) == after
         talk.now += timedelta(seconds=data.draw(st.sampled_from((1, 60, 7200, 30000))))
+
+
+def _kept(session: Session) -> set[UUID]:
+    """The times that are kept for the client."""
+    return {held.reservation_id for held in (session.held, *session.offers) if held is not None}
+
+
+@settings(max_examples=300, deadline=None)
+@given(script=SCRIPT, portuguese=st.booleans())
+def test_every_question_can_be_answered(
+    script: Sequence[Any], portuguese: bool, make_house: Any, new_talk: Any
+) -> None:
+    """Wherever a conversation gets to, it is either at rest, waiting for somebody who will answer, or its question leads on:
+    each of its numbers does something, and starting over always works."""
+    talk = new_talk(make_house("pt-BR" if portuguese else "en-GB"))
+    for item in script:
+        talk.take(item if isinstance(item, ClientSaid) else answer(talk, *item))
+        talk.now += timedelta(seconds=30)
+    reached: Session = talk.session
+    for number in range(1, len(reached.choices) + 1):
+        talk.session = reached
+        told = talk.says(str(number))
+        assert told or talk.session.waiting, (reached.state, number)
+        assert talk.session != reached or reached.state == "again", (reached.state, number, reached.choices)
+    talk.session = reached
+    told = talk.says("restart")
+    assert talk.session.state in {"service", "offer"}, (reached.state, talk.session.state)
+    assert told
 
 
 @settings(max_examples=200, deadline=None)
@@ -143,7 +221,14 @@ def test_stale_answers_change_nothing(items: Sequence[Any], make_house: Any, new
     talk.says("haircut with Ana on friday")
     before = talk.session
     for kind, _, n in items:
-        if kind not in {"confirmed", "moved", "refunded", "reminded"}:  # these speak for themselves
+        if kind not in {
+            "confirmed",
+            "moved",
+            "refunded",
+            "reminded",
+            "joined",
+            "offered",
+        }:  # these speak for themselves
             talk.take(answer(talk, kind, False, n))
     assert talk.session == before
 

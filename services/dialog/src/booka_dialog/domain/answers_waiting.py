@@ -1,6 +1,7 @@
 """What booking says about the waiting list."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from booka_common.contracts import waitlist
 from booka_dialog.domain.flow import advance
@@ -14,6 +15,9 @@ from booka_dialog.domain.wording_booked import listed_line
 from booka_dialog.understanding import When
 
 __all__ = ["joined", "left", "offered", "refused"]
+
+#: A question that has not been answered for this long is not in the way of an offer.
+_LEFT_BEHIND = timedelta(minutes=30)
 
 
 def joined(message: waitlist.WaitlistJoined, session: Session, ctx: Context) -> Moved:
@@ -70,6 +74,9 @@ def offered(message: waitlist.WaitlistOffered, session: Session, ctx: Context) -
         wishes=_wishes(message, ctx.salon),
     )
     session = session.with_offer(offer)
+    left = session.touched_at is None or ctx.now - session.touched_at > _LEFT_BEHIND
+    if left and session.held is None and not session.waiting and session.state != "offer_name":
+        session = session.rested()
     if session.state in AT_REST and session.held is None:
         return session, ()  # `take_up` asks
     voice = Voice.of(session, ctx)

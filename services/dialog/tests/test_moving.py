@@ -1,0 +1,427 @@
+# ruff: noqa: E501 - tables
+"""Confirmed visits: moved, and given up with the terms quoted first."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from booka_common.contracts.booking import (
+    AvailabilityRequested,
+    CancellationQuoted,
+    CancellationQuoteRequested,
+    CancellationRequested,
+    HoldRequested,
+    MoveRefused,
+    MoveRequested,
+    ReminderReady,
+    ReservationConfirmed,
+    ReservationMoved,
+)
+from booka_common.ids import new_id
+from booka_common.money import Money
+from booka_dialog.domain import QuoteTimedOut
+
+FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
+SATURDAY_15 = FRIDAY_15 + timedelta(days=1)
+THURSDAY_15 = FRIDAY_15 - timedelta(days=1)
+
+
+def real(minor: int) -> Money:
+    return Money(minor=minor, currency="BRL")
+
+
+def quoted(talk: Any, **terms: Any) -> str:
+    """Booking answers the open question about the terms."""
+    request = talk.one(CancellationQuoteRequested)
+    fields = {"quoted_at": talk.now, "cancellable": True, "movable": True, **terms}
+    return str(
+        talk.take(
+            CancellationQuoted(
+                request_id=request.request_id,
+                reservation_id=request.reservation_id,
+                conversation_id=request.conversation_id,
+                **fields,
+            )
+        )
+    )
+
+
+def moved(talk: Any, start: datetime, version: int = 3) -> ReservationMoved:
+    known = talk.session.visits[0]
+    visit = known.visit.model_copy(update={"start": start, "end": start + timedelta(minutes=45)})
+    return ReservationMoved(
+        reservation_id=known.reservation_id,
+        conversation_id=talk.session.conversation_id,
+        version=version,
+        visit=visit,
+    )
+
+
+def refused(talk: Any, code: Any, *alternatives: datetime) -> MoveRefused:
+    request = talk.one(MoveRequested)
+    return MoveRefused(
+        request_id=request.request_id,
+        reservation_id=request.reservation_id,
+        conversation_id=request.conversation_id,
+        code=code,
+        alternatives=tuple(talk.house.slot(start) for start in alternatives),
+    )
+
+
+def second(talk: Any) -> ReservationConfirmed:
+    """One more confirmed visit."""
+    confirmed: ReservationConfirmed = talk.confirmed(
+        reservation_id=new_id(), visit=talk.house.visit(FRIDAY_15 + timedelta(days=3), "Manicure", "Carla")
+    )
+    talk.take(confirmed)
+    return confirmed
+
+
+def at_confirm_move(talk: Any) -> str:
+    talk.at_done()
+    talk.says("can we move it to saturday 3pm?")
+    quoted(talk)
+    return str(talk.found(SATURDAY_15))
+
+
+@pytest.mark.parametrize("words", ["can we move it to saturday 3pm?", "remarcar para sábado às 15h", "change it to saturday at 3pm", "reschedule to saturday 15:00"])  # fmt: skip
+def test_all_in_one_sentence(talk: Any, words: str) -> None:
+    talk.at_done()
+    visit = talk.session.visits[0]
+    assert talk.says(words) == ""
+    assert talk.one(CancellationQuoteRequested).reservation_id == visit.reservation_id
+    quoted(talk)
+    request = talk.one(AvailabilityRequested)
+    assert (request.earliest, request.moving) == (SATURDAY_15, visit.reservation_id)
+    assert [want.staff_id for want in request.wants] == [talk.house.staff["Ana"]]
+    asked = talk.found(SATURDAY_15)
+    assert "15:00" in asked
+    assert talk.none(HoldRequested)
+    talk.says("1")
+    request = talk.one(MoveRequested)
+    assert (request.reservation_id, request.start) == (visit.reservation_id, SATURDAY_15)
+    assert request.staff_ids == (talk.house.staff["Ana"],)
+    assert talk.take(moved(talk, SATURDAY_15))
+    assert talk.take(moved(talk, SATURDAY_15)) == ""
+    assert (talk.session.state, talk.session.visits[0].visit.start) == ("done", SATURDAY_15)
+
+
+def test_step_by_step_with_the_old_and_the_new_time_confirmed(talk: Any) -> None:
+    talk.at_done()
+    talk.says("reschedule")
+    assert "When would you like to come instead?\n1. As soon as possible" in quoted(talk)
+    talk.says("saturday")
+    said = talk.found(FRIDAY_15, SATURDAY_15, SATURDAY_15 + timedelta(hours=1))
+    assert said.startswith("Haircut with Ana, free times:\nSaturday, 28 November\n1. 15:00\n2. 16:00")
+    assert talk.says("2") == (
+        "Shall I move your visit?\n*Haircut* with Ana\nNow: Friday, 27 November at 15:00\n"
+        "New: Saturday, 28 November at 16:00\n1. Yes, move it\n2. No, another time\n3. Leave it as it is"
+    )
+    assert talk.says("yes") == ""
+    told = talk.take(moved(talk, SATURDAY_15 + timedelta(hours=1)))
+    assert told.startswith("Your visit was moved. It is now:\n*Haircut* with Ana\nSaturday, 28 November at 16:00")
+
+
+def test_another_person_and_another_day_on_the_way(talk: Any) -> None:
+    at_confirm_move(talk)
+    talk.says("with Bia please")
+    assert talk.one(AvailabilityRequested).wants[0].staff_id == talk.house.staff["Bia"]
+    talk.found(SATURDAY_15, staff="Bia")
+    talk.says("no, monday at 10")
+    assert talk.one(AvailabilityRequested).earliest == datetime(2026, 11, 30, 13, 0, tzinfo=UTC)
+    talk.found(datetime(2026, 11, 30, 13, 0, tzinfo=UTC), staff="Bia")
+    talk.says("yes")
+    assert talk.one(MoveRequested).staff_ids == (talk.house.staff["Bia"],)
+
+
+@pytest.mark.parametrize("words", ["3", "keep it", "deixa assim"])
+def test_left_as_it_is(talk: Any, words: str) -> None:
+    at_confirm_move(talk)
+    talk.says(words)
+    assert talk.none(MoveRequested)
+    assert (talk.session.state, talk.session.moving) == ("done", None)
+
+
+@pytest.mark.parametrize("words", ["2", "no"])
+def test_another_time_after_all(talk: Any, words: str) -> None:
+    at_confirm_move(talk)
+    assert "come instead" in talk.says(words)
+    talk.says("monday")
+    assert talk.one(AvailabilityRequested).moving
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [("too_late", "too late to move"), ("too_many_moves", "as often as the salon allows")],
+)
+def test_not_movable_is_told_with_what_can_be_done(talk: Any, why: Any, told: str) -> None:
+    talk.at_done()
+    talk.says("reschedule")
+    said = quoted(talk, movable=False, not_movable_because=why)
+    assert told in said
+    assert "shall I cancel it instead?\n1. Yes, cancel it\n2. No, keep it" in said
+    assert "stays as it is" in talk.says("no")
+    talk.says("reschedule")
+    quoted(talk, movable=False, not_movable_because=why)
+    talk.says("yes")
+    assert "Shall I cancel this visit?" in quoted(talk, movable=False, not_movable_because=why)
+
+
+def test_which_of_two_visits(talk: Any) -> None:
+    talk.at_done()
+    other = second(talk)
+    said = talk.says("can we move it to friday 4pm?")
+    assert "Which visit would you like to move?\n1. Haircut, Friday, 27 November at 15:00\n2. Manicure" in said
+    talk.says("2")
+    assert talk.one(CancellationQuoteRequested).reservation_id == other.reservation_id
+    quoted(talk)
+    assert talk.one(AvailabilityRequested).earliest == FRIDAY_15 + timedelta(hours=1), "the time is remembered"
+
+
+def test_the_visit_named_by_its_service(talk: Any) -> None:
+    talk.at_done()
+    other = second(talk)
+    talk.says("reschedule my manicure")
+    assert talk.one(CancellationQuoteRequested).reservation_id == other.reservation_id
+
+
+@pytest.mark.parametrize("code", ["slot_taken", "in_the_past", "not_offered", "unknown_staff"])
+def test_refused_with_alternatives(talk: Any, code: Any) -> None:
+    at_confirm_move(talk)
+    talk.says("yes")
+    said = talk.take(refused(talk, code, SATURDAY_15 + timedelta(hours=1)))
+    assert "1. 16:00" in said
+    assert "New: Saturday, 28 November at 16:00" in talk.says("1")
+    talk.says("yes")
+    assert talk.one(MoveRequested).start == SATURDAY_15 + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["slot_taken", "unknown_service", "too_many_holds", "salon_not_ready", "too_late", "too_many_moves",
+     "unknown_reservation", "not_confirmed", "already_over"],
+)  # fmt: skip
+def test_every_refusal_leads_on(talk: Any, code: Any) -> None:
+    at_confirm_move(talk)
+    talk.says("yes")
+    message = refused(talk, code)
+    assert talk.take(message) or talk.one(AvailabilityRequested).moving
+    assert talk.take(message) == ""
+
+
+def test_moved_by_the_salon_while_another_time_is_chosen(talk: Any) -> None:
+    at_confirm_move(talk)
+    said = talk.take(moved(talk, FRIDAY_15 + timedelta(hours=1)))
+    assert said.startswith("Your visit was moved.")
+    assert "Now: Friday, 27 November at 16:00" in said
+    assert talk.take(moved(talk, FRIDAY_15 + timedelta(hours=1))) == ""
+    talk.says("yes")
+    assert talk.one(MoveRequested)
+
+
+def test_an_older_word_about_a_visit_does_not_undo_a_newer_one(talk: Any) -> None:
+    talk.at_done()
+    assert talk.take(moved(talk, SATURDAY_15, version=4))
+    assert talk.take(moved(talk, THURSDAY_15, version=3)) == ""
+    assert talk.session.visits[0].visit.start == SATURDAY_15
+
+
+def test_cancelled_by_the_salon_while_another_time_is_chosen(talk: Any) -> None:
+    at_confirm_move(talk)
+    visit = talk.session.visits[0]
+    assert "had to cancel" in talk.take(talk.gone(visit.reservation_id, was="confirmed", by="salon"))
+    assert (talk.session.state, talk.session.moving, talk.session.visits) == ("idle", None, ())
+
+
+def test_other_services_are_not_a_move(talk: Any) -> None:
+    at_confirm_move(talk)
+    assert talk.says("and a manicure").startswith("Moving a visit only changes its time")
+    assert "Shall I move your visit?" in talk.says("hm?")
+    assert "Manicure" not in str(talk.services)
+    talk.says("book a manicure on monday")
+    assert talk.one(AvailabilityRequested).moving is None
+    assert talk.services == ["Manicure"]
+
+
+def test_nothing_to_move(talk: Any) -> None:
+    said = talk.says("I need to reschedule my appointment")
+    assert "no booked visit" in said
+    assert "Which service" in said
+
+
+def test_a_visit_booked_elsewhere_is_moved_by_its_names(talk: Any) -> None:
+    talk.says("hi")
+    talk.take(talk.confirmed(visit=talk.house.visit(FRIDAY_15, "Haircut+Manicure", "Bia+Carla")))
+    talk.says("reschedule")
+    quoted(talk)
+    talk.says("saturday")
+    wants = talk.one(AvailabilityRequested).wants
+    assert [want.staff_id for want in wants] == [talk.house.staff["Bia"], talk.house.staff["Carla"]]
+
+
+def test_a_visit_whose_service_is_gone_can_still_be_cancelled(talk: Any) -> None:
+    talk.says("hi")
+    talk.take(talk.confirmed(visit=talk.house.visit(FRIDAY_15, "Perm", "Ana")))
+    talk.says("reschedule")
+    assert "shall I cancel it instead?" in quoted(talk)
+
+
+def test_after_a_reminder(conversa: Any) -> None:
+    conversa.at_done()
+    visit = conversa.session.visits[0]
+    conversa.take(ReminderReady(
+        reminder_id=new_id(), reservation_id=visit.reservation_id, conversation_id=conversa.session.conversation_id, visit=visit.visit
+    ))  # fmt: skip
+    conversa.says("não vou conseguir, dá pra reagendar?")
+    assert conversa.one(CancellationQuoteRequested)
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        ({"refund": real(5000), "free_until": THURSDAY_15}, "all of your deposit of R$50.00 comes back (until Thursday, 26 November, 15:00)."),
+        ({"refund": real(5000), "kept": real(0)}, "all of your deposit of R$50.00 comes back."),
+        ({"refund": real(2500), "kept": real(2500)}, "R$25.00 of your deposit of R$50.00 comes back."),
+        ({"refund": real(0), "kept": real(5000)}, "your deposit of R$50.00 is not returned."),
+        ({}, None),
+        ({"refund": real(0), "kept": real(0)}, None),
+    ],
+)  # fmt: skip
+def test_the_terms_are_told_before_cancelling(talk: Any, terms: Any, told: str | None) -> None:
+    talk.at_done()
+    assert talk.says("cancel") == ""
+    said = quoted(talk, **terms)
+    assert said.startswith("Shall I cancel this visit?\nHaircut with Ana, Friday, 27 November at 15:00\n")
+    assert said.endswith("1. Yes, cancel it\n2. No, keep it\n3. Move it instead")
+    assert ("deposit" in said) is (told is not None)
+    assert (told or "") in said
+
+
+def test_the_quote_goes_with_the_cancellation(talk: Any) -> None:
+    talk.at_done()
+    visit = talk.session.visits[0]
+    talk.says("cancel")
+    quoted(talk, refund=real(1000), kept=real(1000))
+    at = talk.now
+    talk.now += timedelta(minutes=5)
+    assert talk.says("yes") == ""
+    request = talk.one(CancellationRequested)
+    assert (request.reservation_id, request.quoted_at) == (visit.reservation_id, at)
+    said = talk.take(talk.gone(visit.reservation_id, was="confirmed", refund=real(1000)))
+    assert (
+        said == "Your visit is cancelled: Haircut, Friday, 27 November at 15:00.\nYou get R$10.00 of your deposit back."
+    )
+    assert talk.session.visits == ()
+
+
+def test_terms_that_are_too_old_are_asked_for_again(talk: Any) -> None:
+    talk.at_done()
+    talk.says("cancel")
+    quoted(talk, refund=real(2000))
+    talk.now += timedelta(minutes=20)
+    talk.says("yes")
+    assert talk.none(CancellationRequested)
+    assert "is not returned" in quoted(talk, kept=real(2000))
+    talk.says("yes")
+    assert talk.one(CancellationRequested)
+
+
+@pytest.mark.parametrize("words", ["2", "no", "keep it", "não"])
+def test_not_cancelled_after_all(talk: Any, words: str) -> None:
+    talk.at_done()
+    talk.says("cancel")
+    quoted(talk)
+    assert talk.says(words)
+    assert talk.none(CancellationRequested)
+    assert (talk.session.state, len(talk.session.visits)) == ("done", 1)
+
+
+@pytest.mark.parametrize("words", ["3", "can you move it instead?", "remarcar"])
+def test_moved_instead_of_cancelled(talk: Any, words: str) -> None:
+    talk.at_done()
+    talk.says("cancel")
+    quoted(talk)
+    assert talk.says(words)
+    assert (talk.session.state, talk.session.moving) == ("when", talk.session.visits[0].reservation_id)
+
+
+def test_moving_is_not_offered_where_it_is_not_possible(talk: Any) -> None:
+    talk.at_done()
+    talk.says("cancel")
+    assert quoted(talk, movable=False, not_movable_because="too_late").endswith("2. No, keep it")
+
+
+def test_cancelled_while_another_time_is_chosen(talk: Any) -> None:
+    at_confirm_move(talk)
+    talk.says("cancel")
+    assert "Shall I cancel this visit?" in quoted(talk)
+
+
+@pytest.mark.parametrize("words", ["cancel", "reschedule"])
+def test_terms_that_never_come(talk: Any, words: str) -> None:
+    talk.at_done()
+    talk.says(words)
+    request = talk.one(CancellationQuoteRequested)
+    said = talk.take(QuoteTimedOut(request.request_id))
+    assert ("follows the salon's terms" in said) is (words == "cancel")
+    assert talk.take(QuoteTimedOut(request.request_id)) == ""
+    late = CancellationQuoted(
+        request_id=request.request_id,
+        reservation_id=request.reservation_id,
+        conversation_id=request.conversation_id,
+        quoted_at=talk.now,
+        cancellable=False,
+        movable=False,
+    )
+    assert talk.take(late) == ""
+    if words == "cancel":
+        talk.says("yes")
+        assert talk.one(CancellationRequested).quoted_at is None
+    else:
+        talk.says("saturday")
+        assert talk.one(AvailabilityRequested).moving
+
+
+@pytest.mark.parametrize("words", ["cancel", "reschedule"])
+def test_a_visit_that_is_over_or_unknown(talk: Any, words: str) -> None:
+    talk.at_done()
+    talk.says(words)
+    assert "can no longer be changed" in quoted(talk, cancellable=False, movable=False)
+    assert (talk.session.state, talk.session.visits) == ("idle", ())
+
+
+def test_which_of_two_visits_to_cancel(talk: Any) -> None:
+    talk.at_done()
+    other = second(talk)
+    assert "2. Manicure, Monday, 30 November at 15:00" in talk.says("cancel")
+    talk.says("2")
+    assert "Manicure with Carla" in quoted(talk)
+    talk.says("1")
+    assert talk.one(CancellationRequested).reservation_id == other.reservation_id
+
+
+@pytest.mark.parametrize("words", ["cancel the manicure", "cancel my monday appointment"])
+def test_the_visit_to_cancel_is_named(talk: Any, words: str) -> None:
+    talk.at_done()
+    other = second(talk)
+    talk.says(words)
+    assert talk.one(CancellationQuoteRequested).reservation_id == other.reservation_id
+
+
+def test_cancel_without_a_refund_says_so(talk: Any) -> None:
+    talk.at_done()
+    visit = talk.session.visits[0]
+    talk.says("cancel")
+    quoted(talk, kept=real(2000))
+    talk.says("yes")
+    assert "not returned" in talk.take(talk.gone(visit.reservation_id, was="confirmed"))
+
+
+def test_another_booking_instead_of_an_answer(talk: Any) -> None:
+    talk.at_done()
+    talk.says("cancel")
+    quoted(talk)
+    talk.says("actually book me a manicure on monday too")
+    assert talk.one(AvailabilityRequested)
+    assert (talk.services, talk.session.target) == (["Manicure"], None)
