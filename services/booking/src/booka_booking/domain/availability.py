@@ -1,41 +1,43 @@
 """Which starts are free, whether one start may be booked and by whom: all answers come from the same rules."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import overload
 from uuid import UUID
 
 from booka_booking.domain.diary import Diary, Seating
+from booka_booking.domain.mixing import Mix
 from booka_booking.domain.planning import Party, Plan, Refusal, Team
 from booka_booking.domain.salon import Salon, Staff
-from booka_booking.domain.times import Interval, days_between, starts_on
+from booka_booking.domain.times import Interval, days_between, moment
 
-__all__ = ["Opening", "bounds", "choose", "free_starts", "on_grid", "refused", "spread"]
+__all__ = ["FreeStarts", "Opening", "bounds", "choose", "free_starts", "on_grid", "refused", "spread"]
 
 _TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A free start, and who could take it."""
+    """A free start, and who could take it: teams in which one does all that is left open; none if it takes several people."""
 
     start: datetime
     teams: tuple[Team, ...]
 
 
 def bounds(salon: Salon, now: datetime, by: Party) -> Interval:
-    """The starts that lead time and horizon leave, `[first, last]`. The salon itself may book at once."""
+    """The starts that lead time and horizon leave, `[first, last]`: after `now`, whatever they are. The salon needs no lead."""
     profile = salon.profile
-    lead = timedelta(minutes=profile.lead_minutes) if by == "client" else _TICK
-    return Interval(now + lead, now + timedelta(days=profile.horizon_days))
+    lead = timedelta(minutes=profile.lead_minutes if by == "client" else 0)
+    return Interval(now + max(lead, _TICK), now + timedelta(days=profile.horizon_days))
 
 
 def on_grid(salon: Salon, start: datetime) -> bool:
     """Whether the salon's visits may begin at that time of the day at all."""
-    zone = salon.profile.zone
-    return start in starts_on(start.astimezone(zone).date(), zone, salon.profile.slot_grid_minutes)
+    return start.timestamp() in salon.starts_on(start.astimezone(salon.profile.zone).date())
 
 
 def refused(salon: Salon, plan: Plan, start: datetime, now: datetime) -> Refusal | None:
@@ -48,25 +50,69 @@ def refused(salon: Salon, plan: Plan, start: datetime, now: datetime) -> Refusal
     return None
 
 
-def free_starts(diary: Diary, plan: Plan, window: Interval, now: datetime) -> list[Opening]:
-    """Every free start in `[window.start, window.end)`, in order. `diary` covers the window."""
+class FreeStarts(Sequence[Opening]):
+    """The free starts of a window, in order. They are made when they are asked for: of many, only a few are ever offered."""
+
+    def __init__(
+        self, days: Sequence[tuple[date, Sequence[float]]], teams: Sequence[tuple[Team, int]], mixed: int
+    ) -> None:
+        self._days = days
+        self._starts = [start for _, starts in days for start in starts]
+        self._teams = teams
+        self._free = reduce(or_, (bits for _, bits in teams), mixed)
+        self._places: list[int] | None = None
+
+    def __len__(self) -> int:
+        return self._free.bit_count()
+
+    @overload
+    def __getitem__(self, index: int) -> Opening: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Opening]: ...
+    def __getitem__(self, index: int | slice) -> Opening | list[Opening]:
+        if self._places is None:
+            self._places = [place for place, bit in enumerate(reversed(f"{self._free:b}")) if bit == "1"]
+        found = self._places[index]
+        return self._at(found) if isinstance(found, int) else [self._at(place) for place in found]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def by_day(self) -> Iterator[tuple[date, int, datetime]]:
+        """Every date on which something is free, how much, and the first of it."""
+        first = 0
+        for day, starts in self._days:
+            free = (self._free >> first) & ((1 << len(starts)) - 1)
+            if free:
+                yield day, free.bit_count(), moment(starts[(free & -free).bit_length() - 1])
+            first += len(starts)
+
+    def _at(self, place: int) -> Opening:
+        teams = tuple(team for team, bits in self._teams if bits >> place & 1)
+        return Opening(moment(self._starts[place]), teams)
+
+
+def free_starts(diary: Diary, plan: Plan, window: Interval, now: datetime) -> FreeStarts:
+    """Every free start in `[window.start, window.end)`. `diary` covers the window."""
     salon = diary.salon
     limits = bounds(salon, now, plan.by)
     first, last = max(window.start, limits.start), min(window.end, limits.end + _TICK)
     if first >= last:
-        return []
-    zone, grid = salon.profile.zone, salon.profile.slot_grid_minutes
-    starts = [start for day in days_between(first, last, zone) for start in starts_on(day, zone, grid)]
-    starts = starts[bisect_left(starts, first) : bisect_left(starts, last)]
-    found: dict[datetime, list[Team]] = {}
-    for team in plan.teams:
-        for start in diary.starts(team, starts):
-            found.setdefault(start, []).append(team)
+        return FreeStarts((), (), 0)
+    begins, ends = first.timestamp(), last.timestamp()
+    days = [(day, salon.starts_on(day)) for day in days_between(first, last, salon.profile.zone)]
+    days = [(day, starts[bisect_left(starts, begins) : bisect_left(starts, ends)]) for day, starts in days]
+    starts = [start for _, found in days for start in found]
+    teams = [(team, diary.starts(team, starts)) for team in plan.teams]
+    mixed = 0
     if plan.mixable:
-        for start in starts:
-            if start not in found and (seating := _mixed(diary, plan, start, _as_listed)):
-                found[start] = [seating.team]
-    return [Opening(start, tuple(found[start])) for start in sorted(found)]
+        taken = reduce(or_, (bits for _, bits in teams), 0)
+        for place, start in enumerate(starts):
+            if not taken >> place & 1 and Mix(diary, plan, moment(start)).possible:
+                mixed |= 1 << place
+    return FreeStarts(days, teams, mixed)
 
 
 def choose(
@@ -80,62 +126,22 @@ def choose(
     Args:
         among: the teams known to be free then, if they are.
     """
-
-    def rank(person: Staff) -> tuple[bool, timedelta]:
-        return person.id != prefer, diary.load(person, start)
-
     teams = plan.teams if among is None else among
+    loads = diary.loads(start) if len(teams) > 1 or plan.mixable else {}
+
+    def rank(person: Staff) -> tuple[bool, float]:
+        return person.id != prefer, loads.get(person.id, 0.0)
+
     if len(teams) > 1:
         teams = sorted(teams, key=lambda team: rank(_left_open(team)))
     for team in teams:
         if seating := diary.seat(team, start):
             return seating
-    return _mixed(diary, plan, start, rank) if plan.mixable else None
+    return Mix(diary, plan, start).seat(rank) if plan.mixable else None
 
 
 def _left_open(team: Team) -> Staff:
     return next(part.staff for part in team.parts if part.wanted is None)
-
-
-def _as_listed(_person: Staff) -> tuple[()]:
-    return ()
-
-
-def _mixed(diary: Diary, plan: Plan, start: datetime, rank: Callable[[Staff], Any]) -> Seating | None:
-    """Several people for what is left open, with as few changes between them as can be."""
-    for changes in range(len(plan.services)):
-        found = _extended(diary, plan, start, rank, (), changes)
-        if found is not None:
-            return found
-    return None
-
-
-def _extended(
-    diary: Diary, plan: Plan, start: datetime, rank: Callable[[Staff], Any], people: tuple[Staff, ...], changes: int
-) -> Seating | None:
-    """`people`, who do the first services, completed with at most `changes` more changes of the person."""
-    position = len(people)
-    if position == len(plan.services):
-        return diary.seat(Team.of(plan, people), start)
-    last = people[-1] if people else None
-    able = sorted(plan.able[position], key=lambda person: (last is None or person.id != last.id, rank(person)))
-    for person in able:
-        left = changes - (last is not None and person.id != last.id)
-        if left < 0:
-            return None
-        chosen = (*people, person)
-        # Only work is looked at here: with whom they share buffers is known once the team is complete.
-        work = Team.of(plan.first(len(chosen)), chosen).work
-        if all(_at_work(diary, stretch.staff, start + stretch.begins, start + stretch.ends) for stretch in work):
-            found = _extended(diary, plan, start, rank, chosen, left)
-            if found is not None:
-                return found
-    return None
-
-
-def _at_work(diary: Diary, person: Staff, begins: datetime, ends: datetime) -> bool:
-    span = Interval(begins, ends)
-    return diary.works(person, span) and diary.conflict(person.id, span) is None
 
 
 def spread(openings: Sequence[Opening], limit: int) -> list[Opening]:

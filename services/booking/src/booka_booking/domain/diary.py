@@ -1,16 +1,20 @@
 """Who works when and what is taken, around a window of time: everything that decides whether a start is free."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from booka_booking.domain.planning import Team
 from booka_booking.domain.salon import Resource, Salon, Staff
-from booka_booking.domain.times import Interval, local_day
+from booka_booking.domain.times import Interval, days_between, local_day, moment
 
-__all__ = ["Diary", "Hours", "Seating"]
+__all__ = ["Diary", "Hours", "Seating", "Spans"]
+
+_NOTHING = timedelta()
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +26,69 @@ class Seating:
     resources: tuple[Resource | None, ...]
 
 
+class Spans(NamedTuple):
+    """Disjoint stretches of time in order, in seconds since 1970: when they begin, and when they end. Quick to search."""
+
+    begins: Sequence[float]
+    ends: Sequence[float]
+
+    @classmethod
+    def of(cls, intervals: Iterable[Interval]) -> "Spans":
+        """Disjoint intervals, in any order."""
+        ordered = sorted(intervals)
+        return cls([span.start.timestamp() for span in ordered], [span.end.timestamp() for span in ordered])
+
+    @classmethod
+    def joined(cls, intervals: Iterable[Interval]) -> "Spans":
+        """Intervals in order; those that touch become one."""
+        begins: list[float] = []
+        ends: list[float] = []
+        for span in intervals:
+            start, end = span.start.timestamp(), span.end.timestamp()
+            if ends and start <= ends[-1]:
+                ends[-1] = max(ends[-1], end)
+            else:
+                begins.append(start)
+                ends.append(end)
+        return cls(begins, ends)
+
+    def hold(self, begins: float, ends: float) -> bool:
+        """Whether one of them holds all of this stretch."""
+        last = bisect_right(self.begins, begins) - 1
+        return last >= 0 and ends <= self.ends[last]
+
+    def touching(self, begins: float, ends: float) -> int | None:
+        """The place of one that shares an instant with this stretch, if there is one."""
+        last = bisect_left(self.begins, ends) - 1
+        return last if last >= 0 and self.ends[last] > begins else None
+
+    def shared(self, begins: float, ends: float) -> float:
+        """How many seconds of this stretch they take."""
+        first, last = bisect_right(self.ends, begins), bisect_left(self.begins, ends)
+        return sum(min(self.ends[i], ends) - max(self.begins[i], begins) for i in range(first, last))
+
+
+_FREE = Spans((), ())
+
+
 class Hours:
     """When a salon is open and everybody works, around a window of starts."""
 
     def __init__(self, salon: Salon, window: Interval) -> None:
         self.salon = salon
-        self._window = window
-        self.opening: Sequence[Interval] = salon.open_between(window)
-        self._own: dict[UUID, Sequence[Interval]] = {}
+        # One day more on each side: a visit may run over midnight where the hours of two days touch.
+        self._days = list(days_between(window.start - _DAY, window.end + _DAY, salon.profile.zone))
+        self.opening = Spans.joined(span for day in self._days for span in salon.opening_on(day))
+        self._own: dict[UUID, Spans] = {}
 
-    def of(self, staff: Staff) -> Sequence[Interval]:
+    def of(self, staff: Staff) -> Spans:
         """When somebody works while the salon is open."""
+        if staff.hours is None and not staff.time_off:
+            return self.opening
         hours = self._own.get(staff.id)
         if hours is None:
-            hours = self._own[staff.id] = self.salon.hours_of(staff, self.opening, self._window)
+            spans = (span for day in self._days for span in self.salon.hours_on(staff, day))
+            hours = self._own[staff.id] = Spans.joined(spans)
         return hours
 
 
@@ -47,59 +100,81 @@ class Diary:
             sides. The spans of one calendar never overlap.
     """
 
-    def __init__(self, hours: Hours, taken: Mapping[UUID, Iterable[Interval]]) -> None:
+    def __init__(self, hours: Hours, taken: Mapping[UUID, Iterable[Interval] | Spans]) -> None:
         self.salon = hours.salon
         self._hours = hours
-        self._taken = {calendar: sorted(spans) for calendar, spans in taken.items()}
+        self._taken = {
+            calendar: spans if isinstance(spans, Spans) else Spans.of(spans) for calendar, spans in taken.items()
+        }
+        self._loads: dict[date, dict[UUID, float]] = {}
 
     def open_for(self, span: Interval) -> bool:
         """Whether the salon is open all of `span`."""
-        return _inside(self._hours.opening, span)
+        return self._hours.opening.hold(span.start.timestamp(), span.end.timestamp())
 
     def works(self, staff: Staff, span: Interval) -> bool:
         """Whether somebody works all of `span`."""
-        return _inside(self._hours.of(staff), span)
+        return self._hours.of(staff).hold(span.start.timestamp(), span.end.timestamp())
 
     def conflict(self, calendar_id: UUID, span: Interval) -> Interval | None:
         """What takes some of `span` already, if anything."""
-        taken = self._taken.get(calendar_id)
-        if not taken:
-            return None
-        last = bisect_left(taken, (span.end,)) - 1
-        return taken[last] if last >= 0 and taken[last].end > span.start else None
+        taken = self._taken.get(calendar_id, _FREE)
+        found = taken.touching(span.start.timestamp(), span.end.timestamp())
+        return None if found is None else Interval(moment(taken.begins[found]), moment(taken.ends[found]))
+
+    def loads(self, start: datetime) -> Mapping[UUID, float]:
+        """How many seconds of the local day of `start` are taken, by person or resource; none, if not there."""
+        zone = self.salon.profile.zone
+        day = start.astimezone(zone).date()
+        found = self._loads.get(day)
+        if found is None:
+            whole = local_day(day, zone)
+            begins, ends = whole.start.timestamp(), whole.end.timestamp()
+            found = {calendar: spans.shared(begins, ends) for calendar, spans in self._taken.items()}
+            self._loads[day] = found
+        return found
 
     def load(self, staff: Staff, start: datetime) -> timedelta:
         """How much of the local day of `start` is taken of somebody's time."""
-        taken = self._taken.get(staff.id)
-        if not taken:
-            return timedelta()
-        zone = self.salon.profile.zone
-        day = local_day(start.astimezone(zone).date(), zone)
-        spans = (span for span in taken if span.overlaps(day))
-        return sum((min(span.end, day.end) - max(span.start, day.start) for span in spans), timedelta())
+        return timedelta(seconds=self.loads(start).get(staff.id, 0.0))
 
     def seat(self, team: Team, start: datetime) -> Seating | None:
         """`team` from `start`, if the salon is open, all of them work and are free, and there is a resource for every need."""
-        if not self.open_for(Interval(start, start + team.duration)):
+        at = start.timestamp()
+        if not self._hours.opening.hold(at, at + team.duration.total_seconds()):
             return None
-        if not all(self.works(s.staff, Interval(start + s.begins, start + s.ends)) for s in team.work):
-            return None
-        if any(self.conflict(s.staff.id, Interval(start + s.begins, start + s.ends)) for s in team.claims):
-            return None
+        for stretch in team.work:
+            begins, ends = stretch.begins.total_seconds(), stretch.ends.total_seconds()
+            if not self._hours.of(stretch.staff).hold(at + begins, at + ends):
+                return None
+        for stretch in team.claims:
+            taken = self._taken.get(stretch.staff.id, _FREE)
+            begins, ends = stretch.begins.total_seconds(), stretch.ends.total_seconds()
+            if taken.touching(at + begins, at + ends) is not None:
+                return None
         return self._with_resources(team, start)
 
-    def starts(self, team: Team, among: Sequence[datetime]) -> Iterator[datetime]:
-        """Those of `among` (sorted) at which `seat` would find a place. Goes over what is taken once, not once for each start."""
-        allowed = self._starts_within_hours(team)
-        blocked = sorted(
-            (span.start - stretch.ends, span.end - stretch.begins)
-            for stretch in team.claims
-            for span in self._taken.get(stretch.staff.id, ())
-        )
-        for first, last in allowed:
-            for start in _outside(among, first, last, blocked):
-                if not team.needs or self._with_resources(team, start):
-                    yield start
+    def starts(self, team: Team, among: Sequence[float]) -> int:
+        """Those of `among` (in order, seconds since 1970) at which `seat` would find a place: bit n stands for `among[n]`.
+
+        Goes over what is taken once, not once for each start; sets of starts are whole numbers, so that taking one from
+        another is one step for all of them.
+        """
+        allowed = self._within_hours(team, among)
+        for stretch in team.claims:
+            if not allowed:
+                return 0
+            taken = self._taken.get(stretch.staff.id, _FREE)
+            allowed &= ~_blocked(among, taken, stretch.begins, stretch.ends)
+        for need in team.needs:
+            if not allowed:
+                return 0
+            # One resource that is free all the time is enough: blocked is where none is.
+            blocked = (1 << len(among)) - 1
+            for resource in self.salon.pools.get(need.pool_id, ()):
+                blocked &= _blocked(among, self._taken.get(resource.id, _FREE), need.begins, need.ends)
+            allowed &= ~blocked
+        return allowed
 
     def free_resource(self, pool_id: UUID, span: Interval) -> Resource | None:
         """The first resource of a pool that nobody has at any time of `span`."""
@@ -116,53 +191,34 @@ class Diary:
                 found[position] = resource
         return Seating(start, team, tuple(found))
 
-    def _starts_within_hours(self, team: Team) -> list[Interval]:
-        """The starts that opening hours and everybody's own hours allow, both ends included."""
-        found: list[Interval] | None = None
+    def _within_hours(self, team: Team, among: Sequence[float]) -> int:
+        """The starts that opening hours and everybody's own hours allow."""
+        allowed = _allowed(among, self._hours.opening, _NOTHING, team.duration)
         for stretch in team.work:
             hours = self._hours.of(stretch.staff)
-            own = [Interval(span.start - stretch.begins, span.end - stretch.ends) for span in hours]
-            own = [span for span in own if span.start <= span.end]
-            found = own if found is None else _both(found, own)
-        if len(team.work) == 1:
-            # Somebody's hours lie within the opening hours, and this one works all the time.
-            return found or []
-        opening = [Interval(span.start, span.end - team.duration) for span in self._hours.opening]
-        return _both(found or [], [span for span in opening if span.start <= span.end])
+            if hours is not self._hours.opening:  # whoever is there whenever it is open has been looked at
+                allowed &= _allowed(among, hours, stretch.begins, stretch.ends)
+        return allowed
 
 
-def _inside(hours: Sequence[Interval], span: Interval) -> bool:
-    """Whether one of `hours` (merged) holds all of `span`."""
-    last = bisect_right(hours, (span.start,), key=lambda interval: (interval.start,)) - 1
-    return last >= 0 and span.end <= hours[last].end
-
-
-def _both(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval]:
-    """The instants in both, where both ends of an interval belong to it."""
-    found = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        start, end = max(left[i].start, right[j].start), min(left[i].end, right[j].end)
-        if start <= end:
-            found.append(Interval(start, end))
-        if left[i].end < right[j].end:
-            i += 1
-        else:
-            j += 1
+def _allowed(among: Sequence[float], hours: Spans, begins: timedelta, ends: timedelta) -> int:
+    """The starts from which a stretch lies within `hours`."""
+    before, after = begins.total_seconds(), ends.total_seconds()
+    found = 0
+    for opens, closes in zip(hours.begins, hours.ends, strict=True):
+        found |= _bits(bisect_left(among, opens - before), bisect_right(among, closes - after))
     return found
 
 
-def _outside(
-    starts: Sequence[datetime], first: datetime, last: datetime, taken: Sequence[tuple[datetime, datetime]]
-) -> Iterator[datetime]:
-    """The `starts` in `[first, last]` that lie strictly inside none of `taken` (sorted)."""
-    position = bisect_left(starts, first)
-    end = bisect_right(starts, last)
-    for begins, ends in taken:
-        if ends <= first:
-            continue
-        yield from starts[position : min(bisect_right(starts, begins), end)]
-        position = max(position, bisect_left(starts, ends))
-        if position >= end:
-            return
-    yield from starts[position:end]
+def _blocked(among: Sequence[float], taken: Spans, begins: timedelta, ends: timedelta) -> int:
+    """The starts from which a stretch shares an instant with something of `taken`."""
+    before, after = begins.total_seconds(), ends.total_seconds()
+    found = 0
+    for taken_from, taken_until in zip(taken.begins, taken.ends, strict=True):
+        found |= _bits(bisect_right(among, taken_from - after), bisect_left(among, taken_until - before))
+    return found
+
+
+def _bits(first: int, end: int) -> int:
+    """The set of `first`, `first + 1` … `end - 1`."""
+    return ((1 << (end - first)) - 1) << first if first < end else 0

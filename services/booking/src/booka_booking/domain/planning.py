@@ -54,6 +54,24 @@ class Part(NamedTuple):
     ends: timedelta
     price_minor: int
 
+    @classmethod
+    def of(cls, service: Service, wanted: UUID | None, staff: Staff, begins: timedelta) -> "Part":
+        """`staff` does it from `begins` on, as long and for as much as they do."""
+        skill = staff.skills[service.id]
+        ends = begins + timedelta(minutes=skill.duration_minutes or service.duration_minutes)
+        price = service.price_minor if skill.price_minor is None else skill.price_minor
+        return cls(service, staff, wanted, begins, ends, price)
+
+    @property
+    def work(self) -> list[Stretch]:
+        """When the person works: without buffers, and without the gap."""
+        service = self.service
+        if not service.gap_minutes:
+            return [Stretch(self.staff, self.begins, self.ends)]
+        stops = self.begins + timedelta(minutes=service.gap_start_minutes)
+        resumes = stops + timedelta(minutes=service.gap_minutes)
+        return [Stretch(self.staff, self.begins, stops), Stretch(self.staff, resumes, self.ends)]
+
 
 @dataclass(frozen=True)
 class Team:
@@ -66,11 +84,9 @@ class Team:
         """`people` do the services of `plan`, one each, in order."""
         parts, begins = [], _NOTHING
         for service, want, person in zip(plan.services, plan.wants, people, strict=True):
-            skill = person.skills[service.id]
-            ends = begins + timedelta(minutes=skill.duration_minutes or service.duration_minutes)
-            price = service.price_minor if skill.price_minor is None else skill.price_minor
-            parts.append(Part(service, person, want.staff_id, begins, ends, price))
-            begins = ends
+            part = Part.of(service, want.staff_id, person, begins)
+            parts.append(part)
+            begins = part.ends
         return cls(tuple(parts))
 
     @cached_property
@@ -86,7 +102,7 @@ class Team:
     @cached_property
     def work(self) -> tuple[Stretch, ...]:
         """When each one works: without buffers, and without the gap."""
-        return tuple(stretch for part in self.parts for stretch in _work(part))
+        return tuple(stretch for part in self.parts for stretch in part.work)
 
     @cached_property
     def claims(self) -> tuple[Stretch, ...]:
@@ -96,7 +112,7 @@ class Team:
         for position, part in enumerate(self.parts):
             first_of_run = position == 0 or self.parts[position - 1].staff.id != part.staff.id
             last_of_run = position == last or self.parts[position + 1].staff.id != part.staff.id
-            work = _work(part)
+            work = part.work
             if first_of_run:
                 work[0] = work[0]._replace(begins=part.begins - timedelta(minutes=part.service.buffer_before_minutes))
             if last_of_run:
@@ -155,10 +171,6 @@ class Plan:
         before = max(service.buffer_before_minutes for service in self.services)
         return -timedelta(minutes=before), timedelta(minutes=_longest(self.services, self.able))
 
-    def first(self, count: int) -> "Plan":
-        """The plan of the first `count` services alone."""
-        return Plan(self.services[:count], self.wants[:count], self.able[:count], self.by)
-
     @property
     def staff_ids(self) -> tuple[UUID, ...]:
         """Everybody who may come into it, each once."""
@@ -202,15 +214,6 @@ def _longest(services: Sequence[Service], able: Sequence[Sequence[Staff]]) -> in
         + max(person.skills[service.id].duration_minutes or service.duration_minutes for person in people)
         for service, people in zip(services, able, strict=True)
     )
-
-
-def _work(part: Part) -> list[Stretch]:
-    service = part.service
-    if not service.gap_minutes:
-        return [Stretch(part.staff, part.begins, part.ends)]
-    stops = part.begins + timedelta(minutes=service.gap_start_minutes)
-    resumes = stops + timedelta(minutes=service.gap_minutes)
-    return [Stretch(part.staff, part.begins, stops), Stretch(part.staff, resumes, part.ends)]
 
 
 def _joined(stretches: Iterable[Stretch]) -> Iterator[Stretch]:

@@ -1,17 +1,18 @@
 """A salon as booking sees it: profile, hours, what it offers, who works there with what, and on which terms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Literal
+from datetime import date
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from booka_booking.domain.policy import Policy
-from booka_booking.domain.times import Interval, Span, days_between, expand, intersect, merge, subtract
+from booka_booking.domain.times import Interval, Span, expand, intersect, merge, starts_on, subtract
 
 __all__ = ["Assignment", "Profile", "Resource", "Salon", "Service", "Skill", "Staff", "TimeOff", "Weekly"]
 
+_Known = TypeVar("_Known")
 Weekly = Mapping[int, Sequence[Span]]
 #: Who gets a visit for which anyone would do: the least booked, or whoever the client was with last if free.
 Assignment = Literal["fair", "last_first"]
@@ -104,6 +105,23 @@ class Profile:
     assignment: Assignment = "fair"
 
 
+class _Dates:
+    """What has been worked out of single dates. A salon is asked about the same ones again and again, and zones are slow."""
+
+    _MOST = 10_000
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Hashable, date], Any] = {}
+
+    def of(self, key: tuple[Hashable, date], work_out: Callable[[], _Known]) -> _Known:
+        found: _Known | None = self._known.get(key)
+        if found is None:
+            if len(self._known) >= self._MOST:
+                self._known.clear()
+            found = self._known[key] = work_out()
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Salon:
     """The part of a salon that a question is about.
@@ -119,32 +137,37 @@ class Salon:
     services: Mapping[UUID, Service]
     staff: Sequence[Staff]
     pools: Mapping[UUID, Sequence[Resource]]
+    _kept: "_Dates" = field(default_factory=lambda: _Dates(), init=False, repr=False, compare=False)
 
-    def open_between(self, window: Interval) -> list[Interval]:
-        """When the salon is open on the local dates around `window`."""
-        profile = self.profile
-        found: list[Interval] = []
-        for day in _days_around(window, profile.zone):
-            spans = profile.exceptions.get(day)
-            found += expand(profile.opening.get(day.isoweekday(), ()) if spans is None else spans, day, profile.zone)
-        return merge(found)
+    def starts_on(self, day: date) -> tuple[float, ...]:
+        """When visits may begin on a local date, in order, in seconds since 1970."""
+        return self._kept.of(
+            ("starts", day),
+            lambda: tuple(
+                start.timestamp() for start in starts_on(day, self.profile.zone, self.profile.slot_grid_minutes)
+            ),
+        )
 
-    def hours_of(self, staff: Staff, opening: Sequence[Interval], window: Interval) -> Sequence[Interval]:
-        """When `staff` works while the salon is open (`opening` from `open_between` of the same window)."""
+    def opening_on(self, day: date) -> tuple[Interval, ...]:
+        """When the salon is open on a local date."""
+        return self._kept.of(("opening", day), lambda: self._opening(day))
+
+    def hours_on(self, staff: Staff, day: date) -> tuple[Interval, ...]:
+        """When `staff` works on a local date while the salon is open."""
         if staff.hours is None and not staff.time_off:
-            return opening
+            return self.opening_on(day)
+        return self._kept.of((staff.id, day), lambda: self._hours(staff, day))
+
+    def _opening(self, day: date) -> tuple[Interval, ...]:
+        spans = self.profile.exceptions.get(day)
+        if spans is None:
+            spans = self.profile.opening.get(day.isoweekday(), ())
+        return tuple(merge(expand(spans, day, self.profile.zone)))
+
+    def _hours(self, staff: Staff, day: date) -> tuple[Interval, ...]:
         zone = self.profile.zone
-        days = _days_around(window, zone)
-        working = opening
+        working: Sequence[Interval] = self.opening_on(day)
         if staff.hours is not None:
-            own = [span for day in days for span in expand(staff.hours.get(day.isoweekday(), ()), day, zone)]
-            working = intersect(opening, merge(own))
-        off = [
-            span for day in days for away in staff.time_off if away.on(day) for span in expand([away.span], day, zone)
-        ]
-        return subtract(working, merge(off))
-
-
-def _days_around(window: Interval, zone: ZoneInfo) -> list[date]:
-    # One day more on each side: a visit may run over midnight where the hours of two days touch.
-    return list(days_between(window.start - timedelta(days=1), window.end + timedelta(days=1), zone))
+            working = intersect(working, merge(expand(staff.hours.get(day.isoweekday(), ()), day, zone)))
+        off = expand((away.span for away in staff.time_off if away.on(day)), day, zone)
+        return tuple(subtract(working, merge(off)))

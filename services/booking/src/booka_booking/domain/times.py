@@ -19,6 +19,7 @@ __all__ = [
     "intersect",
     "local_day",
     "merge",
+    "moment",
     "starts_on",
     "subtract",
 ]
@@ -42,6 +43,11 @@ class Interval(NamedTuple):
     def overlaps(self, other: "Interval") -> bool:
         """Whether they share an instant."""
         return self.start < other.end and other.start < self.end
+
+
+def moment(seconds: float) -> datetime:
+    """The instant that many seconds after the beginning of 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def exists(naive: datetime, zone: ZoneInfo) -> bool:
