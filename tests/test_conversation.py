@@ -182,7 +182,7 @@ async def test_another_day_service_person_and_name_on_the_way(open_salon, new_ph
     assert (visit["starts_at"], visit["guest_name"], visit["price_minor"]) == (wanted, "Joana", 2200)
     # What was given up on the way is free again.
     assert {visit["status"] for visit in visits} == {"confirmed", "cancelled"}
-    active = "SELECT count(*) FROM booking.reservation_segments WHERE tenant_id = $1 AND active"
+    active = "SELECT count(DISTINCT reservation_id) FROM booking.claims WHERE tenant_id = $1 AND active"
     assert await tables.value(active, salon.tenant_id) == 1
 
 

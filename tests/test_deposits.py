@@ -159,7 +159,7 @@ async def test_a_cancelled_visit_gives_back_what_its_terms_say(
     assert "Shall I cancel this visit?" in await phone.ask("cancel")
     told = await phone.ask("yes")
     assert "Your visit is cancelled" in told
-    assert ("€10.50 back" in told) == bool(back)
+    assert ("You get €10.50 of your deposit back" in told) == bool(back)
     if back:
         assert "€10.50 is on its way back" in await phone.hear()
     await tables.settled(salon.tenant_id)

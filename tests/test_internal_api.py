@@ -71,6 +71,8 @@ class Api:
         return found
 
     async def call(self, route: Route, path: str | None = None, **how: Any) -> httpx.Response:
+        if route.method != "GET":
+            how["headers"] = {"Idempotency-Key": str(new_id()), **how.get("headers", {})}
         return await self._http.request(route.method, f"{self._layout.url(route.service)}{path or route.at()}", **how)
 
 
@@ -143,7 +145,8 @@ async def test_a_signature_holds_for_one_request_of_one_tenant(stack, open_salon
     salon = await open_salon()
     before = await tables.picture(salon.tenant_id)
     profile = {"name": "New name", "locale": "en-GB", "zone": "Europe/Lisbon", "currency": "EUR", "hours": {}}
-    async with httpx.AsyncClient(base_url=stack.layout.url("booking")) as http:
+    asked = {"Idempotency-Key": str(new_id()), "If-Match": '"1"'}
+    async with httpx.AsyncClient(base_url=stack.layout.url("booking"), headers=asked) as http:
         tampered = Tampering(what, stack.layout.internal_secret, salon.tenant_id)
         refused(await http.put("/v1/profile", json=profile, auth=tampered), 401, what)
         assert await tables.picture(salon.tenant_id) == before
@@ -162,7 +165,7 @@ GARBAGE_BODIES = (
     b"\xff\xfe\x00",
     b"[" * 20_000,
     b'{"unexpected": {"$ne": null}}',
-    b'{"id": 1, "text": [], "reservation_id": "x", "start": "yesterday", "amount": -1, "service_ids": [null], "name": 7}',
+    b'{"id": 1, "text": [], "reservation_id": "x", "start": "yesterday", "amount": -1, "wants": [null], "name": 7}',
     b'{"id": "\\u0000", "text": "\\u0000", "name": "\\u0000", "note": "\\ud800", "why": "\\u0000", "by": "\\u0000"}',
 )
 GARBAGE_VALUES = (
@@ -300,8 +303,9 @@ async def test_what_belongs_to_another_tenant_is_not_there(api, open_salon, live
     refused(await api.call(trigger, auth=theirs, json={"reservation_id": str(ids["reservation_id"])}), 404, trigger)
     hold = Route("booking", "POST", "/v1/reservations", {}, ())
     foreign = {
-        "service_ids": [str(salon.service_ids["Colour & gloss"])],
-        "staff_id": str(salon.staff_ids["Ana"]),
+        "wants": [
+            {"service_id": str(salon.service_ids["Colour & gloss"]), "staff_id": str(salon.staff_ids["Ana"])},
+        ],
         "start": f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT12:00:00Z}",
     }
     refused(await api.call(hold, auth=theirs, json=foreign), {400, 404}, hold)

@@ -47,7 +47,8 @@ def cancel(session: Session, ctx: Context, reading: Reading | None = None) -> Mo
     if session.state not in _ABOUT_VISITS:
         return session.rested(), (Say(text=voice("stopped")),)
     if not session.visits:
-        return session.cleared(), (Say(text=voice("nothing_to_cancel")),)
+        key = "stopped" if session.state == "again" else "nothing_to_cancel"
+        return session.cleared(), (Say(text=voice(key)),)
     only = named_visit(session, reading, ctx)
     if only is None:
         return ask(session.cleared(), ctx, "which_visit")
