@@ -1,13 +1,16 @@
 """The catalogue over HTTP: written and read back, told whole, refused where it makes no sense, never overwritten blindly."""
 
 import asyncio
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from booka_common.contracts.booking import CatalogueChanged
+from booka_booking.usecases import waitlist
+from booka_common.contracts.booking import CatalogueChanged, Want
+from booka_common.contracts.waitlist import WaitlistRequested
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.testing import FrozenClock, signed
@@ -349,3 +352,36 @@ async def test_openapi_shows_what_a_change_needs(client: httpx.AsyncClient) -> N
             if method in ("put", "patch") or (method == "delete" and not path.endswith("/calendar")):
                 assert "If-Match" in named, (method, path)
                 assert {"412", "428"} <= operation["responses"].keys(), (method, path)
+
+
+async def test_what_a_change_makes_free_is_offered_to_those_who_wait(
+    desk: Desk, salon: Salon, db: Database, clock: FrozenClock
+) -> None:
+    async def looks() -> list[Any]:
+        async with db.tx(salon.tenant_id) as tx:
+            return list(
+                await tx.fetch(
+                    "SELECT scheduled_at, payload FROM jobs WHERE type = 'offer_freed' AND unique_key LIKE 'catalogue:%'"
+                )
+            )
+
+    off = f"/v1/staff/{salon.ana}/time-off/{new_id()}"
+    await desk.put(off, {"starts_on": "2026-03-03", "ends_on": "2026-03-03"})
+    assert await looks() == []
+    asked = WaitlistRequested(
+        request_id=new_id(),
+        conversation_id=new_id(),
+        contact_id=new_id(),
+        wants=(Want(service_id=salon.cut, staff_id=salon.ana),),
+        first_day=date(2026, 3, 3),
+        last_day=date(2026, 3, 3),
+    )
+    await waitlist.answer(db, salon.envelope(asked), clock())
+    await desk.delete(off)
+    await desk.put(off, {"starts_on": "2026-03-04"})
+    (look,) = await looks()
+    assert timedelta(seconds=15) <= look["scheduled_at"] - clock() <= timedelta(seconds=45)
+    assert (look["payload"]["first_day"], look["payload"]["last_day"]) == ("2026-03-02", "2026-04-01")
+    clock.advance(timedelta(seconds=30))
+    await desk.delete(off)
+    assert len(await looks()) == 2

@@ -3,18 +3,27 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from booka_booking.domain.policy import Client
 from booka_booking.domain.salon import Salon
+from booka_booking.domain.waitlist import Look
 from booka_booking.store import catalogue as store
+from booka_booking.store import waitlist
 from booka_booking.usecases import conflicts
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.waitlist_jobs import Planned, plan_look
 from booka_common import outbox
 from booka_common.contracts.booking import CatalogueChanged, CatalogueService, CatalogueStaff
 from booka_common.db import Tx
 from booka_common.money import Money
 
 __all__ = ["Change", "changing", "publish", "snapshot"]
+
+#: Seconds within which changes are followed by one look at the waiting list.
+_TOGETHER = 30
+#: Longer than a change takes to be committed.
+_SETTLED = timedelta(seconds=15)
 
 
 @dataclass(slots=True)
@@ -27,13 +36,28 @@ class Change:
 
 @asynccontextmanager
 async def changing(tx: Tx, occasion: Occasion) -> AsyncIterator[Change]:
-    """Change the catalogue in the block: nobody else does meanwhile, and after it the whole of it is told."""
+    """Change the catalogue in the block: nobody else does meanwhile, and after it the whole of it is told.
+
+    What became free by it (somebody is back, the salon opens longer) is offered to those who wait.
+    """
     await store.lock_catalogue(tx)
     change = Change(tx)
     yield change
     salon = await publish(tx, occasion)
     if salon is not None:
         change.conflicts = await conflicts.count(tx, salon, occasion.now)
+        await _offer_soon(tx, salon, occasion)
+
+
+async def _offer_soon(tx: Tx, salon: Salon, occasion: Occasion) -> None:
+    """Have the waiting list looked at once for all changes of about the same time, after they are committed."""
+    zone = salon.profile.zone
+    today = occasion.now.astimezone(zone).date()
+    last = today + timedelta(days=salon.profile.horizon_days)
+    if await waitlist.count_live(tx, today, last):
+        turn = int(occasion.now.timestamp()) // _TOGETHER + 1
+        planned = Planned(Look.at_days(today, last, zone), f"catalogue:{turn}")
+        await plan_look(tx, planned, occasion, datetime.fromtimestamp(turn * _TOGETHER, UTC) + _SETTLED)
 
 
 async def publish(tx: Tx, occasion: Occasion) -> Salon | None:
