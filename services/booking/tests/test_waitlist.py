@@ -1,6 +1,7 @@
 """The waiting list through the use cases, over a real PostgreSQL: who is offered what, when, and what becomes of it."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -293,7 +294,8 @@ async def test_what_the_salon_takes_back_is_not_put_down_to_the_client(salon: Sa
 @pytest.mark.parametrize("hindrance", ["retired", "offline", "lead", "horizon", "left", "days", "morning"])
 async def test_only_what_a_client_could_book_now_is_offered(salon: Salon, hindrance: str) -> None:
     first, _ = await full_day(salon)
-    how = {"days": {"first_day": date(2026, 3, 8), "last_day": date(2026, 3, 8)}, "morning": {"from_minute": 541}}
+    sunday: dict[str, Any] = {"first_day": date(2026, 3, 8), "last_day": date(2026, 3, 8)}
+    how = {"days": sunday, "morning": {"from_minute": 541}}
     waiting = await join(salon, **how.get(hindrance, {}))
     await settle(salon)
     if hindrance == "lead":
@@ -332,7 +334,9 @@ async def test_the_same_look_taken_twice_offers_once(salon: Salon) -> None:
     await salon.hear(salon.no(first))
     await run_due(salon)
     async with salon.db.tx(salon.tenant_id) as tx:
-        await tx.execute("UPDATE jobs SET status = 'ready' WHERE tenant_id = $1 AND type = $2", salon.tenant_id, OFFER_FREED)
+        await tx.execute(
+            "UPDATE jobs SET status = 'ready' WHERE tenant_id = $1 AND type = $2", salon.tenant_id, OFFER_FREED
+        )
     await run_due(salon)
     assert [len(await offered_to(salon, item.entry_id)) for item in waiting] == [1, 0]
 

@@ -27,6 +27,7 @@ __all__ = [
     "wish_to_wait",
 ]  # fmt: skip
 
+
 async def full_day(salon: Salon, day: int = 3, count: int = 2) -> list[booking.ReservationHeld]:
     """The salon is open from nine on for `count` cuts of 45 minutes by Ana, and all of them are booked."""
     opened = {**salon.profile.exceptions, date(2026, 3, day): (Span(540, 540 + 45 * count),)}

@@ -104,6 +104,7 @@ class Look:
         freed: what that visit took of people and resources; only starts that its going made possible are offered. Empty:
             every free start in the window is.
         besides: entries that are not offered anything, for they have been, or have let go of just this.
+        only: nothing is offered to anybody else.
     """
 
     window: Interval
@@ -111,6 +112,7 @@ class Look:
     last_day: date
     freed: tuple[Claim, ...] = ()
     besides: tuple[UUID, ...] = ()
+    only: UUID | None = None
 
     @classmethod
     def after(cls, before: Reservation, after: Reservation, now: datetime) -> "Look | None":
@@ -129,9 +131,9 @@ class Look:
         return cls(window, (window.start - _DAY).astimezone(zone).date(), window.end.astimezone(zone).date(), freed)
 
     @classmethod
-    def at_days(cls, first: date, last: date, zone: ZoneInfo) -> "Look":
+    def at_days(cls, first: date, last: date, zone: ZoneInfo, *, only: UUID | None = None) -> "Look":
         """Into everything that is free on these local dates."""
-        return cls(Interval(local_day(first, zone).start, local_day(last, zone).end), first, last)
+        return cls(Interval(local_day(first, zone).start, local_day(last, zone).end), first, last, only=only)
 
     def besides_too(self, entry_id: UUID) -> "Look":
         """The same, and nothing for this entry."""

@@ -87,7 +87,9 @@ async def live(tx: Tx, *, contact_id: UUID | None = None, conversation_id: UUID 
 
 async def waiting(tx: Tx, look: Look) -> list[Waiting]:
     """Who may be offered something of what is looked at, in no order."""
-    rows = await tx.fetch(queries["entries_waiting"], tx.tenant_id, look.first_day, look.last_day, list(look.besides))
+    rows = await tx.fetch(
+        queries["entries_waiting"], tx.tenant_id, look.first_day, look.last_day, list(look.besides), look.only
+    )
     return [Waiting(_entry(row), frozenset(row["offered"])) for row in rows]
 
 

@@ -110,7 +110,7 @@ async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined |
         )
         await store.add(tx, entry)
         await plan_end(tx, entry, profile.zone, occasion)
-        look = Look.at_days(entry.first_day, entry.last_day, profile.zone)
+        look = Look.at_days(entry.first_day, entry.last_day, profile.zone, only=entry.id)
         await plan_look(tx, Planned(look, f"{entry.id}:joined"), occasion, now + _SETTLED)
     entry = same or entry
     said = WaitlistJoined(

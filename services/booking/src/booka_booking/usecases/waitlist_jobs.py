@@ -40,8 +40,23 @@ class Planned:
             last_day=date.fromisoformat(payload["last_day"]),
             freed=tuple(Claim(UUID(id), read(begins), read(ends)) for id, begins, ends in payload["freed"]),
             besides=tuple(UUID(id) for id in payload["besides"]),
+            only=UUID(payload["only"]) if payload["only"] else None,
         )
         return cls(look, payload["key"], payload["turn"])
+
+    def payload(self) -> dict[str, Any]:
+        """For its job."""
+        look = self.look
+        return {
+            "window": [instant.isoformat() for instant in look.window],
+            "first_day": look.first_day.isoformat(),
+            "last_day": look.last_day.isoformat(),
+            "freed": [[str(id), begins.isoformat(), ends.isoformat()] for id, begins, ends in look.freed],
+            "besides": [str(id) for id in look.besides],
+            "only": str(look.only) if look.only else None,
+            "key": self.key,
+            "turn": self.turn,
+        }
 
     def next(self, look: Look) -> "Planned":
         """One more look for the same cause."""
@@ -50,19 +65,10 @@ class Planned:
 
 async def plan_look(tx: Tx, planned: Planned, occasion: Occasion, at: datetime | None = None) -> None:
     """Have it taken at `at`, else at once. Those of a salon that are due at once are taken one after the other."""
-    look = planned.look
     await jobs.put(
         tx,
         OFFER_FREED,
-        {
-            "window": [instant.isoformat() for instant in look.window],
-            "first_day": look.first_day.isoformat(),
-            "last_day": look.last_day.isoformat(),
-            "freed": [[str(id), begins.isoformat(), ends.isoformat()] for id, begins, ends in look.freed],
-            "besides": [str(id) for id in look.besides],
-            "key": planned.key,
-            "turn": planned.turn,
-        },
+        planned.payload(),
         scheduled_at=at or occasion.now,
         correlation_id=occasion.correlation_id,
         unique_key=f"{planned.key}:{planned.turn}",

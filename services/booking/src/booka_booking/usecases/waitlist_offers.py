@@ -48,6 +48,8 @@ async def look(tx: Tx, payload: Mapping[str, Any], occasion: Occasion) -> None:
         return
     await store.lock(tx)
     entry = await _offer(tx, where, occasion)
+    if where.only is not None:
+        return
     if entry is not None:
         await plan_look(tx, planned.next(where.besides_too(entry.id)), occasion)
         return
