@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from booka_common.contracts.messaging import MessageReceived
 from booka_common.ids import new_id
 from booka_messaging.domain.evolution import read, read_stored
-from booka_messaging.domain.media import Media, media_of
+from booka_messaging.domain.media import Media, media_of, natural
 from booka_messaging.domain.model import (
     Alias,
     ChatMessage,
@@ -175,6 +175,8 @@ def test_a_reaction_is_no_message() -> None:
 def test_what_the_salon_types_itself() -> None:
     typed = message(upsert(key={"fromMe": True, "senderPn": "351210000000@s.whatsapp.net"}, pushName="Você"))
     assert (typed.author, typed.name, typed.aliases) == ("salon", None, (PN,))
+    own = {"senderLid": "99001122334455@lid", "participant": "99001122334455@lid"}
+    assert message(upsert(key={"fromMe": True, **own})).aliases == (PN,), "these name the author, which is the salon"
     assert ignored(upsert(key={"fromMe": True, "remoteJid": "351210000000@s.whatsapp.net"})), "notes to oneself"
 
 
@@ -227,6 +229,8 @@ def test_a_voice_note_can_be_told_from_a_file_and_found_again() -> None:
     )
     assert media_of(message(upsert()).metadata) is None
     assert media_of({"media": {"mime_type": "x"}}) is None
+    for wrong in (-1, True, "x", "-5", float("nan"), 2**60, None, [], "9" * 16):
+        assert natural(wrong) is None
     place = message(upsert({"locationMessage": {"degreesLatitude": 38.7, "degreesLongitude": -9.1}})).metadata
     assert place["place"] == {"latitude": 38.7, "longitude": -9.1}
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
 from booka_common.errors import Unavailable
 from booka_common.testing import eventually
@@ -414,6 +415,9 @@ async def test_the_window_is_told_from_other_refusals(meta: CloudWorld) -> None:
         (131048, NotNow),
         (190, NotNow),
         (131042, NotNow),
+        (368, NotNow),
+        (10, NotNow),
+        (200, NotNow),
         (131000, OutcomeUnknown),
         (2, OutcomeUnknown),
     ],
@@ -423,7 +427,7 @@ async def test_codes_decide_and_not_the_status(sandbox: Sandbox, meta: CloudWorl
     outcome = await meta.gateway.send_text(meta.line, TO, "Olá!")
     assert isinstance(outcome, expected), outcome
     if isinstance(outcome, NotNow):
-        assert outcome.line_down is (code in {190, 131042})
+        assert outcome.line_down is (code in {190, 131042, 368, 10, 200})
 
 
 async def test_a_client_without_a_number_is_written_to_by_user_id(sandbox: Sandbox, meta: CloudWorld) -> None:
@@ -433,4 +437,32 @@ async def test_a_client_without_a_number_is_written_to_by_user_id(sandbox: Sandb
     sent = await meta.gateway.send_text(meta.line, user, "Olá!")
     assert isinstance(sent, Sent)
     assert sent.aliases == (user,)
-    assert isinstance(await meta.gateway.send_text(meta.line, Alias("lid", "77001122334455"), "Olá!"), Refused)
+    nowhere = Line("http://127.0.0.1:9", NAME, KEY)
+    assert isinstance(await meta.gateway.send_text(nowhere, Alias("lid", "77001122334455"), "Olá!"), Refused)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (401, {"error": {"code": 190, "error_data": {"details": f"Malformed access token {KEY}"}}}, NotNow),
+        (400, {"error": {"code": 5, "is_transient": True}}, NotNow),
+        (400, {"error": {"code": "190"}}, Refused),
+        (400, {"error": []}, Refused),
+        (403, "<html>", NotNow),
+        (307, {}, Refused),
+        (502, "<html>", OutcomeUnknown),
+        (200, {"messages": []}, Sent),
+        (200, "<html>", Sent),
+    ],
+)
+async def test_answers_that_are_not_metas_usual_ones(status: int, body: Any, expected: type) -> None:
+    app = FastAPI()
+
+    @app.post("/v23.0/{line}/messages")
+    async def answer() -> JSONResponse:
+        return JSONResponse(body, status, {"location": "/elsewhere"} if status == 307 else None)
+
+    async with serving(app) as url, Cloud(connect=LONG, total=LONG, connections=1) as gateway:
+        outcome = await gateway.send_text(Line(f"{url}/v23.0", NAME, KEY), TO, "Olá!")
+    assert isinstance(outcome, expected), outcome
+    assert KEY not in repr(outcome)
