@@ -67,6 +67,33 @@ async def test_a_booking_step_by_step(
     assert ended.json()["session"]["state"] == "idle"
 
 
+async def test_a_visit_of_several_services_for_somebody_else(
+    api: httpx.AsyncClient, settings: Settings, salon: Any, tenant_id: UUID, now: Any
+) -> None:
+    who = auth(tenant_id, now)
+    path = f"/v1/sessions/{salon.conversation_id}"
+    body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id), "text": "hi"}
+    await api.post("/v1/sessions", json=body, auth=who)
+    haircut, manicure = (str(salon.house.services[name]) for name in ("Haircut", "Manicure"))
+    wants = [{"service_id": manicure}, {"service_id": haircut, "staff_id": str(salon.house.staff["Ana"])}]
+    slots = {
+        "wants": wants,
+        "day": (now + timedelta(days=2)).date().isoformat(),
+        "guest_name": "Lia",
+        "for_other": True,
+    }
+    async with Tap(settings.amqp_url.get_secret_value()) as tap:
+        updated = await api.patch(f"{path}/slots", json=slots, auth=who)
+        session = updated.json()["session"]
+        assert [wish["service_id"] for wish in session["wishes"]] == [manicure, haircut]
+        assert (session["guest_name"], session["for_other"]) == ("Lia", True)
+        assert (session["moving"], session["listed"], session["offers"]) == (None, [], [])
+        request = await tap.next(AvailabilityRequested, tenant_id=tenant_id)
+        assert [str(want.service_id) for want in request.data.wants] == [manicure, haircut]
+    six = await api.patch(f"{path}/slots", json={"wants": [wants[0]] * 6}, auth=who)
+    assert six.status_code == 422
+
+
 async def test_refusals(api: httpx.AsyncClient, salon: Any, tenant_id: UUID, now: Any) -> None:
     path = f"/v1/sessions/{salon.conversation_id}"
     body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id)}

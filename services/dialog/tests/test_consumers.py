@@ -11,14 +11,20 @@ import pytest
 from booka_common.contracts.booking import (
     AvailabilityFound,
     AvailabilityRequested,
+    CancellationQuoted,
+    CancellationQuoteRequested,
+    CancellationRequested,
     ConfirmationRequested,
     HoldRequested,
+    MoveRequested,
     ReminderReady,
     ReservationConfirmed,
+    ReservationMoved,
 )
 from booka_common.contracts.llm import InterpretationRequested, LlmSettingsChanged
 from booka_common.contracts.messaging import MessageFailed, SendRequested
 from booka_common.contracts.payments import CheckoutOpened
+from booka_common.contracts.waitlist import WaitlistJoined, WaitlistOffered, WaitlistRequested
 from booka_common.ids import new_id
 from booka_common.money import Money
 from booka_common.testing import Tap, dead_letters, eventually, publish, running
@@ -130,6 +136,96 @@ async def test_the_same_messages_five_times_have_one_effect(tap: Tap, url: str, 
     assert sum("Studio Bela" in text for text in sent) <= 1
     assert len(tap.seen(AvailabilityRequested, tenant_id=tenant_id)) == 1
     assert len(tap.seen(HoldRequested, tenant_id=tenant_id)) == 1
+
+
+async def test_a_visit_is_moved_then_cancelled_on_quoted_terms(tap: Tap, url: str, salon: Any, tenant_id: UUID) -> None:
+    now = datetime.now(UTC)
+    on = {"reservation_id": new_id(), "conversation_id": salon.conversation_id}
+    visit = salon.house.visit(now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2))
+    later = visit.model_copy(update={"start": visit.start + timedelta(days=1), "end": visit.end + timedelta(days=1)})
+
+    async def told(words: str) -> str:
+        found = await tap.next(SendRequested, tenant_id=tenant_id, where=lambda sent: words in sent.text)
+        return str(found.data.text)
+
+    await publish(url, salon.writes("hi", at=now))
+    await told("Which service")
+    await publish(url, salon.says_service(ReservationConfirmed(**on, version=2, visit=visit, deposit_paid=DEPOSIT)))
+    await told("Booked!")
+    await publish(url, salon.writes("cancel", at=now))  # the booking that the greeting began
+    await told("nothing is booked")
+    await publish(url, salon.writes("reschedule", at=now))
+    quote = (await tap.next(CancellationQuoteRequested, tenant_id=tenant_id)).data
+    terms = {"quoted_at": now, "cancellable": True, "movable": True, "refund": DEPOSIT}
+    quoted = salon.says_service(CancellationQuoted(**on, request_id=quote.request_id, **terms))
+    await publish(url, *[quoted] * 5)
+    await told("come instead")
+    await publish(url, salon.writes("as soon as possible", at=now))
+    request = (await tap.next(AvailabilityRequested, tenant_id=tenant_id)).data
+    assert request.moving == on["reservation_id"]
+    slot = salon.house.slot(later.start)
+    found = AvailabilityFound(
+        request_id=request.request_id, conversation_id=salon.conversation_id, exact=True, slots=(slot,)
+    )
+    await publish(url, salon.says_service(found))
+    await told("free times")
+    await publish(url, salon.writes("1", at=now))
+    await told("Shall I move your visit?")
+    await publish(url, salon.writes("yes", at=now))
+    asked = (await tap.next(MoveRequested, tenant_id=tenant_id)).data
+    assert (asked.reservation_id, asked.start) == (on["reservation_id"], later.start)
+    moved = salon.says_service(ReservationMoved(**on, version=3, visit=later))
+    await publish(url, *[moved] * 5)
+    await told("Your visit was moved.")
+    await publish(url, salon.writes("cancel", at=now))
+    quote = (await tap.next(CancellationQuoteRequested, tenant_id=tenant_id, after=1)).data
+    await publish(url, salon.says_service(CancellationQuoted(**on, request_id=quote.request_id, **terms)))
+    assert "all of your deposit of R$20.00 comes back" in await told("Shall I cancel this visit?")
+    await publish(url, salon.writes("yes", at=now))
+    cancelled = (await tap.next(CancellationRequested, tenant_id=tenant_id)).data
+    assert cancelled.quoted_at is not None
+    sent = [envelope.data.text for envelope in tap.seen(SendRequested, tenant_id=tenant_id)]
+    assert sum("Your visit was moved." in text for text in sent) == 1
+    assert sum("come instead" in text for text in sent) == 1
+
+
+async def test_terms_that_nobody_quotes(tap: Tap, url: str, salon: Any, tenant_id: UUID) -> None:
+    now = datetime.now(UTC)
+    visit = salon.house.visit(now + timedelta(days=2))
+    confirmed = ReservationConfirmed(
+        reservation_id=new_id(), conversation_id=salon.conversation_id, version=2, visit=visit
+    )
+    await publish(url, salon.writes("thanks", at=now))
+    await tap.next(SendRequested, tenant_id=tenant_id)
+    await publish(url, salon.says_service(confirmed))
+    await tap.next(SendRequested, tenant_id=tenant_id, where=lambda sent: "Booked!" in sent.text)
+    await publish(url, salon.writes("cancel", at=now))
+    await tap.next(SendRequested, tenant_id=tenant_id, where=lambda sent: "Shall I cancel" in sent.text)
+
+
+async def test_the_waiting_list(tap: Tap, url: str, salon: Any, tenant_id: UUID) -> None:
+    now = datetime.now(UTC)
+    await publish(url, salon.writes("waiting list for a haircut with Ana next week", at=now))
+    await tap.next(SendRequested, tenant_id=tenant_id, where=lambda sent: "Shall I put you" in sent.text)
+    await publish(url, salon.writes("yes", at=now))
+    request = (await tap.next(WaitlistRequested, tenant_id=tenant_id)).data
+    on = {"entry_id": new_id(), "conversation_id": salon.conversation_id}
+    await publish(url, salon.says_service(WaitlistJoined(
+        **on, request_id=request.request_id, first_day=request.first_day, last_day=request.last_day
+    )))  # fmt: skip
+    await tap.next(SendRequested, tenant_id=tenant_id, where=lambda sent: "You are on the waiting list" in sent.text)
+    offer = salon.says_service(WaitlistOffered(
+        **on, reservation_id=new_id(), contact_id=salon.contact_id, version=1, service_ids=(salon.house.services["Haircut"],),
+        visit=salon.house.visit(now + timedelta(days=7)), expires_at=now + timedelta(minutes=15),
+    ))  # fmt: skip
+    await publish(url, *[offer] * 5)
+    await tap.next(SendRequested, tenant_id=tenant_id, where=lambda sent: "Would you like it?" in sent.text)
+    await publish(url, salon.writes("yes", at=now))
+    await publish(url, salon.writes("Maria", at=now))
+    confirmation = (await tap.next(ConfirmationRequested, tenant_id=tenant_id)).data
+    assert confirmation.reservation_id == offer.data.reservation_id
+    sent = [envelope.data.text for envelope in tap.seen(SendRequested, tenant_id=tenant_id)]
+    assert sum("Would you like it?" in text for text in sent) == 1
 
 
 async def test_a_catalogue_arrives_by_message(tap: Tap, url: str, client: Any, tenant_id: UUID) -> None:

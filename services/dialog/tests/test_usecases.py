@@ -12,9 +12,13 @@ import pytest
 from booka_common.contracts.booking import (
     AvailabilityFound,
     AvailabilityRequested,
+    CancellationQuoted,
+    CancellationQuoteRequested,
+    CancellationRequested,
     CatalogueChanged,
     HoldRequested,
     ReminderReady,
+    ReservationConfirmed,
 )
 from booka_common.contracts.envelope import Message
 from booka_common.contracts.llm import InterpretationReady, InterpretationRequested, LlmSettingsChanged
@@ -25,7 +29,7 @@ from booka_common.jobs import Job
 from booka_common.testing import eventually
 from booka_dialog import store, usecases
 from booka_dialog.domain import ClientSaid
-from booka_dialog.usecases import GAP, INTERPRETATION_TIMEOUT, Deps
+from booka_dialog.usecases import GAP, INTERPRETATION_TIMEOUT, QUOTE_TIMEOUT, Deps
 
 
 async def outbox(deps: Deps, tenant_id: UUID, message: type[Message] | None = None) -> list[dict[str, Any]]:
@@ -222,6 +226,33 @@ async def test_the_model_and_its_timeout(deps: Deps, client: Any, tenant_id: UUI
     )
     await usecases.take_answer(deps, client.says_service(late), client.conversation_id, late)
     assert len(await said(deps, tenant_id)) == 2
+
+
+@pytest.mark.usefixtures("open_salon")
+async def test_the_terms_of_a_visit_and_their_timeout(deps: Deps, client: Any, tenant_id: UUID) -> None:
+    """Terms that do not come in time are done without; when they come after all, they change nothing any more."""
+    on = {"reservation_id": new_id(), "conversation_id": client.conversation_id}
+    confirmed = ReservationConfirmed(**on, version=2, visit=client.house.visit(deps.now() + timedelta(days=1)))
+    await usecases.take_turn(deps, client.writes("hi"))
+    await usecases.take_answer(deps, client.says_service(confirmed), client.conversation_id, confirmed)
+    await usecases.take_turn(deps, client.writes("restart"))
+    for text in ("cancel", "cancel"):  # the first one ends the booking that was begun
+        await usecases.take_turn(deps, client.writes(text))
+    (request,) = await outbox(deps, tenant_id, CancellationQuoteRequested)
+    (timeout,) = await jobs_of(deps, tenant_id, QUOTE_TIMEOUT)
+    assert timeout.scheduled_at == deps.now() + timedelta(seconds=5)
+    for _ in range(2):
+        async with deps.db.tx(tenant_id) as tx:
+            await usecases.take_quote_timeout(deps, tx, timeout)
+    assert sum("Shall I cancel this visit?" in text for text in await said(deps, tenant_id)) == 1
+    late = CancellationQuoted(
+        **on, request_id=UUID(request["request_id"]), quoted_at=deps.now(), cancellable=True, movable=False
+    )
+    await usecases.take_answer(deps, client.says_service(late), client.conversation_id, late)
+    assert sum("Shall I cancel this visit?" in text for text in await said(deps, tenant_id)) == 1
+    await usecases.take_turn(deps, client.writes("yes"))
+    (cancelled,) = await outbox(deps, tenant_id, CancellationRequested)
+    assert (cancelled["reservation_id"], cancelled["quoted_at"]) == (str(on["reservation_id"]), None)
 
 
 @pytest.mark.usefixtures("open_salon")

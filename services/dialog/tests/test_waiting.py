@@ -363,12 +363,17 @@ def test_an_offer_after_a_talk_that_was_left_long_ago(talk: Any) -> None:
 @pytest.mark.parametrize("words", ["leave the waiting list", "sair da lista de espera", "take me off the list"])
 def test_leaving_the_list(talk: Any, words: str) -> None:
     on_the_list(talk)
-    assert talk.says(words) == ""
-    assert talk.one(WaitlistLeaveRequested).entry_id is None
     gone = left(talk, "asked")
-    assert talk.take(gone).startswith(
-        ("You are off the waiting list: Haircut", "Você saiu da lista de espera: Haircut")
-    )
+    said = talk.says(words)
+    assert said.startswith(("You are off the waiting list: Haircut", "Você saiu da lista de espera: Haircut"))
+    assert talk.one(WaitlistLeaveRequested).entry_id is None
+    assert talk.take(gone) == "", "the client knows"
+
+
+def test_taken_off_the_list_by_the_salon(talk: Any) -> None:
+    on_the_list(talk)
+    gone = left(talk, "asked")
+    assert talk.take(gone).startswith("You are off the waiting list: Haircut, Friday, 27 November")
     assert talk.take(gone) == ""
 
 

@@ -213,7 +213,7 @@ def api(deps: Deps, caller: Callable[..., Awaitable[Caller]]) -> APIRouter:
 
     @router.patch("/{conversation_id}/slots", summary="Set slots of the booking in the making")
     async def update_slots(who: Signed, conversation_id: UUID, body: UpdateSlots) -> SteppedView:
-        given = SlotsUpdated(**body.model_dump())
+        given = SlotsUpdated(**{**body.model_dump(), "wants": body.wants})
         return _view(await usecases.input_over_http(deps, who.tenant_id, conversation_id, given, None))
 
     @router.delete("/{conversation_id}", summary="End the booking in the making and free the time it holds")

@@ -12,6 +12,7 @@ from booka_dialog.domain.session import AT_REST, Held, Pending, Session
 from booka_dialog.domain.voice import Voice, waited_for
 from booka_dialog.domain.wishes import requested
 from booka_dialog.domain.wording import like_a_name
+from booka_dialog.domain.wording_booked import listed_line
 from booka_dialog.understanding import When
 
 __all__ = [
@@ -70,17 +71,19 @@ def join(session: Session, when: When, ctx: Context) -> Moved:
 
 
 def leave(session: Session, entry_id: UUID | None, ctx: Context) -> Moved:
-    """Give one place on the list up, or (None) all of them; booking's answer tells the client."""
+    """Give one place on the list up, or (None) all of them. Booking need not agree, so the client is told at once."""
+    voice = Voice.of(session, ctx)
     request = WaitlistLeaveRequested(conversation_id=session.conversation_id, entry_id=entry_id)
-    if not session.listed:
-        told = Voice.of(session, ctx)("not_listed")
-        if session.state in AT_REST:
-            return session, (Say(text=told), request)
-        again, effects = repeat(session, ctx, told)
-        return again, (*effects, request)
-    if session.state == "which_entry":
-        session = session.rested()
-    return session, (request,)
+    gone = [place for place, entry in enumerate(session.listed) if entry_id in {None, entry.entry_id}]
+    told = voice("not_listed")
+    if gone and ctx.salon is not None:
+        told = "\n".join(voice("waitlist_left", what=listed_line(session, place, ctx.salon, voice)) for place in gone)
+    kept = tuple(entry for place, entry in enumerate(session.listed) if place not in gone)
+    session = replace(session.rested() if session.state == "which_entry" else session, listed=kept)
+    if session.state in AT_REST or session.waiting:
+        return session, (Say(text=told), request)
+    again, effects = repeat(session, ctx, told)
+    return again, (*effects, request)
 
 
 def begin_leaving(session: Session, ctx: Context) -> Moved:
@@ -107,13 +110,13 @@ def put_aside(session: Session) -> Session:
 
 def take_up(session: Session, ctx: Context, effects: tuple[Effect, ...]) -> Moved:
     """Once nothing else is being talked about, what waits in the background is asked about."""
-    if session.state not in AT_REST or session.held is not None or not session.offers:
+    if session.state not in AT_REST or session.held is not None or session.waiting or not session.offers:
         return session, effects
     offer = session.offers[0]
     session = replace(session.cleared().without_offer(offer.reservation_id), held=offer, wishes=offer.wishes)
-    if offer.agreed:
-        return replace(session, state="paying" if offer.url else "confirming"), effects
-    asked, question = ask(session, ctx, "offer")
+    if offer.agreed and not offer.url:
+        return replace(session, state="confirming"), effects
+    asked, question = repeat(replace(session, state="paying"), ctx) if offer.agreed else ask(session, ctx, "offer")
     return asked, (*effects, *question)
 
 
