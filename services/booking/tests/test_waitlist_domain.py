@@ -199,13 +199,16 @@ def test_candidates_are_all_that_is_new_and_fits_in_turn(
     plans = {plan.wants: plan for plan in PLANS[:3]}  # what the last of them asks for, the salon does not do any more
     found = list(candidates(diary, before, look, people, plans, NOW))
 
+    def reach(item: Waiting) -> timedelta:
+        return -timedelta(minutes=15) if LONG.id in {want.service_id for want in item.entry.wants} else timedelta()
+
     earliest = NOW + timedelta(minutes=60)
     every = [WINDOW.start + timedelta(minutes=30 * n) for n in range(-48, 144)]
     expected = [
         (item.entry, start)
         for item in sorted(people, key=lambda item: (item.entry.offers, item.entry.created_at, item.entry.id))
         if item.entry.status == "waiting" and item.entry.id not in besides and item.entry.wants in plans
-        for start in every
+        for start in sorted(every, key=lambda start: (bool(freed) and start + reach(item) < look.window.start, start))
         if start >= earliest
         and item.entry.fits(start, SALON.profile.zone)
         and start not in item.offered
@@ -213,6 +216,18 @@ def test_candidates_are_all_that_is_new_and_fits_in_turn(
         and (before is None or choose(before, plans[item.entry.wants], start) is None)
     ]
     assert found == expected
+
+
+def test_what_begins_with_the_freed_time_comes_before_what_breaks_up_the_time_before_it() -> None:
+    freed = (Claim(ANA.id, datetime(2026, 3, 2, 10, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)),)
+    look = Look(Interval(freed[0].busy_from, freed[0].busy_until), MONDAY, MONDAY, freed)
+    hours = Hours(SALON, Interval(WINDOW.start, WINDOW.end))
+    plan = PLANS[2]  # an hour by Ana, a quarter of an hour before it
+    found = candidates(
+        Diary(hours, {}), as_it_was(hours, {}, freed), look, [Waiting(entry_of(plan=plan), frozenset())],
+        {plan.wants: plan}, NOW,
+    )  # fmt: skip
+    assert [start.strftime("%H:%M") for _, start in found] == ["10:30", "11:00", "11:30", "12:00", "09:30", "10:00"]
 
 
 @given(st.lists(waiting, max_size=6), st.randoms(use_true_random=False))

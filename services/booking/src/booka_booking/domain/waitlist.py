@@ -168,7 +168,7 @@ def candidates(
     plans: Mapping[tuple[Want, ...], Plan],
     now: datetime,
 ) -> Iterator[tuple[Entry, datetime]]:
-    """Whom to offer which start, best first: every fitting start of the first in turn, then those of the next.
+    """Whom to offer which start: every fitting start of the first in turn, then those of the next.
 
     Args:
         before: the diary with the freed time still taken: a start that was free then is nothing new.
@@ -182,15 +182,19 @@ def candidates(
         if plan is None or entry.id in look.besides or entry.status != "waiting":
             continue
         if entry.wants not in starts:
-            starts[entry.wants] = _new_starts(diary, before, plan, look.starts(plan), now)
+            starts[entry.wants] = _new_starts(diary, before, look, plan, now)
         for start in starts[entry.wants]:
             if start not in item.offered and entry.fits(start, zone):
                 yield entry, start
 
 
-def _new_starts(diary: Diary, before: Diary | None, plan: Plan, window: Interval, now: datetime) -> list[datetime]:
-    free = (opening.start for opening in free_starts(diary, plan, window, now))
-    return [start for start in free if before is None or choose(before, plan, start) is None]
+def _new_starts(diary: Diary, before: Diary | None, look: Look, plan: Plan, now: datetime) -> list[datetime]:
+    free = [opening.start for opening in free_starts(diary, plan, look.starts(plan), now)]
+    if before is None:
+        return free
+    new = [start for start in free if choose(before, plan, start) is None]
+    # First what begins where the freed time begins: what begins earlier breaks the time before it up as well.
+    return sorted(new, key=lambda start: (start + plan.reach[0] < look.window.start, start))
 
 
 def outcome_of(before: Reservation, after: Reservation, *, by_client: bool) -> Outcome | None:
