@@ -44,9 +44,11 @@ class Reason:
 
 def explain(diary: Diary, plan: Plan, start: datetime, now: datetime) -> tuple[Reason, ...]:
     """Everything that keeps `start` from being offered; nothing exactly if it is."""
-    reasons = list(_limits(diary, plan, start, now))
-    if choose(diary, plan, start) is not None:
-        return tuple(reasons)
+    reasons = tuple(_limits(diary, plan, start, now))
+    # Beyond these nothing is worked out: it may be no date at all.
+    beyond = start <= now or start > bounds(diary.salon, now, plan.by).end
+    if beyond or choose(diary, plan, start) is not None:
+        return reasons
     found: dict[Reason, None] = {}
     for team in plan.teams or (Team.of(plan, [people[0] for people in plan.able]),):
         found.update(dict.fromkeys(hindrances(diary, team, start)))
@@ -84,5 +86,5 @@ def _limits(diary: Diary, plan: Plan, start: datetime, now: datetime) -> Iterato
         yield Reason("before_lead_time")
     if start > limits.end:
         yield Reason("beyond_horizon")
-    if not on_grid(diary.salon, start):
+    elif start > now and not on_grid(diary.salon, start):
         yield Reason("off_grid")
