@@ -135,6 +135,47 @@ def test_another_person_and_another_day_on_the_way(talk: Any) -> None:
     assert talk.one(MoveRequested).staff_ids == (talk.house.staff["Bia"],)
 
 
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        ("can I bring it forward to 2pm?", FRIDAY_15 - timedelta(hours=1)),
+        ("move it to 16:30", FRIDAY_15 + timedelta(minutes=90)),
+        ("could Bia do it instead?", FRIDAY_15),
+    ],
+)
+def test_what_is_not_said_stays_as_the_visit_is(talk: Any, words: str, start: datetime) -> None:
+    talk.at_done()
+    talk.says(words)
+    quoted(talk)
+    request = talk.one(AvailabilityRequested)
+    assert (request.earliest, request.latest) == (start, start + timedelta(minutes=1))
+    assert request.wants[0].staff_id == talk.house.staff["Bia" if "Bia" in words else "Ana"]
+
+
+def test_somebody_else_at_the_same_time(talk: Any) -> None:
+    talk.at_done()
+    talk.says("reschedule")
+    quoted(talk)
+    talk.says("could Bia do it instead?")
+    said = talk.found(FRIDAY_15, staff="Bia")
+    assert "*Haircut* with Bia\nNow: Friday, 27 November at 15:00\nNew: Friday, 27 November at 15:00" in said
+
+
+@pytest.mark.parametrize("words", ["never mind", "esquece", "forget it"])
+@pytest.mark.parametrize("stage", ["when", "confirm_move", "cancel_visit"])
+def test_words_that_call_off_what_was_begun_do_not_cancel_the_visit(talk: Any, words: str, stage: str) -> None:
+    if stage == "confirm_move":
+        at_confirm_move(talk)
+    else:
+        talk.at_done()
+        talk.says("reschedule" if stage == "when" else "cancel")
+        quoted(talk)
+    assert talk.session.state == stage
+    assert talk.says(words) in {"Fine, everything stays as it is.", "Certo, fica tudo como está."}
+    assert talk.none(CancellationRequested)
+    assert (talk.session.state, len(talk.session.visits)) == ("done", 1)
+
+
 @pytest.mark.parametrize("words", ["3", "keep it", "deixa assim"])
 def test_left_as_it_is(talk: Any, words: str) -> None:
     at_confirm_move(talk)

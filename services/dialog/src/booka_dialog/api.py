@@ -42,6 +42,15 @@ class NextStep(_Request):
     id: UUID | None = Field(None, description="repeated with the same id, it has no second effect")
 
 
+def _without_offset(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError("a time of the salon's day, without an offset")
+    return at
+
+
+LocalTime = Annotated[time, AfterValidator(_without_offset)]
+
+
 class UpdateSlots(_Request):
     """Slots to be set; what is left out stays as it is. Times are local to the salon."""
 
@@ -51,9 +60,9 @@ class UpdateSlots(_Request):
     service_id: UUID | None = Field(None, description="one service")
     staff_id: UUID | None = Field(None, description="somebody who does all that she or he can of the visit")
     any_staff: bool = False
-    day: date | None = None
-    time_from: time | None = None
-    time_until: time | None = None
+    day: date | None = Field(None, ge=date(2000, 1, 1), le=date(2200, 1, 1))
+    time_from: LocalTime | None = None
+    time_until: LocalTime | None = None
     guest_name: str | None = Field(None, min_length=1, max_length=120)
     for_other: bool = Field(False, description="guest_name is somebody else than the contact")
 

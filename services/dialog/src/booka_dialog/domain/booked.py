@@ -9,6 +9,7 @@ from booka_dialog.domain.flow import advance, cancellation
 from booka_dialog.domain.inputs import Context, Say
 from booka_dialog.domain.questions import Moved, ask
 from booka_dialog.domain.session import AT_REST, Pending, Session
+from booka_dialog.domain.updates import updated
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.waiting import decline
 from booka_dialog.domain.wishes import wanted_people, wishes_of
@@ -16,6 +17,7 @@ from booka_dialog.understanding import Reading, When
 
 __all__ = [
     "ask_move",
+    "at_its_own_time",
     "begin_cancel",
     "begin_move",
     "cancel",
@@ -78,26 +80,42 @@ def cancel_visit(session: Session, ctx: Context) -> Moved:
 
 
 def begin_move(session: Session, reading: Reading, ctx: Context) -> Moved:
-    """The client wants another time for a confirmed visit."""
+    """The client wants another time, or somebody else, for a confirmed visit."""
     if not session.visits:
         return advance(session, ctx, Voice.of(session, ctx)("nothing_to_move"))
-    session = replace(session.cleared(), when=reading.when or When())
     # The day in the text is the one to move to, so it does not say which visit.
     only = named_visit(session, replace(reading, when=None), ctx)
-    return ask(session, ctx, "which_move") if only is None else ask_move(session, only, ctx)
+    if only is None:
+        return ask(replace(session.cleared(), when=reading.when or When()), ctx, "which_move")
+    return ask_move(session.cleared(), only, ctx, reading)
 
 
-def ask_move(session: Session, reservation_id: UUID, ctx: Context, wish: When | None = None) -> Moved:
-    """Have booking say whether this visit may be moved; another time wished for already is remembered."""
+def ask_move(session: Session, reservation_id: UUID, ctx: Context, reading: Reading | None = None) -> Moved:
+    """Have booking say whether this visit may be moved; what the text wishes for already is remembered."""
     known = session.known(reservation_id)
     if known is None or ctx.salon is None:
         return session.rested(), (Say(text=Voice.of(session, ctx)("nothing_to_move")),)
     quote = session.quote
-    when = wish or (session.when if session.target is None else When())
+    when = session.when if session.state == "which_move" else When()
     session = replace(session.cleared(), moving=reservation_id, when=when, wishes=wishes_of(known, ctx.salon))
+    if reading is not None:
+        session = updated(session, reading, ctx).session
+    if not session.when.has_day and (session.when.has_time or session.wishes != wishes_of(known, ctx.salon)):
+        session = at_its_own_time(session, ctx)
     if quote and quote.reservation_id == reservation_id and ctx.now - quote.quoted_at <= _QUOTE_GOOD_FOR:
         return look_for_another_time(replace(session, quote=quote), ctx)
     return _quote(session, reservation_id, ctx)
+
+
+def at_its_own_time(session: Session, ctx: Context) -> Session:
+    """ "Bring it forward to 2", "could Bia do it?": what is not said stays as the visit is."""
+    known = session.known(session.moving)
+    if known is None or ctx.salon is None:
+        return session
+    local = known.visit.start.astimezone(ctx.salon.zone)
+    if session.when.has_time:
+        return replace(session, when=replace(session.when, day=local.date()))
+    return replace(session, when=When(day=local.date(), start=local.time(), exact=True))
 
 
 def look_for_another_time(session: Session, ctx: Context) -> Moved:

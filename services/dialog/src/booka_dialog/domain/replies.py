@@ -3,7 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from booka_dialog.domain.booked import ask_move, begin_cancel, begin_move, cancel, cancel_visit, kept, named_visit
+from booka_dialog.domain.booked import (
+    ask_move,
+    at_its_own_time,
+    begin_cancel,
+    begin_move,
+    cancel,
+    cancel_visit,
+    kept,
+    named_visit,
+)
 from booka_dialog.domain.choices import choose, named
 from booka_dialog.domain.flow import advance, at_the_same_time, confirm, hold, release, resume, stop
 from booka_dialog.domain.inputs import Context, Say
@@ -52,6 +61,9 @@ def at_any_time(session: Session, reading: Reading, ctx: Context) -> Moved | Non
         moved = on_offer_words(session, taken=taken, ctx=ctx)
         if moved is not None:
             return moved
+    if Intent.NEVER_MIND in intents and (session.moving or session.state in _ABOUT_A_VISIT):
+        # About a visit that stands, these words call off what was begun, not the visit.
+        return kept(session, ctx)
     if Intent.CANCEL in intents and not _leaves_out(session, reading, ctx):
         return cancel_visit(session, ctx) if session.state == "cancel_visit" else cancel(session, ctx, reading)
     if Intent.RESTART in intents:
@@ -97,7 +109,7 @@ def _moves(session: Session, reading: Reading, ctx: Context) -> Moved | None:
     if session.state not in _MOVABLE_FROM or session.held is not None:
         return None
     if session.state == "cancel_visit" and session.target:
-        return ask_move(session, session.target, ctx, reading.when)
+        return ask_move(session, session.target, ctx, reading)
     if session.visits or session.state in AT_REST:
         return begin_move(session, reading, ctx)
     return None
@@ -119,6 +131,8 @@ def taken_in(session: Session, update: Update, salon: Salon, ctx: Context) -> Mo
         return ask(replace(update.session, unsure=update.unsure), ctx, "add_or_replace")
     if update.too_many and not update.changed:
         return repeat(session, ctx, Voice.of(session, ctx)("too_many_services", most=MOST))
+    if update.changed and session.moving and not update.session.when.has_day:
+        update = replace(update, session=at_its_own_time(update.session, ctx))
     if update.changed and update.session.held is not None:
         update = replace(update, session=at_the_same_time(session, update.session, ctx))
     clear = update.changed and not any(wish.among for wish in update.session.wishes)

@@ -37,7 +37,10 @@ def begin_waiting(session: Session, ctx: Context) -> Moved:
         return wait_for(session, ctx)
     if session.moving:
         session = replace(session.cleared(), wishes=session.wishes, when=session.when)
-    return advance(replace(session, for_list=True, pending=None, slots=()), ctx)
+    moved, effects = advance(replace(session, for_list=True, pending=None, slots=()), ctx)
+    if moved.state == "waitlist":
+        return moved, effects
+    return moved, (Say(text=Voice.of(session, ctx)("for_the_list")), *effects)
 
 
 def wait_for(session: Session, ctx: Context) -> Moved:

@@ -101,6 +101,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "move_services_fixed": 'Moving a visit only changes its time and who does it. To change its services, cancel it and book anew; for one more visit write "book" and what you need.',
     "ask_cannot_move": "{service}, {day} at {time}: shall I cancel it instead?\n1. Yes, cancel it\n2. No, keep it",
     "visit_over": "That visit can no longer be changed here.",
+    "for_the_list": "For the waiting list I only need to know what, with whom and when.",
     "waitlist_line": "None of these: put me on the waiting list for {days}",
     "from_time": "from {time}",
     "until_time": "until {time}",

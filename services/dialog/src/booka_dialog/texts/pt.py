@@ -101,6 +101,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "move_services_fixed": "Ao mudar um horário, só mudam a hora e quem atende. Para mudar os serviços, cancele e marque de novo; para mais uma visita escreva “marcar” e o que precisa.",
     "ask_cannot_move": "{service}, {day} às {time}: quer que eu cancele?\n1. Sim, cancelar\n2. Não, manter",
     "visit_over": "Esse horário não pode mais ser mudado por aqui.",
+    "for_the_list": "Para a lista de espera só preciso saber o quê, com quem e quando.",
     "waitlist_line": "Nenhum destes: entrar na lista de espera para {days}",
     "from_time": "a partir das {time}",
     "until_time": "até as {time}",

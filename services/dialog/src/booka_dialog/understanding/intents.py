@@ -26,6 +26,7 @@ class Intent(StrEnum):
     WHENEVER = "whenever"
     MOVE = "move"
     KEEP = "keep"
+    NEVER_MIND = "never_mind"
     ADD = "add"
     REMOVE = "remove"
     ONLY = "only"
@@ -83,6 +84,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         r"rema[rt]?c\w+|reage?nd\w+|adiar|adia|antecip\w+|transfer(?:ir|e) (?:o|a|meu|minha|para|pra)|passar? (?:o meu|meu|a minha|minha|o|a)? ?(?:horario|visita|reserva|agendamento)?(?:para|pra)|"
         r"(?:mudar|muda|mudo|trocar|troca|alterar|altera) (?:de |o |a |meu |minha |o meu |a minha |esse |essa |este |esta )?(?:horario|dia|data|hora|agendamento|reserva|marcacao|visita)"
     )),
+    (Intent.NEVER_MIND, _words(r"stop|parar|pare|quit|esquece(?:r)?|deixa pra la|forget (?:it|about it)|never ?mind")),
     (Intent.KEEP, _words(r"(?:leave|keep) (?:it|them|everything|as it is)|as it is|deix(?:a|ar|e) (?:assim|como esta|como ta)|mant(?:em|er|enha|enho)|ficar? como esta")),
     (Intent.ADD, _words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|and (?:also )?(?:a|an|the|my)|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
     (Intent.REMOVE, _words(
