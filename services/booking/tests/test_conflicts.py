@@ -1,9 +1,11 @@
 """Whatever changes in the catalogue, what is booked stays where it is, and a person is told what does not fit any more."""
 
+import base64
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from booka_common.ids import new_id
@@ -103,6 +105,22 @@ async def test_conflicts_are_listed_by_start_with_their_reasons(
     assert [id for id, _ in await desk.conflicts(**window)] == [visits[2]["id"]]
     clock.advance(timedelta(days=1, hours=5))  # the first has begun, the hold is over
     assert [id for id, _ in await desk.conflicts()] == [visits[2]["id"], visits[0]["id"]]
+
+
+async def test_times_at_the_ends_of_the_calendar_are_times_too(desk: Desk, client: httpx.AsyncClient) -> None:
+    await desk.profile()
+    first, last, id = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", str(new_id())
+    cursors = [base64.urlsafe_b64encode(orjson.dumps([time, id])).decode() for time in (first, last)]
+    for params in (
+        {"from": first, "to": last},
+        {"to": first},
+        {"from": last},
+        {"cursor": cursors[0]},
+        {"cursor": cursors[1]},
+    ):
+        assert await desk.conflicts(**params) == []
+    huge = base64.urlsafe_b64encode(orjson.dumps([2**40, "x", id])).decode()
+    assert (await client.get("/v1/services", params={"cursor": huge})).json()["code"] == "bad_cursor"
 
 
 async def test_a_salon_without_a_profile_has_no_conflicts(desk: Desk) -> None:

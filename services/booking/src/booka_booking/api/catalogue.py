@@ -15,6 +15,7 @@ from booka_booking.api.policies import policy_routes
 from booka_booking.api.pools import pool_routes, resource_routes
 from booka_booking.api.shapes import (
     ExceptionBody,
+    Position,
     ProfileBody,
     ProfileChanged,
     ProfileView,
@@ -113,7 +114,7 @@ def _service_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
 
     @router.get("/services", summary="In the salon's order, retired ones included")
     async def list_services(who: Signed, cursor: Cursor = None, limit: Limit = 50) -> Page[ServiceView]:
-        after = position_after(cursor, tuple[int, str, UUID])
+        after = position_after(cursor, tuple[Position, str, UUID])
         async with db.tx(who.tenant_id) as tx:
             rows = await offer.list_services(tx, after=after, limit=limit + 1)
         return page_of(

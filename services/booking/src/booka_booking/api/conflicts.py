@@ -1,6 +1,6 @@
 """`/v1/conflicts`: visits ahead that the calendar, as it now is, would not allow."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,8 +18,6 @@ from booka_common.db import Database
 from booka_common.internal import Caller
 
 __all__ = ["conflict_routes"]
-
-_EVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class ReasonView(BaseModel):
@@ -62,7 +60,7 @@ def conflict_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
             salon = await catalogue.get_salon(tx)
             if salon is None:
                 return Page(items=[])
-            window = Interval(earliest or now(), latest or _EVER)
+            window = Interval(earliest or now(), latest or conflicts.EVER)
             found = await conflicts.find(tx, salon, window, now(), limit=limit + 1, after=after)
         return page_of(found, limit, lambda item: (item.visit.start, item.visit.id), _shown)
 

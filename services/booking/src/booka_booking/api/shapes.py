@@ -14,7 +14,7 @@ from booka_booking.api.hours import CLOCK, Day, Week, Weekday
 
 __all__ = [
     "Changed", "ExceptionBody", "Name", "PolicyBody", "PolicyChanged", "PolicyView", "PoolBody", "PoolChanged", "PoolView",
-    "ProfileBody", "ProfileChanged", "ProfileView", "ResourceBody", "ResourceChanged", "ResourceView", "ServiceBody",
+    "Position", "ProfileBody", "ProfileChanged", "ProfileView", "ResourceBody", "ResourceChanged", "ResourceView", "ServiceBody",
     "ServiceChanged", "ServiceView", "SkillBody", "StaffBody", "StaffChanged", "StaffView", "Text", "TimeOffBody",
     "TimeOffChanged", "TimeOffView", "Versioned", "printable",
 ]  # fmt: skip
@@ -61,6 +61,7 @@ def _lines(text: str) -> str:
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(printable)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_lines)]
 Minor = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
+Position = Annotated[int, Field(ge=0, le=100_000)]
 Clock = Annotated[str, Field(pattern=CLOCK)]
 
 
@@ -137,7 +138,7 @@ class ServiceBody(_Body):
     price_minor: Minor
     active: bool = True
     online: bool = Field(True, description="clients may book it themselves; if not, only the salon does")
-    position: int = Field(0, ge=0, le=100_000, description="services are listed by this, then by name")
+    position: Position = Field(0, description="services are listed by this, then by name")
 
     @model_validator(mode="after")
     def _gap_inside(self) -> Self:

@@ -11,9 +11,10 @@ from booka_booking.domain.times import Interval
 from booka_booking.store import conflicts as store
 from booka_common.db import Tx
 
-__all__ = ["InConflict", "count", "find"]
+__all__ = ["EVER", "InConflict", "count", "find"]
 
-_EVER = datetime(9000, 1, 1, tzinfo=UTC)
+#: Further ahead than anything is booked, and still a time that can be reckoned with.
+EVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,11 @@ async def find(
     tx: Tx, salon: Salon, window: Interval, now: datetime, *, limit: int, after: tuple[datetime, UUID] | None = None
 ) -> list[InConflict]:
     """At most `limit` of those that start in `window`, by start. What has begun is left alone."""
-    window = Interval(max(window.start, now), window.end)
+    window = Interval(max(window.start, now), min(window.end, EVER))
+    if after is not None and after[0] < window.start:
+        after = None
+    if window.start >= window.end or (after is not None and after[0] >= window.end):
+        return []
     found: list[InConflict] = []
     async for batch in store.booked_ahead(tx, window, now, after):
         # Hours are worked out for the time of the batch only: an open window would have no end.
@@ -44,4 +49,4 @@ async def find(
 
 async def count(tx: Tx, salon: Salon, now: datetime) -> int:
     """How many there are, however far ahead."""
-    return len(await find(tx, salon, Interval(now, _EVER), now, limit=1_000_000))
+    return len(await find(tx, salon, Interval(now, EVER), now, limit=1_000_000))
