@@ -111,6 +111,19 @@ async def test_refusals(api: httpx.AsyncClient, salon: Any, tenant_id: UUID, now
     assert (await api.get(path, auth=auth(tenant_id, now + timedelta(minutes=6)))).status_code == 401
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2000-02-29"])
+async def test_a_day_of_any_year_is_taken_and_a_time_with_an_offset_refused(
+    api: httpx.AsyncClient, salon: Any, tenant_id: UUID, now: Any, day: str
+) -> None:
+    who, path = auth(tenant_id, now), f"/v1/sessions/{salon.conversation_id}"
+    body = {"conversation_id": str(salon.conversation_id), "contact_id": str(salon.contact_id), "text": "hi"}
+    (await api.post("/v1/sessions", json=body, auth=who)).raise_for_status()
+    wanted = {"service_id": str(salon.house.services["Haircut"]), "any_staff": True, "day": day}
+    assert (await api.patch(f"{path}/slots", auth=who, json={**wanted, "time_from": "23:59:59"})).status_code == 200
+    refused = await api.patch(f"{path}/slots", auth=who, json={**wanted, "time_from": "23:59:59-14:00"})
+    assert refused.status_code in {400, 422}
+
+
 async def test_without_a_secret_it_says_which(settings: Settings, tenant_id: UUID, now: Any) -> None:
     app = create_app(settings.model_copy(update={"internal_secrets": ()}), FrozenClock(now))
     async with running(app) as client:

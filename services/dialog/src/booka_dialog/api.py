@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from booka_common.contracts.booking import Slot, Visit, Want
 from booka_common.internal import Caller
@@ -60,7 +60,7 @@ class UpdateSlots(_Request):
     service_id: UUID | None = Field(None, description="one service")
     staff_id: UUID | None = Field(None, description="somebody who does all that she or he can of the visit")
     any_staff: bool = False
-    day: date | None = Field(None, ge=date(2000, 1, 1), le=date(2200, 1, 1))
+    day: date | None = None
     time_from: LocalTime | None = None
     time_until: LocalTime | None = None
     guest_name: str | None = Field(None, min_length=1, max_length=120)

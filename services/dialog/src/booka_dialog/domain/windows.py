@@ -14,6 +14,8 @@ SHOWN = 6
 _SEVERAL_DAYS = 50
 _SOON = timedelta(days=14)
 _EXACTLY = timedelta(minutes=1)
+_LONG_OVER = timedelta(days=3)
+_FAR_AHEAD = timedelta(days=3660)
 
 
 def window_of(when: When, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
@@ -23,9 +25,9 @@ def window_of(when: When, now: datetime, zone: ZoneInfo) -> tuple[datetime, date
     """
     if when.day is None:
         return now, now + _SOON
-    last = when.last_day or when.day
-    earliest = _instant(when.day, when.start or time(0), zone)
-    if when.exact and when.start and last == when.day:
+    first, last = _reachable(when.day, now), _reachable(when.last_day or when.day, now)
+    earliest = _instant(first, when.start or time(0), zone)
+    if when.exact and when.start and first == last:
         return (earliest, earliest + _EXACTLY) if earliest >= now else None
     latest = _instant(last, when.end, zone) if when.end else _instant(last + timedelta(days=1), time(0), zone)
     earliest = max(earliest, now)
@@ -63,6 +65,11 @@ def same_day(slots: Sequence[Slot], zone: ZoneInfo) -> date | None:
     """The day on which all of them are, if it is one."""
     days = {slot.start.astimezone(zone).date() for slot in slots}
     return days.pop() if len(days) == 1 else None
+
+
+def _reachable(day: date, now: datetime) -> date:
+    """`day`, or the nearest one that can be reckoned with: anybody may write a year, the last one of all included."""
+    return min(max(day, now.date() - _LONG_OVER), now.date() + _FAR_AHEAD)
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
