@@ -9,9 +9,13 @@ from uuid import UUID
 
 import pytest
 
+from booka_booking.store import reservations
+from booka_booking.store import waitlist as store
 from booka_common.contracts.booking import ReservationHeld
 from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistLeft, WaitlistOffered
+from booka_common.db import Tx
 from booka_common.ids import new_id
+from booka_common.testing import eventually
 
 from .salon import Salon, at
 from .waiting import accept, decline, entry, full_day, join, last_offer, offered_to, settle, step, wish_to_wait
@@ -122,6 +126,61 @@ async def test_agreeing_declining_and_leaving_at_once(salon: Salon) -> None:
         await work(salon)
         assert len([left for left in await salon.said(WaitlistLeft) if left.entry_id == waiting.entry_id]) == 1
         await judge(salon)
+
+
+async def waited_for(tx: Tx, what: str) -> None:
+    """Until somebody waits for this lock of the salon's."""
+
+    async def found() -> bool:
+        count: int = await tx.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+            "AND (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)",
+            f"{tx.tenant_id}:{what}",
+        )
+        return count > 0
+
+    await eventually(found)
+
+
+async def test_a_salon_looks_for_one_thing_at_a_time(salon: Salon) -> None:
+    first, _ = await full_day(salon)
+    one = await join(salon)
+    await settle(salon)
+    await salon.hear(salon.no(first))
+    async with salon.db.tx(salon.tenant_id) as tx:
+        await store.lock(tx)
+        looking = asyncio.create_task(step(salon))
+        await waited_for(tx, "waitlist")
+        assert await offered_to(salon, one.entry_id) == []
+    assert await looking
+    assert len(await offered_to(salon, one.entry_id)) == 1
+
+
+@pytest.mark.parametrize("another", [False, True])
+async def test_leaving_just_before_the_offer_is_written(salon: Salon, *, another: bool) -> None:
+    first, _ = await full_day(salon)
+    one = await join(salon)
+    talk = (await entry(salon, one.entry_id)).conversation_id
+    two = await join(salon) if another else None
+    await settle(salon)
+    await salon.hear(salon.no(first))
+    async with salon.db.tx(salon.tenant_id) as tx:
+        await reservations.lock_calendars(tx, [salon.ana])
+        looking = asyncio.create_task(step(salon))
+
+        await waited_for(tx, str(salon.ana))
+        await salon.hear(WaitlistLeaveRequested(conversation_id=talk))
+    assert await looking
+    await work(salon)
+    assert await offered_to(salon, one.entry_id) == []
+    assert (await entry(salon, one.entry_id)).status == "left"
+    assert two is None or len(await offered_to(salon, two.entry_id)) == 1
+    async with salon.db.tx(salon.tenant_id) as tx:
+        holds = await tx.fetchval(
+            "SELECT count(*) FROM reservations WHERE tenant_id = $1 AND status = 'held'", salon.tenant_id
+        )
+    assert holds == another
+    await judge(salon)
 
 
 async def test_one_client_joining_many_times_at_once(salon: Salon) -> None:

@@ -1,7 +1,7 @@
 -- The waiting list. Entries are the last that a transaction locks: after one of them it waits for nothing else.
 
 -- name: waitlist_lock
--- $1: the tenant_id as text. One look at a time for each salon, so that nobody is offered two things at once.
+-- $1: the tenant_id as text. One look at a time for each salon: two would find the same, and one of them in vain.
 SELECT pg_advisory_xact_lock(hashtextextended($1::text || ':waitlist', 0));
 
 -- name: entry_insert
