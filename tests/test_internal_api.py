@@ -22,6 +22,8 @@ pytestmark = pytest.mark.e2e
 
 ANOTHER = "a-secret-that-somebody-else-has-made-up-0123456789"
 IN_PATH = re.compile(r"\{(\w+)\}")
+#: Ids that callers choose: another tenant may have something of the same id.
+OF_THEIR_OWN = {"service_id", "staff_id", "pool_id", "resource_id"}
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,11 @@ GARBAGE_VALUES = (
 
 
 @pytest.fixture
-async def lived_in(open_salon, new_phone, sandbox, tables):
+async def lived_in(api, open_salon, new_phone, sandbox, tables):
     """A salon with a booked and paid visit, and the ids of what it has."""
-    salon = await open_salon(SalonPlan.studio().without_a_day_off())
+    plan = SalonPlan.studio().without_a_day_off()
+    lunch = {"weekdays": ["mon"], "begins": "07:00", "ends": "07:30"}
+    salon = await open_salon(replace(plan, pools={"Chairs": ("Chair",)}, time_off={"Ana": (lunch,)}))
     phone = new_phone(salon)
     await walk(phone)
     session = (await agree(phone)).partition("/pay/")[2].split()[0]
@@ -196,6 +200,25 @@ async def lived_in(open_salon, new_phone, sandbox, tables):
     async def one(table: str) -> object:
         return await tables.value(f"SELECT id FROM {table} WHERE tenant_id = $1 LIMIT 1", salon.tenant_id)  # noqa: S608
 
+    calendar = Route("booking", "POST", f"/v1/staff/{salon.staff_ids['Ana']}/calendar", None, ())
+    assert (await api.call(calendar, auth=api.signed(salon.tenant_id))).status_code == 200
+    days = {name: f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%d}" for name in ("first_day", "last_day")}
+    wants = [{"service_id": str(salon.service_ids["Haircut"])}]
+    (whose,) = await tables.rows(
+        "SELECT id::text AS conversation_id, contact_id::text FROM messaging.conversations WHERE tenant_id = $1",
+        salon.tenant_id,
+    )
+    wait = await api.call(
+        Route("booking", "POST", "/v1/waitlist", {}, ()),
+        auth=api.signed(salon.tenant_id),
+        json={"wants": wants, **days, **whose},
+    )
+    assert wait.status_code == 201, wait.text
+    # Nothing may stir while tests look.
+    await tables.rows(
+        "UPDATE booking.jobs SET scheduled_at = now() WHERE tenant_id = $1 AND type = 'offer_freed'", salon.tenant_id
+    )
+    await tables.settled(salon.tenant_id)
     return salon, {
         "service_id": salon.service_ids["Haircut"],
         "staff_id": salon.staff_ids["Ana"],
@@ -204,6 +227,11 @@ async def lived_in(open_salon, new_phone, sandbox, tables):
         "conversation_id": await one("messaging.conversations"),
         "transaction_id": await one("payments.transactions"),
         "job_id": await one("messaging.jobs"),
+        "pool_id": await one("booking.resource_pools"),
+        "resource_id": await one("booking.resources"),
+        "time_off_id": await one("booking.time_off"),
+        "client_id": await one("booking.clients"),
+        "entry_id": await one("booking.waitlist_entries"),
     }
 
 
@@ -245,12 +273,15 @@ async def test_no_garbage_makes_any_route_fail(api, lived_in):
     assert taken
 
 
-def valid_bodies(service_id: UUID) -> dict[str, dict[str, Any]]:
+def valid_bodies(service_id: UUID, pool_id: object) -> dict[str, dict[str, Any]]:
     """A body that each route with an id in its path takes, so that only the id can be what is wrong."""
     start = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT12:00:00Z}"
     return {
         "PUT /v1/services/{service_id}": {"name": "Stolen", "duration_minutes": 30, "price_minor": 1},
-        "PUT /v1/staff/{staff_id}": {"name": "Stolen", "service_ids": []},
+        "PUT /v1/staff/{staff_id}": {"name": "Stolen", "services": []},
+        "PUT /v1/staff/{staff_id}/time-off/{time_off_id}": {"starts_on": "2026-01-01"},
+        "PUT /v1/resource-pools/{pool_id}": {"name": "Stolen"},
+        "PUT /v1/resources/{resource_id}": {"name": "Stolen", "pool_id": str(pool_id)},
         "PUT /v1/services/{service_id}/policy": {"hold_seconds": 60},
         "POST /v1/reservations/{reservation_id}/move": {"start": start},
         "PUT /v1/channels/{channel_id}": {
@@ -270,7 +301,7 @@ async def test_what_belongs_to_another_tenant_is_not_there(api, open_salon, live
     (salon, ids), other = lived_in, await open_salon()
     before = await tables.picture(salon.tenant_id)
     mine, theirs = api.signed(salon.tenant_id), api.signed(other.tenant_id)
-    bodies = valid_bodies(salon.service_ids["Haircut"])
+    bodies = valid_bodies(salon.service_ids["Haircut"], ids["pool_id"])
     # PUT last: they may make one of their own with that id, which is no business of the other's.
     routes = sorted(await api.routes(), key=lambda route: route.method == "PUT" and route.path.count("/") == 3)
     for route in routes:
@@ -281,7 +312,7 @@ async def test_what_belongs_to_another_tenant_is_not_there(api, open_salon, live
         body = bodies.get(f"{route.method} {route.path}", {}) if route.body is not None else None
         answer = await api.call(route, route.at(**ids), auth=theirs, json=body)
         if route.method == "PUT" and answer.is_success:
-            assert route.path in {"/v1/services/{service_id}", "/v1/staff/{staff_id}"}, route
+            assert set(IN_PATH.findall(route.path)) <= OF_THEIR_OWN, route
             continue
         refused(answer, 404, route)
     assert await tables.picture(salon.tenant_id) == before
@@ -293,7 +324,7 @@ async def test_what_belongs_to_another_tenant_is_not_there(api, open_salon, live
             assert answer.status_code == 200, (str(route), answer.text)
 
     # Lists, and ids in bodies and queries.
-    secrets = {str(value) for name, value in ids.items() if name not in {"service_id", "staff_id"}}
+    secrets = {str(value) for name, value in ids.items() if name not in OF_THEIR_OWN}
     for route in routes:
         if route.method == "GET" and not IN_PATH.search(route.path):
             queries = {name: str(ids[name]) for name in route.queries if name in ids and name != "service_id"}

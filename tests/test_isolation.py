@@ -3,6 +3,7 @@
 
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -41,7 +42,9 @@ async def connected(stack, service: str, tenant_id=None):
 @pytest.fixture
 async def lived_in(stack, open_salon, new_phone, sandbox, tables):
     """A salon that has left rows in every table."""
-    salon = await open_salon(SalonPlan.studio(cancel_notice_hours=0).without_a_day_off())
+    plan = SalonPlan.studio(cancel_notice_hours=0).without_a_day_off()
+    lunch = {"weekdays": ["mon"], "begins": "07:00", "ends": "07:30"}
+    salon = await open_salon(replace(plan, pools={"Chairs": ("Chair",)}, time_off={"Ana": (lunch,)}))
     signed = httpx.AsyncClient(auth=SignedAuth(stack.layout.internal_secret, salon.tenant_id), timeout=20)
     async with signed as http:
 
@@ -75,8 +78,21 @@ async def lived_in(stack, open_salon, new_phone, sandbox, tables):
     await phone.ask("cancel")
     await phone.ask("yes")
     assert "on its way back" in await phone.hear()
-    # What dialog would do in a few seconds for the model's sake, it does now: nothing may stir while tests look.
+    async with httpx.AsyncClient(auth=SignedAuth(stack.layout.internal_secret, salon.tenant_id)) as http:
+        (whose,) = await tables.rows(
+            "SELECT id::text AS conversation_id, contact_id::text FROM messaging.conversations WHERE tenant_id = $1",
+            salon.tenant_id,
+        )
+        days = {name: f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%d}" for name in ("first_day", "last_day")}
+        wants = [{"service_id": str(salon.service_ids["Haircut"])}]
+        waitlist = f"{stack.layout.url('booking')}/v1/waitlist"
+        (await http.post(waitlist, json={"wants": wants, **days, **whose})).raise_for_status()
+        (await http.post(f"{waitlist}/check", json=days)).raise_for_status()
+    # What would be done in a while, for the model's sake or for those who wait, is done now: nothing may stir while tests look.
     await tables.rows("UPDATE dialog.jobs SET scheduled_at = now() WHERE tenant_id = $1", salon.tenant_id)
+    await tables.rows(
+        "UPDATE booking.jobs SET scheduled_at = now() WHERE tenant_id = $1 AND type = 'offer_freed'", salon.tenant_id
+    )
     await tables.settled(salon.tenant_id)
     return salon
 
@@ -114,7 +130,8 @@ async def test_a_statement_without_a_where_sees_one_tenant_or_nothing(stack, ope
         for nobody in (None, new_id()):
             async with connected(stack, service, nobody) as connection:
                 assert await connection.fetchval(statement) == 0, f"{name} as {nobody}"
-    assert empty == []
+    # Only booking's API asks for keys so far.
+    assert empty == [f"{service}.idempotency_keys" for service in sorted(SERVICES) if service != "booking"]
 
 
 async def test_a_statement_without_a_where_changes_nothing_of_another_tenant(stack, lived_in, tables):
@@ -123,7 +140,7 @@ async def test_a_statement_without_a_where_changes_nothing_of_another_tenant(sta
         service = name.partition(".")[0]
         async with connected(stack, service, new_id()) as connection:
             for statement in (f"UPDATE {name} SET tenant_id = tenant_id", f"DELETE FROM {name}"):
-                if name == "booking.reservation_history":
+                if name == "booking.reservation_history" and statement.startswith("DELETE"):
                     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
                         await connection.execute(statement)
                 else:
@@ -155,7 +172,7 @@ async def test_a_service_cannot_read_the_schema_of_another(stack, tables):
 
 
 async def test_the_plumbing_role_reaches_no_table_that_it_was_not_given(stack, tables):
-    allowed = {"outbox", "inbox", "jobs", "schema_migrations"}
+    allowed = {"outbox", "inbox", "jobs", "idempotency_keys", "schema_migrations"}
     named = {("messaging", "channels"), ("payments", "payment_events")}
     for table in await tables.rows(TABLES, list(SERVICES)):
         name = f"{table['schema']}.{table['name']}"
