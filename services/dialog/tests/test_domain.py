@@ -152,7 +152,7 @@ def answer(talk: Any, kind: str, current: bool, n: int) -> Input:
     return made[kind]()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(script=SCRIPT, portuguese=st.booleans(), model=st.booleans(), data=st.data())
 def test_the_conversation_holds_together(
     script: Sequence[Any], portuguese: bool, model: bool, data: st.DataObject, make_house: Any, new_talk: Any
@@ -191,7 +191,7 @@ def _kept(session: Session) -> set[UUID]:
     return {held.reservation_id for held in (session.held, *session.offers) if held is not None}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(script=SCRIPT, portuguese=st.booleans())
 def test_every_question_can_be_answered(
     script: Sequence[Any], portuguese: bool, make_house: Any, new_talk: Any
@@ -214,7 +214,7 @@ def test_every_question_can_be_answered(
     assert told
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(items=st.lists(ANSWERS, min_size=1, max_size=4))
 def test_stale_answers_change_nothing(items: Sequence[Any], make_house: Any, new_talk: Any) -> None:
     talk = new_talk(make_house("en-GB"))
@@ -233,6 +233,7 @@ def test_stale_answers_change_nothing(items: Sequence[Any], make_house: Any, new
     assert talk.session == before
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_a_step_is_pure(text: str, make_house: Any, new_talk: Any) -> None:
     talk = new_talk(make_house("en-GB"))

@@ -466,3 +466,29 @@ def test_another_booking_instead_of_an_answer(talk: Any) -> None:
     talk.says("actually book me a manicure on monday too")
     assert talk.one(AvailabilityRequested)
     assert (talk.services, talk.session.target) == (["Manicure"], None)
+
+
+@pytest.mark.parametrize("stage", ["confirm_move", "cancel_visit"])
+def test_a_visit_that_is_over_meanwhile_is_not_asked_about_any_more(talk: Any, stage: str) -> None:
+    if stage == "confirm_move":
+        at_confirm_move(talk)
+    else:
+        talk.at_done()
+        talk.says("cancel")
+        quoted(talk)
+    talk.now = FRIDAY_15 + timedelta(hours=1)
+    assert talk.says("yes")
+    assert talk.none(MoveRequested)
+    assert talk.none(CancellationRequested)
+    assert (talk.session.moving, talk.session.target) == (None, None)
+
+
+def test_a_client_who_waits_for_long_is_told_how_to_go_on(talk: Any) -> None:
+    at_confirm_move(talk)
+    talk.says("yes")
+    talk.now += timedelta(seconds=10)
+    assert talk.says("hello?") == "One moment, I am on it."
+    talk.now += timedelta(seconds=60)
+    assert 'write "restart"' in talk.says("hello?")
+    talk.says("restart")
+    assert talk.session.state == "service"

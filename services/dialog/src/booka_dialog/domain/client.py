@@ -21,6 +21,7 @@ __all__ = ["not_understood", "on_client", "on_reading"]
 
 _FORGOTTEN_AFTER = timedelta(hours=6)
 _PATIENCE = timedelta(seconds=15)
+_LONG = timedelta(minutes=1)
 _READABLE = frozenset({"text", "choice"})
 
 
@@ -142,7 +143,8 @@ def _nothing_new(
         if asked_at is None or ctx.now - asked_at > _PATIENCE:
             return advance(replace(session, releasing=None), ctx)
     if session.waiting:
-        return session, (Say(text=voice("one_moment")),)
+        long = session.waiting_since is not None and ctx.now - session.waiting_since > _LONG
+        return session, (Say(text=voice("still_waiting" if long else "one_moment")),)
     if Intent.PRICE in reading.intents and session.wishes and session.state != "service":
         lines = "\n".join(service_line(voice, salon, wish.service_id) for wish in session.wishes)
         return repeat(session, ctx, lines)

@@ -149,6 +149,7 @@ class Session:
         missed: a wish for a time in which nothing was free, so that the client may wait for it.
         listed: the client's places on the waiting list.
         offers: holds offered from the waiting list while something else was being talked about.
+        waiting_since: since when the client has been waiting for somebody else's answer.
         interrupted: the state to go back to once an offer has got its name.
         misunderstood: texts in a row that nobody understood.
     """
@@ -185,6 +186,7 @@ class Session:
     missed: When | None = None
     listed: tuple[Listed, ...] = ()
     offers: tuple[Held, ...] = ()
+    waiting_since: datetime | None = None
     interrupted: State | None = None
     misunderstood: int = 0
     touched_at: datetime | None = None
@@ -208,9 +210,19 @@ class Session:
         return replace(self.cleared(), state="done" if self.visits else "idle")
 
     def upcoming(self, now: datetime) -> "Session":
-        """This conversation without the visits that are over."""
+        """This conversation without the visits that are over, and without what was being talked about them."""
         ahead = tuple(known for known in self.visits if known.visit.end > now)
-        return self if len(ahead) == len(self.visits) else replace(self, visits=ahead)
+        if len(ahead) == len(self.visits):
+            return self
+        left = replace(self, visits=ahead)
+        asked = self.moving or (self.target if self.state in {"quoting", "cancel_visit", "cannot_move"} else None)
+        return left if asked is None or left.known(asked) else left.rested()
+
+    def timed(self, before: "Session", now: datetime) -> "Session":
+        """This conversation with the time since when its client has been waiting."""
+        same = self.state == before.state and self.pending == before.pending
+        since = None if not self.waiting else before.waiting_since if same and before.waiting_since else now
+        return self if since == self.waiting_since else replace(self, waiting_since=since)
 
     def known(self, reservation_id: UUID | None) -> KnownVisit | None:
         """The confirmed visit of this reservation."""

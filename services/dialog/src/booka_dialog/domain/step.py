@@ -54,7 +54,7 @@ def step(session: Session, given: Input, ctx: Context) -> Moved:
     before = session.upcoming(ctx.now)
     session, effects = _step(before, given, ctx)
     session, effects = take_up(session, ctx, effects)
-    session = _overtaken(before, session, effects)
+    session = _overtaken(before, session, effects).timed(before, ctx.now)
     replies = any(isinstance(effect, Say) and effect.purpose == "reply" for effect in effects)
     if not session.greeted and replies and ctx.salon is not None and ctx.salon.open:
         voice = Voice.of(session, ctx)

@@ -62,6 +62,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "pick_from": "Please choose a number from 1 to {last}.",
     "text_only": "I can only read text for now, sorry. Please write it.",
     "one_moment": "One moment, I am on it.",
+    "still_waiting": 'I am still waiting for an answer, sorry. You need not wait with me: write "restart" to begin anew.',
     "welcome": "You are welcome!",
     "see_you": "You are welcome! See you on {day}.",
     "done_help": 'Your visit: {service} with {staff}, {day} at {time}. Write "book" to book another one, "move" to move it, or "cancel" to cancel it.',

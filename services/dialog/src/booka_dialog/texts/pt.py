@@ -62,6 +62,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "pick_from": "Por favor, escolha um número de 1 a {last}.",
     "text_only": "Desculpe, por enquanto só consigo ler texto. Por favor, escreva.",
     "one_moment": "Um momento, já estou vendo.",
+    "still_waiting": "Ainda estou esperando uma resposta, desculpe. Se não quiser esperar, escreva “recomeçar”.",
     "welcome": "Por nada!",
     "see_you": "Por nada! Até {day}.",
     "done_help": "Seu horário: {service} com {staff}, {day} às {time}. Escreva “marcar” para marcar outro, “remarcar” para mudar ou “cancelar” para cancelar.",
