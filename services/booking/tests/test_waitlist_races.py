@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from booka_booking.store import reservations
+from booka_booking.store import clients, reservations
 from booka_booking.store import waitlist as store
+from booka_booking.usecases.clients import erase
 from booka_common.contracts.booking import ReservationHeld
 from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistLeft, WaitlistOffered
 from booka_common.db import Tx
@@ -128,8 +129,8 @@ async def test_agreeing_declining_and_leaving_at_once(salon: Salon) -> None:
         await judge(salon)
 
 
-async def waited_for(tx: Tx, what: str) -> None:
-    """Until somebody waits for this lock of the salon's."""
+async def waited_for(tx: Tx, what: str, many: int = 1) -> None:
+    """Until so many wait for this lock of the salon's."""
 
     async def found() -> bool:
         count: int = await tx.fetchval(
@@ -137,7 +138,7 @@ async def waited_for(tx: Tx, what: str) -> None:
             "AND (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)",
             f"{tx.tenant_id}:{what}",
         )
-        return count > 0
+        return count >= many
 
     await eventually(found)
 
@@ -181,6 +182,35 @@ async def test_leaving_just_before_the_offer_is_written(salon: Salon, *, another
         )
     assert holds == another
     await judge(salon)
+
+
+async def test_a_client_is_forgotten_while_an_offer_to_them_is_under_way(salon: Salon) -> None:
+    for day in (3, 4, 5):
+        first, _ = await full_day(salon, day)
+        one = await join(salon, day, contact_name="Lia")
+        contact = (await entry(salon, one.entry_id)).contact_id
+        await settle(salon)
+        await salon.hear(salon.no(first))
+        async with salon.db.tx(salon.tenant_id) as tx:
+            (client,) = await clients.list_clients(tx, contact_id=contact, limit=1)
+
+        async def forget(client_id: UUID) -> None:
+            async with salon.db.tx(salon.tenant_id) as tx:
+                await erase(tx, client_id, salon.clock())
+
+        async with salon.db.tx(salon.tenant_id) as tx:
+            await reservations.lock_calendars(tx, (), contact)
+            both = [asyncio.create_task(step(salon)), asyncio.create_task(forget(client["id"]))]
+            await waited_for(tx, f"contact:{contact}", 2)
+            # Whoever has the client's lock gets to the client's row: nobody waits for that lock while having the row.
+            await tx.execute(
+                "SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 FOR UPDATE NOWAIT",
+                salon.tenant_id,
+                client["id"],
+            )
+        await gather(*both)
+        await work(salon)
+        await judge(salon)
 
 
 async def test_one_client_joining_many_times_at_once(salon: Salon) -> None:

@@ -22,17 +22,18 @@ class Erased:
 async def erase(tx: Tx, client_id: UUID, now: datetime) -> Erased | Literal["unknown_client", "visits_ahead"]:
     """Forget a client who has no visits ahead. Asked again, nothing changes.
 
-    Locks in the order that everybody keeps to: reservations, then the client.
+    Locks in the order that everybody keeps to: reservations, then the client, and the client's row after that.
     """
     booked = await clients.lock_reservations(tx, client_id)
+    known = await clients.get(tx, client_id, now)
+    if known is not None and known["contact_id"] is not None:
+        # A hold or an offer that is being made for this contact is either seen below or made for somebody new.
+        await reservations.lock_calendars(tx, (), known["contact_id"])
     found = await clients.lock(tx, client_id)
     if found is None:
         return "unknown_client"
     if found.erased_at is not None:
         return Erased(found.erased_at, found.version)
-    if found.contact_id is not None:
-        # A hold that is being made for this contact is either seen below or made for somebody new.
-        await reservations.lock_calendars(tx, (), found.contact_id)
     if await clients.count_ahead(tx, client_id, now):
         return "visits_ahead"
     return Erased(now, await clients.erase(tx, client_id, found.contact_id, booked, now))
