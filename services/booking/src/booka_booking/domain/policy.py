@@ -80,8 +80,9 @@ class Policy:
         if 0 < self.deposit_waived_after <= client.completed:
             return nothing
         if self.deposit_kind == "percent":
-            return price.percent(self.deposit_value)
-        asked = self.deposit_value if self.deposit_kind == "fixed" else 0
+            asked = price.percent(self.deposit_value).minor
+        else:
+            asked = self.deposit_value if self.deposit_kind == "fixed" else 0
         return Money(minor=min(asked, price.minor), currency=price.currency)
 
 
@@ -123,4 +124,4 @@ def terms_of(policies: Sequence[Policy], prices: Sequence[Money], client: Client
 def _late_refund(kind: LateKind, value: int, paid_minor: int) -> int:
     if kind == "fee":
         return max(paid_minor - value, 0)
-    return (paid_minor * value + 50) // 100
+    return min((paid_minor * value + 50) // 100, paid_minor)
