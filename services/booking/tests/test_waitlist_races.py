@@ -12,6 +12,7 @@ import pytest
 from booka_booking.store import clients, reservations
 from booka_booking.store import waitlist as store
 from booka_booking.usecases.clients import erase
+from booka_booking.usecases.confirmations import confirm
 from booka_common.contracts.booking import ReservationHeld
 from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistLeft, WaitlistOffered
 from booka_common.db import Tx
@@ -181,6 +182,30 @@ async def test_leaving_just_before_the_offer_is_written(salon: Salon, *, another
             "SELECT count(*) FROM reservations WHERE tenant_id = $1 AND status = 'held'", salon.tenant_id
         )
     assert holds == another
+    await judge(salon)
+
+
+async def test_leaving_just_after_the_client_has_agreed(salon: Salon) -> None:
+    first, _ = await full_day(salon)
+    one = await join(salon)
+    await settle(salon)
+    await salon.hear(salon.no(first))
+    await work(salon)
+    offer = await last_offer(salon, one.entry_id)
+    async with salon.db.tx(salon.tenant_id) as tx:
+        it = await reservations.lock(tx, offer.reservation_id)
+        assert it is not None
+        await confirm(tx, it, salon.occasion(), guest_name="Lia")
+        leaving = asyncio.create_task(salon.hear(WaitlistLeaveRequested(conversation_id=offer.conversation_id)))
+
+        async def waits() -> bool:
+            rows = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+            return bool(await tx.fetchval(rows))
+
+        await eventually(waits)
+    await leaving
+    assert await salon.status(offer.reservation_id) == "confirmed"
+    assert [left.reason for left in await salon.said(WaitlistLeft)] == ["booked"]
     await judge(salon)
 
 
