@@ -263,6 +263,28 @@ async def test_visits_that_want_to_swap_stay_where_they_are(salon: Salon) -> Non
     assert await salon.problems() == []
 
 
+async def test_who_moves_away_and_who_comes_do_not_wait_for_each_other(salon: Salon) -> None:
+    # The move leaves Bia and takes Ana; the hold takes Ana first and wants Bia then. So do the other pair, the other way round.
+    first, second = salon.wants((salon.cut, salon.ana)), salon.wants((salon.cut, salon.bia))
+    for round_ in range(30):
+        day = at(4 + round_ % 3, 10)
+        after = day + timedelta(minutes=45)
+        ids = [(await salon.booked(after, wants=wants)).reservation_id for wants in (first, second)]
+        results = await at_once(
+            [
+                *(keep(salon, day, wants) for wants in (first + second, second + first) for _ in range(3)),
+                move(salon, ids[0], day, salon.bia),
+                move(salon, ids[1], day, salon.ana),
+                *(keep(salon, day, wants) for wants in (first + second, second + first) for _ in range(3)),
+            ]
+        )
+        held = [result.reservation.id for result in results if isinstance(result, Held)]
+        assert all(result.alternatives for result in results if isinstance(result, NotHeld))
+        assert await salon.problems() == []
+        for id in (*ids, *held):
+            await give_up(salon, id)
+
+
 async def test_visits_that_move_on_in_a_circle_with_one_place_free(salon: Salon) -> None:
     starts = [at(4, 13) + timedelta(minutes=45 * place) for place in range(6)]
     ids = [(await salon.booked(start, staff=salon.ana)).reservation_id for start in starts[:5]]
