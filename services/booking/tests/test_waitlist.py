@@ -165,6 +165,18 @@ async def test_as_many_are_asked_as_there_is_room_for(salon: Salon) -> None:
     assert await salon.problems() == []
 
 
+async def test_what_one_long_visit_left_is_offered_to_two(salon: Salon) -> None:
+    await salon.change(exceptions={date(2026, 3, 3): (Span(540, 630),)})
+    cut = (salon.cut, salon.ana)
+    long = await salon.booked(at(3, 9), wants=salon.wants(cut, cut))
+    waiting = [await join(salon) for _ in range(3)]
+    await settle(salon)
+    await salon.hear(salon.no(long))
+    await run_due(salon)
+    assert [item.visit.start for item in await salon.said(WaitlistOffered)] == [at(3, 9), at(3, 9, 45)]
+    assert [len(await offered_to(salon, item.entry_id)) for item in waiting] == [1, 1, 0]
+
+
 async def test_a_start_that_was_free_before_is_no_news(salon: Salon) -> None:
     held = await salon.held(at(3, 10), staff=salon.ana)
     waiting = await join(salon, wants=salon.wants(salon.cut), from_minute=600, until_minute=601)
@@ -325,6 +337,19 @@ async def test_what_is_free_while_somebody_joins_is_found_a_minute_later(salon: 
     assert await run_due(salon) == 0
     await settle(salon)
     assert [item.visit.start for item in await offered_to(salon, waiting.entry_id)] == [at(3, 9)]
+
+
+async def test_a_newcomer_is_no_reason_to_ask_the_others_again(salon: Salon) -> None:
+    await salon.change(exceptions={date(2026, 3, 3): (Span(540, 630),)})
+    old = await join(salon)
+    await settle(salon)
+    await salon.hear(decline(await last_offer(salon, old.entry_id)))
+    new = await join(salon, until_minute=541)
+    await settle(salon)
+    assert [item.visit.start for item in await offered_to(salon, new.entry_id)] == [at(3, 9)]
+    assert [item.visit.start for item in await offered_to(salon, old.entry_id)] == [
+        at(3, 9)
+    ]  # and not a quarter to ten
 
 
 async def test_the_same_look_taken_twice_offers_once(salon: Salon) -> None:
