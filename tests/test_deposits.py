@@ -161,7 +161,7 @@ async def test_a_cancelled_visit_gives_back_what_its_terms_say(
     assert "Your visit is cancelled" in told
     assert ("You get €10.50 of your deposit back" in told) == bool(back)
     if back:
-        assert "€10.50 is on its way back" in await phone.hear()
+        assert "€10.50 of your deposit is on its way back" in await phone.hear()
     await tables.settled(salon.tenant_id)
     (charge,) = await sandbox.ledger("charge", session_id=session)
     assert [refund["amount"] for refund in await sandbox.ledger("refund", charge=charge["id"])] == [back] * bool(back)
