@@ -11,7 +11,7 @@ import pytest
 
 from booka_common import inbox, outbox, topology
 from booka_common.consuming import Consumers
-from booka_common.contracts.booking import HoldRequested
+from booka_common.contracts.booking import HoldRequested, Want
 from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.payments import DepositPaid
 from booka_common.db import Database
@@ -274,7 +274,11 @@ def test_every_message_has_a_listener_or_is_known_to_have_none():
 
 async def test_a_hold_request_survives_the_wire(amqp_url, tenant_id):
     data = HoldRequested(
-        request_id=new_id(), conversation_id=new_id(), contact_id=new_id(), service_ids=(new_id(),), start=NOW
+        request_id=new_id(),
+        conversation_id=new_id(),
+        contact_id=new_id(),
+        wants=(Want(service_id=new_id()),),
+        start=NOW,
     )
     envelope = Envelope.of(data, tenant_id=tenant_id, now=NOW)
     async with Tap(amqp_url) as tap:
