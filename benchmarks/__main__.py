@@ -1,6 +1,5 @@
-"""`python -m benchmarks [name …]`: run all benchmarks, or those named here or in the variable `ONLY`."""
+"""`python -m benchmarks [name …]`: run all benchmarks, or those named here or in `ONLY`, on the event loop of the services."""
 
-import asyncio
 import os
 import pkgutil
 import sys
@@ -10,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from rich.console import Console
 
 from benchmarks.report import Result, keep, show
@@ -33,7 +33,7 @@ def main() -> None:
     for name in wanted:
         console.print(f"[bold]{name}[/bold] …")
         started = time.monotonic()
-        results += asyncio.run(benchmarks[name]())
+        results += uvloop.run(benchmarks[name]())
         console.print(f"[bold]{name}[/bold] took {time.monotonic() - started:.0f} s")
     keep(results)
     show(results)

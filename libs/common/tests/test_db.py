@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from booka_common.db import Database, Signal, load_queries
+from booka_common.db import Database, Memory, Signal, load_queries
 from booka_common.errors import Unavailable
 from booka_common.ids import new_id
 from booka_common.migrate import migrate
@@ -185,3 +185,35 @@ async def test_databases_of_one_cluster_are_migrated_at_once_though_they_share_t
             for database in databases
         )
     )
+
+
+async def test_a_transaction_begins_with_its_first_statement_and_locks_go_with_it(db, tenant_id):
+    name = f"{tenant_id}:client"
+    async with db.tx(tenant_id) as first:
+        await first.lock([name])
+        async with db.tx(tenant_id) as second:
+            free = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
+            assert not await second.fetchval(free, name)
+            assert await second.fetchval(free, f"{tenant_id}:other")
+        assert await first.fetchval("SELECT current_setting('app.tenant_id')") == str(tenant_id)
+    async with db.tx(tenant_id) as third:
+        assert await third.fetchval(free, name)
+    async with db.tx(tenant_id) as unused:
+        assert not unused.begun
+
+
+async def test_a_name_of_a_lock_is_never_sql(db, tenant_id):
+    for name in ("a'b", "a b", "", "ä", "a\n"):
+        with pytest.raises(ValueError, match="not a name"):
+            async with db.tx(tenant_id) as tx:
+                await tx.lock([name])
+
+
+async def test_a_memory_keeps_what_was_recalled_last():
+    memory: Memory[str] = Memory(most=2)
+    one, two, three = new_id(), new_id(), new_id()
+    memory.keep(one, "1")
+    memory.keep(two, "2")
+    assert memory.recall(one) == "1"
+    memory.keep(three, "3")
+    assert [memory.recall(key) for key in (one, two, three)] == ["1", None, "3"]

@@ -7,12 +7,13 @@ has rights on the plumbing tables (outbox, inbox, jobs …) of all tenants and o
 
 import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import resources
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -21,8 +22,10 @@ import orjson
 
 from booka_common.errors import Unavailable
 
-__all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "load_queries"]
+__all__ = ["Database", "Memories", "Memory", "Queries", "Signal", "Signals", "Tx", "load_queries"]
 
+_Kept = TypeVar("_Kept")
+_LOCK = re.compile(r"[0-9A-Za-z:-]+")
 _NAME = re.compile(r"^--\s*name:\s*(\w+)\s*$", re.MULTILINE)
 
 
@@ -85,35 +88,110 @@ class Signals:
         self.jobs_written = Signal()
 
 
+class Memory(Generic[_Kept]):
+    """What this process has read of some kind, one thing for each tenant. Whoever recalls it sees whether it still holds."""
+
+    def __init__(self, most: int = 500) -> None:
+        self._most = most
+        self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
+
+    def recall(self, tenant_id: UUID) -> _Kept | None:
+        """What was kept last of this tenant, if it has not made room for others."""
+        found = self._kept.get(tenant_id)
+        if found is not None:
+            self._kept.move_to_end(tenant_id)
+        return found
+
+    def keep(self, tenant_id: UUID, what: _Kept) -> None:
+        """Keep `what`; the one that nobody recalled for the longest time makes room."""
+        self._kept[tenant_id] = what
+        self._kept.move_to_end(tenant_id)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
+class Memories:
+    """What a process keeps of what it has read, by the type of it."""
+
+    def __init__(self) -> None:
+        self._of: dict[type[Any], Memory[Any]] = {}
+
+    def of(self, kind: type[_Kept]) -> Memory[_Kept]:
+        """The memory for things of this type."""
+        found = self._of.get(kind)
+        if found is None:
+            found = self._of[kind] = Memory()
+        return found
+
+
 class Tx:
-    """An open transaction. What it wrote counts only after its block ended without an exception."""
+    """An open transaction. What it wrote counts only after its block ended without an exception.
 
-    __slots__ = ("_connection", "_wakes", "signals", "tenant_id")
+    It begins with its first statement, so that one that takes no arguments can go in the same round trip as BEGIN.
+    """
 
-    def __init__(self, connection: Any, tenant_id: UUID | None, signals: "Signals") -> None:
+    __slots__ = ("_begin", "_connection", "_wakes", "memories", "signals", "tenant_id")
+
+    def __init__(
+        self, connection: Any, begin: str, tenant_id: UUID | None, signals: "Signals", memories: "Memories"
+    ) -> None:
         self._connection = connection
+        self._begin = begin
         self._wakes: set[Signal] = set()
         self.tenant_id = tenant_id
         self.signals = signals
+        self.memories = memories
 
     async def fetch(self, query: str, *args: object) -> Sequence[Any]:
         """All rows."""
+        if self._begin:
+            await self.begin()
         rows: Sequence[Any] = await self._connection.fetch(query, *args)
         return rows
 
     async def fetchrow(self, query: str, *args: object) -> Any | None:
         """The first row, or None."""
+        if self._begin:
+            await self.begin()
         return await self._connection.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:
         """The first column of the first row, or None."""
+        if self._begin:
+            await self.begin()
         return await self._connection.fetchval(query, *args)
 
     async def execute(self, query: str, *args: object) -> int:
         """Run a statement; return how many rows it touched."""
+        if self._begin:
+            await self.begin()
         tag: str = await self._connection.execute(query, *args)
         count = tag.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to commit."""
+        return not self._begin
+
+    async def begin(self, first: str = "") -> None:
+        """Send BEGIN if it has not been sent, and `first` with it: text without arguments, so nothing from outside is in it."""
+        begin, self._begin = self._begin, ""
+        await self._connection.execute(f"{begin}; {first}" if begin else first)
+
+    async def lock(self, names: Iterable[str]) -> None:
+        """Take advisory locks one after the other, until the transaction ends. Whoever takes several takes them in one order.
+
+        Args:
+            names: of letters, digits, `:` and `-`; they are the same locks in every schema, so they start with the tenant.
+        """
+        wanted = list(names)
+        if wrong := [name for name in wanted if not _LOCK.fullmatch(name)]:
+            raise ValueError(f"not a name of a lock: {wrong[0]!r}")
+        if wanted:
+            await self.begin(
+                "; ".join(f"SELECT pg_advisory_xact_lock(hashtextextended('{name}', 0))" for name in wanted)
+            )
 
     def wake(self, signal: Signal) -> None:
         """Set `signal` once this transaction has committed."""
@@ -122,7 +200,7 @@ class Tx:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception undoes it and leaves the transaction usable."""
-        await self._connection.execute("SAVEPOINT part")
+        await self.begin("SAVEPOINT part")
         try:
             yield
         except BaseException:
@@ -173,6 +251,7 @@ class Database:
         self._acquire_timeout = acquire_timeout.total_seconds()
         self._pool: Any = None
         self.signals = Signals()
+        self.memories = Memories()
 
     async def open(self) -> None:
         """Create the pool without connecting: the database may still be away when a service starts."""
@@ -226,8 +305,10 @@ class Database:
             Unavailable: no connection within the acquire timeout, or the database is away.
         """
         # The tenant is a UUID object, so there is nothing to escape; one simple-protocol round trip opens and binds.
-        begin = f"BEGIN; SET LOCAL app.tenant_id = '{UUID(int=tenant_id.int)}'; {opening}"
+        begin = f"BEGIN; SET LOCAL app.tenant_id = '{UUID(int=tenant_id.int)}'"
         async with self._transaction(begin, tenant_id) as tx:
+            if opening:
+                await tx.begin(opening)
             yield tx
 
     @asynccontextmanager
@@ -244,14 +325,11 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, begin: str, tenant_id: UUID | None) -> AsyncIterator[Tx]:
         connection = await self._acquire()
-        tx = Tx(connection, tenant_id, self.signals)
+        tx = Tx(connection, begin, tenant_id, self.signals, self.memories)
         try:
-            await connection.execute(begin)
             yield tx
-            outcome = await connection.execute("COMMIT")
-            if (
-                outcome != "COMMIT"
-            ):  # an error was swallowed inside the block: Postgres rolled back and says so only here
+            # An error that was swallowed inside the block: Postgres rolled back and says so only here.
+            if tx.begun and await connection.execute("COMMIT") != "COMMIT":
                 raise Unavailable("the transaction was rolled back", code="rolled_back")
         except BaseException:
             if not connection.is_closed():

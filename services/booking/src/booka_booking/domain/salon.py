@@ -127,6 +127,8 @@ class Salon:
     """The part of a salon that a question is about.
 
     Attributes:
+        revision: of what the other services were told last.
+        changes: how many there have been of anything in it; as long as it is the same, nothing has changed.
         services: those asked for, or all.
         staff: the active ones by name, with their skills for these services.
         pools: the active resources of each pool, by name.
@@ -137,6 +139,7 @@ class Salon:
     services: Mapping[UUID, Service]
     staff: Sequence[Staff]
     pools: Mapping[UUID, Sequence[Resource]]
+    changes: int = 0
     _kept: "_Dates" = field(default_factory=lambda: _Dates(), init=False, repr=False, compare=False)
 
     def starts_on(self, day: date) -> tuple[float, ...]:

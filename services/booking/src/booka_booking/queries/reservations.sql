@@ -1,10 +1,5 @@
 -- Reservations and claims. Row level security limits every one of these statements to the transaction's tenant as well.
 
--- name: locks_take
--- One after the other in the order given: everybody asks in the same order, so nobody waits in a circle.
-SELECT pg_advisory_xact_lock(hashtextextended(k.key, 0))
-FROM (SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS t (key, n) ORDER BY n) AS k;
-
 -- name: busy
 -- No claim is longer than a day, so the index is read from a day before the window.
 SELECT calendar_id, busy_from, busy_until, reservation_id, held_until
@@ -12,6 +7,20 @@ FROM claims
 WHERE tenant_id = $1 AND calendar_id = ANY ($2::uuid[]) AND active
   AND busy_from > $3::timestamptz - interval '24 hours' AND busy_from < $4::timestamptz AND busy_until > $3
   AND reservation_id IS DISTINCT FROM $5::uuid;
+
+-- name: busy_spans
+-- As busy, for questions: when each calendar is taken, in seconds since 1970, without holds whose time is up at $6. Two arrays
+-- for a calendar instead of a row for a claim: reading rows would cost the process more than everything it does with them.
+SELECT k.calendar_id, b.begins, b.ends
+FROM unnest($2::uuid[]) AS k (calendar_id), LATERAL (
+    SELECT array_agg(date_part('epoch', c.busy_from) ORDER BY c.busy_from) AS begins,
+           array_agg(date_part('epoch', c.busy_until) ORDER BY c.busy_from) AS ends
+    FROM claims AS c
+    WHERE c.tenant_id = $1 AND c.calendar_id = k.calendar_id AND c.active
+      AND c.busy_from > $3::timestamptz - interval '24 hours' AND c.busy_from < $4::timestamptz AND c.busy_until > $3
+      AND c.reservation_id IS DISTINCT FROM $5::uuid AND (c.held_until IS NULL OR c.held_until > $6)
+) AS b
+WHERE b.begins IS NOT NULL;
 
 -- name: client_known
 SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 AND erased_at IS NULL;
@@ -27,26 +36,24 @@ SELECT
      ORDER BY r.starts_at DESC, s.position LIMIT 1) AS last_staff_id
 FROM clients AS c WHERE c.tenant_id = $1 AND c.contact_id = $2;
 
--- name: hold_context
--- Read after the locks are held: what the decision hangs on.
-SELECT
-    (SELECT r.id FROM reservations AS r WHERE r.tenant_id = $1 AND r.request_id = $5) AS duplicate_of,
-    (SELECT count(*) FROM reservations AS r
-     WHERE r.tenant_id = $1 AND r.contact_id = $6 AND r.status = 'held' AND r.expires_at > $7
-       -- What a client on the waiting list is being offered does not use up what they may hold.
-       AND NOT EXISTS (SELECT FROM waitlist_offers AS o
-                       WHERE o.tenant_id = r.tenant_id AND o.reservation_id = r.id)) AS open_holds,
-    ARRAY(SELECT (s.calendar_id, s.busy_from, s.busy_until, s.reservation_id, s.held_until)
-          FROM claims AS s
-          WHERE s.tenant_id = $1 AND s.calendar_id = ANY ($2::uuid[]) AND s.active
-            AND s.busy_from > $3::timestamptz - interval '24 hours' AND s.busy_from < $4::timestamptz AND s.busy_until > $3) AS busy;
-
 -- name: hold_insert
--- All or nothing: the reservation exists only if every claim found its place.
-WITH seated AS (
+-- Everything a hold hangs on and everything it writes, in one round trip; its client's locks were taken before, so what is
+-- read here is up to date. All or nothing: the reservation exists only if every claim found its place.
+WITH standing AS (
+    SELECT
+        (SELECT p.changes FROM profiles AS p WHERE p.tenant_id = $1) = $35::bigint AS current,
+        (SELECT r.id FROM reservations AS r WHERE r.tenant_id = $1 AND r.request_id = $12) AS duplicate_of,
+        $36::integer IS NOT NULL AND $36 <= (
+            SELECT count(*) FROM reservations AS r
+            WHERE r.tenant_id = $1 AND r.contact_id = $8 AND r.status = 'held' AND r.expires_at > $11
+              -- What a client on the waiting list is being offered does not use up what they may hold.
+              AND NOT EXISTS (SELECT FROM waitlist_offers AS o
+                              WHERE o.tenant_id = r.tenant_id AND o.reservation_id = r.id)) AS too_many
+), seated AS (
     INSERT INTO claims (tenant_id, reservation_id, active, held_until, calendar_id, busy_from, busy_until)
     SELECT $1::uuid, $2::uuid, true, $3::timestamptz, s.*
     FROM unnest($4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS s
+    WHERE (SELECT current AND duplicate_of IS NULL AND NOT too_many FROM standing)
     ON CONFLICT DO NOTHING
     RETURNING 1
 ), complete AS (
@@ -75,7 +82,21 @@ WITH seated AS (
     INSERT INTO reservation_history (tenant_id, reservation_id, at, version, status, who, why, starts_at, staff_ids)
     SELECT $1::uuid, $2::uuid, $11::timestamptz, 1, 'held', $32::text, $33::text, $15::timestamptz, $34::uuid[] FROM complete
 )
-SELECT count(*) FROM reserved;
+SELECT
+    CASE
+        WHEN EXISTS (SELECT FROM reserved) THEN 'held'
+        WHEN current IS NOT TRUE THEN 'outdated'
+        WHEN duplicate_of IS NOT NULL THEN 'duplicate'
+        WHEN too_many THEN 'too_many_holds'
+        WHEN EXISTS (
+            SELECT FROM unnest($4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS w (calendar_id, busy_from, busy_until)
+            JOIN claims AS c ON c.tenant_id = $1 AND c.calendar_id = w.calendar_id AND c.active
+                AND c.busy_from > w.busy_from - interval '24 hours' AND c.busy_from < w.busy_until
+                AND c.busy_until > w.busy_from AND c.held_until <= $11) THEN 'lapsed'
+        ELSE 'taken'
+    END AS verdict,
+    duplicate_of
+FROM standing;
 
 -- name: claims_drop
 DELETE FROM claims WHERE tenant_id = $1 AND reservation_id = $2;
@@ -114,7 +135,7 @@ ORDER BY r.starts_at, r.id;
 -- name: reservations_page
 SELECT r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
-  AND ($5::timestamptz IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND r.starts_at >= coalesce($5::timestamptz, $2) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
 ORDER BY r.starts_at, r.id
 LIMIT $7;
 
@@ -122,7 +143,7 @@ LIMIT $7;
 -- A segment begins within a day of its visit.
 SELECT r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
-  AND ($5::timestamptz IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND r.starts_at >= coalesce($5::timestamptz, $2) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
   AND r.id IN (SELECT s.reservation_id FROM reservation_segments AS s
                WHERE s.tenant_id = $1 AND s.staff_id = $8 AND s.starts_at >= $2
                  AND s.starts_at < $3::timestamptz + interval '24 hours')
@@ -133,7 +154,7 @@ LIMIT $7;
 SELECT r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.client_id = $8 AND r.starts_at >= $2 AND r.starts_at < $3
   AND ($4::text IS NULL OR r.status = $4)
-  AND ($5::timestamptz IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND r.starts_at >= coalesce($5::timestamptz, $2) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
 ORDER BY r.starts_at, r.id
 LIMIT $7;
 

@@ -13,8 +13,8 @@ from booka_booking.store.weeks import columns, weekly
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "announced", "bump", "get_locale", "get_salon", "lock_catalogue", "mark_announced", "profile_version", "put_profile",
-    "queries",
+    "announced", "bump", "changes", "get_locale", "get_salon", "lock_catalogue", "mark_announced", "profile_version",
+    "put_profile", "queries",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/catalogue.sql")
@@ -44,6 +44,12 @@ async def profile_version(tx: Tx) -> int | None:
     """The version of the profile; None without one."""
     version: int | None = await tx.fetchval(queries["profile_version"], tx.tenant_id)
     return version
+
+
+async def changes(tx: Tx) -> int | None:
+    """How many changes of the catalogue there have been; None without a profile."""
+    found: int | None = await tx.fetchval(queries["profile_changes"], tx.tenant_id)
+    return found
 
 
 async def put_profile(tx: Tx, profile: Profile) -> int:
@@ -110,6 +116,7 @@ async def get_salon(tx: Tx, service_ids: Sequence[UUID] | None = None, *, since:
             assignment=row["assignment"],
         ),
         revision=row["revision"],
+        changes=row["changes"],
         services={service.id: service for service in services},
         staff=[_person(item) for item in row["staff"] or ()],
         pools=pools,

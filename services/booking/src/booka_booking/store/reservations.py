@@ -3,19 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
 
+from booka_booking.domain.diary import Spans
 from booka_booking.domain.policy import Client, Terms
 from booka_booking.domain.reservation import Claim, Reservation, Segment
 from booka_booking.domain.times import Interval
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "HoldContext", "Taken", "Who", "busy", "client_known", "client_of", "find_request", "get", "get_many", "hold_context",
-    "insert_hold", "list_history", "list_ids", "lock", "lock_calendars", "lock_overdue", "queries", "save", "save_seated",
+    "Taken", "Who", "Written", "busy", "busy_spans", "client_known", "client_of", "find_request", "get", "get_many",
+    "insert_hold", "list_history", "list_ids", "lock", "lock_calendars", "lock_client", "lock_overdue", "queries",
+    "save", "save_seated",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/reservations.sql")
@@ -39,12 +41,16 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldContext:
-    """What a hold hangs on, read under its locks."""
+class Written:
+    """What became of a hold.
 
+    Attributes:
+        verdict: held; outdated: the catalogue has changed; duplicate: the request was granted as `duplicate_of` before; taken;
+            lapsed: taken, and at least partly by a hold whose time is up.
+    """
+
+    verdict: Literal["held", "outdated", "duplicate", "too_many_holds", "taken", "lapsed"]
     duplicate_of: UUID | None
-    open_holds: int
-    taken: Sequence[Taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +62,38 @@ class Who:
     phone: str | None
 
 
+async def lock_client(tx: Tx, contact_id: UUID | None, request_id: UUID | None = None) -> None:
+    """Have a client's holds, and the answer to a request, to oneself until the transaction ends. Before `lock_calendars`."""
+    names = [f"{tx.tenant_id}:contact:{contact_id}"] if contact_id else []
+    names += [f"{tx.tenant_id}:request:{request_id}"] if request_id else []
+    await tx.lock(names)
+
+
 async def lock_calendars(tx: Tx, calendar_ids: Iterable[UUID], contact_id: UUID | None = None) -> None:
     """Have these calendars, and this client's number of holds, to oneself until the transaction ends.
 
+    Only a hold that has no choice takes time of a calendar without this; under it, it may still find a place taken.
     Lock order everywhere: a reservation's row, then the client, then calendars by id. Under a calendar's lock nobody waits
     for a row again (`lock_overdue` skips), so there is no circle.
     """
-    keys = [f"{tx.tenant_id}:contact:{contact_id}"] if contact_id else []
-    keys += sorted(f"{tx.tenant_id}:{calendar_id}" for calendar_id in calendar_ids)
-    await tx.execute(queries["locks_take"], keys)
+    names = [f"{tx.tenant_id}:contact:{contact_id}"] if contact_id else []
+    await tx.lock([*names, *sorted(f"{tx.tenant_id}:{calendar_id}" for calendar_id in calendar_ids)])
 
 
 async def busy(tx: Tx, calendar_ids: Iterable[UUID], window: Interval, *, besides: UUID | None = None) -> list[Taken]:
     """What is taken of these calendars in `window`, without what the reservation `besides` takes."""
     rows = await tx.fetch(queries["busy"], tx.tenant_id, list(calendar_ids), window.start, window.end, besides)
     return [_taken(row) for row in rows]
+
+
+async def busy_spans(
+    tx: Tx, calendar_ids: Iterable[UUID], window: Interval, now: datetime, *, besides: UUID | None = None
+) -> dict[UUID, Spans]:
+    """When each of these calendars is taken in `window`, by anything but `besides` and holds whose time is up."""
+    rows = await tx.fetch(
+        queries["busy_spans"], tx.tenant_id, list(calendar_ids), window.start, window.end, besides, now
+    )
+    return {row[0]: Spans(row[1], row[2]) for row in rows}
 
 
 async def client_known(tx: Tx, client_id: UUID) -> bool:
@@ -84,26 +107,25 @@ async def client_of(tx: Tx, contact_id: UUID | None) -> Client:
     return Client(row["completed"], row["last_staff_id"]) if row else Client()
 
 
-async def hold_context(
+async def insert_hold(
     tx: Tx,
-    calendar_ids: Iterable[UUID],
-    window: Interval,
+    it: Reservation,
+    client: Who,
     *,
-    request_id: UUID | None,
-    contact_id: UUID | None,
+    changes: int,
+    most_holds: int | None,
+    who: str,
+    why: str,
     now: datetime,
-) -> HoldContext:
-    """Everything a hold has to know, in one round trip. Call it after `lock_calendars`."""
-    row: Any = await tx.fetchrow(
-        queries["hold_context"], tx.tenant_id, list(calendar_ids), window.start, window.end, request_id, contact_id, now
-    )
-    return HoldContext(row["duplicate_of"], row["open_holds"], [_taken(item) for item in row["busy"]])
+) -> Written:
+    """Write a new hold with its client, or find out why not; then nothing is written. Call it after `lock_client`.
 
-
-async def insert_hold(tx: Tx, it: Reservation, client: Who, *, who: str, why: str, now: datetime) -> bool:
-    """Write a new hold with its client; False, and nothing written, if the constraint says that somebody's time is taken."""
+    Args:
+        changes: of the catalogue that was decided on.
+        most_holds: as many as the client may have; None: any number.
+    """
     parts, claims = it.segments, it.claims
-    inserted = await tx.fetchval(
+    row: Any = await tx.fetchrow(
         queries["hold_insert"],
         tx.tenant_id,
         it.id,
@@ -139,10 +161,13 @@ async def insert_hold(tx: Tx, it: Reservation, client: Who, *, who: str, why: st
         who,
         why,
         list(it.staff_ids),
+        changes,
+        most_holds,
     )
-    if not inserted:
+    written = Written(**row)
+    if written.verdict in ("taken", "lapsed") and len(claims) > 1:
         await tx.execute(queries["claims_drop"], tx.tenant_id, it.id)
-    return bool(inserted)
+    return written
 
 
 async def lock(tx: Tx, reservation_id: UUID) -> Reservation | None:

@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from uuid import UUID
 
 from booka_booking.domain.availability import Opening, bounds, choose, free_starts, spread
 from booka_booking.domain.diary import Diary, Hours, Seating
 from booka_booking.domain.explaining import Reason, explain
-from booka_booking.domain.planning import Ask, Plan, Refusal, resolve
+from booka_booking.domain.planning import Ask, Plan, Refusal
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
-from booka_booking.store import catalogue, reservations
+from booka_booking.store import reservations, salons
 from booka_booking.store.reservations import Taken
 from booka_booking.usecases.occasion import Occasion
 from booka_common import inbox, outbox
@@ -81,11 +80,11 @@ async def answer(db: Database, envelope: Envelope[AvailabilityRequested], now: d
 
 async def load(tx: Tx, ask: Ask, now: datetime) -> tuple[Salon, Plan] | Refusal:
     """The salon and what is asked for as a plan, or why not."""
-    salon = await catalogue.get_salon(tx, [want.service_id for want in ask.wants], since=(now - 2 * _DAY).date())
-    if salon is None:
+    known = await salons.current(tx, now)
+    if known is None:
         return "salon_not_ready"
-    plan = resolve(salon, ask)
-    return plan if isinstance(plan, str) else (salon, plan)
+    plan = known.plan(ask)
+    return plan if isinstance(plan, str) else (known.salon, plan)
 
 
 async def find(
@@ -155,13 +154,7 @@ async def by_day(tx: Tx, ask: Ask, window: Interval, now: datetime) -> list[DayC
     if window.start >= window.end:
         return []
     diary = await _diary(tx, salon, plan, window, now, None)
-    zone = salon.profile.zone
-    found = []
-    free = free_starts(diary, plan, window, now)
-    for day, openings in groupby(free, key=lambda opening: opening.start.astimezone(zone).date()):
-        starts = [opening.start for opening in openings]
-        found.append(DayCount(day, len(starts), starts[0]))
-    return found
+    return [DayCount(*of_day) for of_day in free_starts(diary, plan, window, now).by_day()]
 
 
 async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explained | Refusal:
@@ -170,7 +163,8 @@ async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explain
     if isinstance(loaded, str):
         return loaded
     salon, plan = loaded
-    window = Interval(start, start + _DAY)
+    within = min(max(start, now), bounds(salon, now, ask.by).end)
+    window = Interval(within, within + _DAY)
     taken = await reservations.busy(tx, calendars(salon, plan), _around(window))
     diary = Diary(Hours(salon, window), taken_by_calendar(taken, now))
     by = {(item.calendar_id, item.span.start): item.reservation_id for item in taken}
@@ -211,8 +205,8 @@ def slot_of(seating: Seating) -> Slot:
 
 
 async def _diary(tx: Tx, salon: Salon, plan: Plan, window: Interval, now: datetime, besides: UUID | None) -> Diary:
-    taken = await reservations.busy(tx, calendars(salon, plan), _around(window), besides=besides)
-    return Diary(Hours(salon, window), taken_by_calendar(taken, now))
+    taken = await reservations.busy_spans(tx, calendars(salon, plan), _around(window), now, besides=besides)
+    return Diary(Hours(salon, window), taken)
 
 
 def _around(window: Interval) -> Interval:

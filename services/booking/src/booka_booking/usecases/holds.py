@@ -7,15 +7,16 @@ from uuid import UUID
 
 from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.availability import choose, refused
-from booka_booking.domain.diary import Diary, Hours
+from booka_booking.domain.diary import Diary, Hours, Seating
 from booka_booking.domain.planning import Ask, Plan, Refusal
 from booka_booking.domain.policy import Client
 from booka_booking.domain.reservation import Claim, Reservation
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval, local_day
-from booka_booking.store import reservations
-from booka_booking.store.reservations import Taken, Who
-from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
+from booka_booking.store import reservations, salons
+from booka_booking.store.reservations import Taken, Who, Written
+from booka_booking.store.salons import Known
+from booka_booking.usecases.availability import calendars, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import free_overdue, plan_expiry
 from booka_booking.usecases.occasion import Occasion
 from booka_common import inbox, outbox
@@ -106,7 +107,7 @@ async def answer(db: Database, envelope: Envelope[HoldRequested], now: datetime)
 async def hold(tx: Tx, wish: Wish, occasion: Occasion) -> Held | NotHeld:
     """Keep the start for the client, say so, and plan the end of the hold; or find out why not.
 
-    Takes the client's and the candidates' locks, so call it first in its transaction.
+    Takes the client's lock, and where there is a choice those of the candidates, so call it first in its transaction.
     """
     outcome = await keep(tx, wish, occasion)
     if isinstance(outcome, Held) and outcome.new:
@@ -116,47 +117,119 @@ async def hold(tx: Tx, wish: Wish, occasion: Occasion) -> Held | NotHeld:
 
 async def keep(tx: Tx, wish: Wish, occasion: Occasion) -> Held | NotHeld:
     """Like `hold`, and nobody is told."""
-    now = occasion.now
-    loaded = await load(tx, wish.ask, now)
-    if isinstance(loaded, str):
-        return await _again(tx, wish) or NotHeld(loaded)
-    salon, plan = loaded
-    window = around(salon, plan, wish.start)
-    hours = Hours(salon, window)
-    why = refused(salon, plan, wish.start, now)
-    if why is None and choose(Diary(hours, {}), plan, wish.start) is None:
-        why = "not_offered"
-    if why is not None:
-        return await _again(tx, wish) or await _refused(tx, salon, plan, wish, why, occasion)
-    involved = calendars(salon, plan)
-    await reservations.lock_calendars(tx, involved, wish.contact_id)
-    context = await reservations.hold_context(
-        tx, involved, window, request_id=wish.request_id, contact_id=wish.contact_id, now=now
-    )
-    if context.duplicate_of:
-        return await _granted(tx, context.duplicate_of)
-    diary = Diary(hours, taken_by_calendar(context.taken, now))
-    seating = choose(diary, plan, wish.start, prefer=await preferred(tx, salon, plan, wish.contact_id))
-    if seating is None:
-        return await _refused(tx, salon, plan, wish, "slot_taken", occasion)
+    await reservations.lock_client(tx, wish.contact_id, wish.request_id)
+    known = salons.recall(tx)
+    while True:
+        known = known or await salons.read(tx, occasion.now)
+        if known is None:
+            return await _again(tx, wish) or NotHeld("salon_not_ready")
+        outcome = await _keep(tx, known, wish, occasion)
+        if outcome is not None:
+            return outcome
+        known = None
+
+
+async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | NotHeld | None:
+    """As `keep`, on a remembered salon; None, and nothing written, if it has changed since."""
+    salon, plan = known.salon, known.plan(wish.ask)
+    if isinstance(plan, str):
+        if not await salons.is_current(tx, known):
+            return None
+        return await _again(tx, wish) or NotHeld(plan)
+    # First the limits: a start far beyond them is no date that hours could be worked out for.
+    why = refused(salon, plan, wish.start, occasion.now)
+    hours = Hours(salon, around(salon, plan, wish.start)) if why is None else None
+    offered = choose(Diary(hours, {}), plan, wish.start) if hours else None
+    if hours is None or offered is None:
+        if not await salons.is_current(tx, known):
+            return None
+        return await _again(tx, wish) or await _refused(tx, salon, plan, wish, why or "not_offered", occasion)
+    if len(plan.teams) == 1 and not plan.mixable and len(rules.claims_of(offered)) == 1:
+        # There is nothing to choose, so nothing to look at: the constraint decides.
+        written, held = await _write(tx, salon, plan, offered, wish, occasion)
+        if written.verdict != "lapsed":
+            return await _outcome(tx, salon, plan, wish, written, held, occasion)
+    return await _choose(tx, known, plan, hours, wish, occasion)
+
+
+async def _choose(
+    tx: Tx, known: Known, plan: Plan, hours: Hours, wish: Wish, occasion: Occasion
+) -> Held | NotHeld | None:
+    """Hold with whoever is free; None if the salon has changed since.
+
+    A visit that takes a single stretch of one calendar holds nothing yet while it waits for whoever was there first, so the
+    constraint alone keeps it right. All others could wait for each other: they have the calendars to themselves.
+    """
+    salon, involved = known.salon, calendars(known.salon, plan)
+    prefer = await preferred(tx, salon, plan, wish.contact_id)
+    seating: Seating | None = None
+    locked = False
+    while True:
+        taken = await reservations.busy(tx, involved, around(salon, plan, wish.start))
+        diary = Diary(hours, taken_by_calendar(taken, occasion.now))
+        before, seating = seating, choose(diary, plan, wish.start, prefer=prefer)
+        if seating is None or seating == before:
+            if not await salons.is_current(tx, known):
+                return None
+            return await _again(tx, wish) or await _refused(tx, salon, plan, wish, "slot_taken", occasion)
+        claims = rules.claims_of(seating)
+        lapsed = lapsed_in_the_way(claims, taken, occasion.now)
+        if not locked and (lapsed or len(claims) > 1):
+            await reservations.lock_calendars(tx, involved)
+            seating, locked = None, True
+            continue
+        if lapsed:
+            # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
+            await free_overdue(tx, lapsed, occasion)
+        written, held = await _write(tx, salon, plan, seating, wish, occasion)
+        if written.verdict not in ("taken", "lapsed"):
+            return await _outcome(tx, salon, plan, wish, written, held, occasion)
+        # Somebody else was quicker: look again whether there is another one who is free.
+
+
+async def _write(
+    tx: Tx, salon: Salon, plan: Plan, seating: Seating, wish: Wish, occasion: Occasion
+) -> tuple[Written, Reservation]:
     held = rules.hold(
         salon,
         seating,
         id=new_id(),
         client=await _client(tx, plan, wish),
-        now=now,
+        now=occasion.now,
         request_id=wish.request_id,
         conversation_id=wish.conversation_id,
         contact_id=wish.contact_id,
         guest_name=wish.guest_name,
         seconds=wish.seconds,
     )
-    if wish.counted and context.open_holds >= held.terms.max_holds_per_client:
-        return NotHeld("too_many_holds")
-    if not await _insert(tx, held, wish, context.taken, occasion):
-        return await _refused(tx, salon, plan, wish, "slot_taken", occasion)
-    await plan_expiry(tx, held, occasion)
-    return Held(held, new=True)
+    who = Who(new_id() if wish.contact_id else wish.client_id, wish.contact_name, wish.phone)
+    written = await reservations.insert_hold(
+        tx,
+        held,
+        who,
+        changes=salon.changes,
+        most_holds=held.terms.max_holds_per_client if wish.counted else None,
+        who=occasion.who,
+        why=wish.why,
+        now=occasion.now,
+    )
+    return written, held
+
+
+async def _outcome(
+    tx: Tx, salon: Salon, plan: Plan, wish: Wish, written: Written, held: Reservation, occasion: Occasion
+) -> Held | NotHeld | None:
+    match written.verdict:
+        case "held":
+            await plan_expiry(tx, held, occasion)
+            return Held(held, new=True)
+        case "outdated":
+            return None
+        case "too_many_holds":
+            return NotHeld("too_many_holds")
+    if written.duplicate_of:
+        return await _granted(tx, written.duplicate_of)
+    return await _refused(tx, salon, plan, wish, "slot_taken", occasion)
 
 
 async def _client(tx: Tx, plan: Plan, wish: Wish) -> Client:
@@ -165,15 +238,6 @@ async def _client(tx: Tx, plan: Plan, wish: Wish) -> Client:
     if any(policy.deposit_for != "all" or policy.deposit_waived_after for policy in policies):
         return await reservations.client_of(tx, wish.contact_id)
     return Client()
-
-
-async def _insert(tx: Tx, held: Reservation, wish: Wish, taken: Sequence[Taken], occasion: Occasion) -> bool:
-    lapsed = lapsed_in_the_way(held.claims, taken, occasion.now)
-    if lapsed:
-        # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
-        await free_overdue(tx, lapsed, occasion)
-    who = Who(new_id() if wish.contact_id else wish.client_id, wish.contact_name, wish.phone)
-    return await reservations.insert_hold(tx, held, who, who=occasion.who, why=wish.why, now=occasion.now)
 
 
 def lapsed_in_the_way(claims: Sequence[Claim], taken: Sequence[Taken], now: datetime) -> set[UUID]:

@@ -1,0 +1,265 @@
+"""Holding starts: each client its own, and fifty after the same one; next to a bare insert under the same constraint."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import asyncpg
+import orjson
+
+from benchmarks.calendars import HALF_AN_HOUR, Calendars, Chair, calendars, pgbench, today
+from benchmarks.report import Result, percentile
+from benchmarks.serving import Serving, serving
+from booka_booking.domain.planning import Ask
+from booka_booking.usecases import holds
+from booka_booking.usecases.holds import Held, Wish
+from booka_booking.usecases.occasion import Occasion
+from booka_common.contracts.booking import Want
+from booka_common.db import Database
+from booka_common.ids import new_id
+from booka_common.service import system_clock
+
+__all__ = ["measure"]
+
+_CLIENTS = 50
+_SECONDS = float(os.environ.get("SECONDS", "3"))
+_ROUNDS = int(os.environ.get("ROUNDS", "3"))
+_STORMS = int(os.environ.get("STORMS", "1000"))
+
+#: The table that the constraint is on, alone, with as many rows in it.
+_BARE = """
+CREATE TABLE public.bare (
+    tenant_id uuid NOT NULL,
+    calendar_id uuid NOT NULL,
+    busy_from timestamptz NOT NULL,
+    busy_until timestamptz NOT NULL,
+    during tstzrange NOT NULL GENERATED ALWAYS AS (tstzrange(busy_from, busy_until, '[)')) STORED,
+    reservation_id uuid NOT NULL,
+    active boolean NOT NULL,
+    EXCLUDE USING gist (tenant_id WITH =, calendar_id WITH =, during WITH &&) WHERE (active)
+);
+INSERT INTO public.bare (tenant_id, calendar_id, busy_from, busy_until, reservation_id, active)
+SELECT tenant_id, calendar_id, busy_from, busy_until, reservation_id, active FROM booking.claims;
+"""
+_BARE_INSERT = """
+INSERT INTO public.bare (tenant_id, calendar_id, busy_from, busy_until, reservation_id, active)
+VALUES ($1, $2, $3, $4, $5, true) ON CONFLICT DO NOTHING RETURNING 1
+"""
+#: `calendar` is a client of pgbench, which knows no UUIDs of ours; `n` counts up in each of them.
+_PGBENCH = """\\set n :n + 1
+INSERT INTO public.bare (tenant_id, calendar_id, busy_from, busy_until, reservation_id, active)
+VALUES ('{tenant}', lpad({round} || '0' || :client_id, 32, '0')::uuid, timestamptz '2001-01-01' + :n * interval '30 minutes',
+        timestamptz '2001-01-01' + (:n + 1) * interval '30 minutes', gen_random_uuid(), true);
+"""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Seconds of each operation, and of all."""
+
+    each: list[float]
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.each) / self.seconds
+
+
+class _Starts:
+    """The next free half hour of every calendar; nobody ever asks for one twice."""
+
+    def __init__(self) -> None:
+        self._next: dict[Chair, count[int]] = {}
+
+    def of(self, chair: Chair) -> datetime:
+        return today() + timedelta(days=1) + next(self._next.setdefault(chair, count())) * HALF_AN_HOUR
+
+
+async def measure() -> list[Result]:
+    """Disjoint holds, all ways in turn, a few rounds of each; then the storms."""
+    async with calendars() as found:
+        chairs = [chair for _ in range(_CLIENTS // 2) for chair in await found.open_salon(2)]
+        rows = await found.fill(chairs, range(-200, 0), range(10))
+        admin = await asyncpg.connect(found.admin_url)
+        await admin.execute(_BARE)
+        await found.settle()
+        starts = _Starts()
+        pgbenches: list[float] = []
+        runs: dict[str, list[_Run]] = {"asyncpg": [], "usecase": [], "http": []}
+        async with found.database(_CLIENTS) as db, serving(found) as service, _bare(found) as bare:
+            for number in range(_ROUNDS + 1):
+                script = _PGBENCH.format(tenant=chairs[0].tenant_id, round=number + 1)
+                pgbenches.append(
+                    await asyncio.to_thread(pgbench, found.admin_url, script, clients=_CLIENTS, seconds=_SECONDS)
+                )
+                runs["asyncpg"].append(await _closed_loop(chairs, bare.hold))
+                runs["usecase"].append(await _closed_loop(chairs, _Direct(db, starts).hold))
+                runs["http"].append(await _closed_loop(chairs, _Posting(service, starts).hold))
+            del pgbenches[0]
+            for way in runs.values():
+                del way[0]  # plans were made, caches filled
+            results = _disjoint(runs, pgbenches, rows)
+            results += await _contended(admin, db, service, chairs, starts)
+        await admin.close()
+        return results
+
+
+def _disjoint(runs: dict[str, list[_Run]], pgbenches: Sequence[float], rows: int) -> list[Result]:
+    middle = {name: sorted(way, key=lambda run: run.rate)[len(way) // 2] for name, way in runs.items()}
+    bench = sorted(pgbenches)[len(pgbenches) // 2]
+    plain = middle["asyncpg"]
+    return [
+        Result.of("holds.asyncpg", plain.rate, "/s", floor=bench, note=f"one INSERT … ON CONFLICT; floor: pgbench, {rows} rows"),
+        Result.of("holds.usecase", middle["usecase"].rate, "/s", floor=plain.rate, note="floor: the asyncpg statement"),
+        Result.of("holds.usecase.p99", _ms(middle["usecase"], 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} clients"),
+        Result.of("holds.http", middle["http"].rate, "/s", floor=bench, note="signed, with a key, validated; floor: pgbench"),
+        Result.of("holds.http.p99", _ms(middle["http"], 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} connections"),
+    ]  # fmt: skip
+
+
+async def _contended(
+    admin: Any, db: Database, service: Serving, chairs: Sequence[Chair], starts: _Starts
+) -> list[Result]:
+    results = []
+    for name, way, storms in (
+        ("usecase", _Direct(db, starts), _STORMS),
+        ("http", _Posting(service, starts), _STORMS // 5),
+    ):
+        each: list[float] = []
+        whole: list[float] = []
+        for number in range(storms):
+            chair = chairs[number % len(chairs)]
+            start = starts.of(chair)
+            began = time.perf_counter()
+            outcomes = await asyncio.gather(*(_timed(way.try_to_hold, chair, start) for _ in range(_CLIENTS)))
+            whole.append(time.perf_counter() - began)
+            each += [seconds for seconds, _ in outcomes]
+            if sum(won for _, won in outcomes) != 1:
+                raise RuntimeError(f"{sum(won for _, won in outcomes)} of {_CLIENTS} hold {start} of {chair.staff_id}")
+        note = f"{storms} storms of {_CLIENTS} on one start, one winner each, three alternatives for everybody else"
+        results += [
+            Result.of(f"holds.storm.{name}.p50", percentile(each, 0.5) * 1000, "ms", note=note),
+            Result.of(f"holds.storm.{name}.p99", percentile(each, 0.99) * 1000, "ms", note="of one client"),
+            Result.of(f"holds.storm.{name}.longest", max(whole) * 1000, "ms", note="the storm that took longest"),
+        ]
+    doubled = await admin.fetchval(
+        """SELECT count(*) FROM booking.claims AS a JOIN booking.claims AS b
+               ON a.calendar_id = b.calendar_id AND a.busy_from = b.busy_from AND a.ctid < b.ctid
+           WHERE a.active AND b.active"""
+    )
+    if doubled:
+        raise RuntimeError(f"{doubled} starts were given twice")
+    return results
+
+
+class _Direct:
+    """The use case in a transaction of its own, in this process."""
+
+    def __init__(self, db: Database, starts: _Starts) -> None:
+        self._db = db
+        self._starts = starts
+
+    async def hold(self, chair: Chair) -> None:
+        if not await self.try_to_hold(chair, self._starts.of(chair)):
+            raise RuntimeError("a start of its own was refused")
+
+    async def try_to_hold(self, chair: Chair, start: datetime) -> bool:
+        wish = Wish(
+            Ask((Want(service_id=chair.service_id, staff_id=chair.staff_id),)),
+            start,
+            request_id=new_id(),
+            conversation_id=new_id(),
+            contact_id=new_id(),
+            contact_name="Maria",
+        )
+        async with self._db.tx(chair.tenant_id) as tx:
+            outcome = await holds.hold(tx, wish, Occasion.request(chair.tenant_id, system_clock()))
+        return isinstance(outcome, Held)
+
+
+class _Posting:
+    """The same over HTTP, with everything that comes with it."""
+
+    def __init__(self, service: Serving, starts: _Starts) -> None:
+        self._service = service
+        self._starts = starts
+
+    async def hold(self, chair: Chair) -> None:
+        if not await self.try_to_hold(chair, self._starts.of(chair)):
+            raise RuntimeError("a start of its own was refused")
+
+    async def try_to_hold(self, chair: Chair, start: datetime) -> bool:
+        body = orjson.dumps(
+            {
+                "request_id": new_id(),
+                "wants": [{"service_id": chair.service_id, "staff_id": chair.staff_id}],
+                "start": start,
+                "contact_id": new_id(),
+                "contact_name": "Maria",
+            }
+        )
+        status = await self._service.post(chair.tenant_id, "/v1/reservations", body)
+        if status not in (201, 409):
+            raise RuntimeError(f"answered {status}")
+        return status == 201
+
+
+class _Bare:
+    """One statement, prepared, on a connection for each client."""
+
+    def __init__(self, statements: Sequence[Any]) -> None:
+        self._free = list(statements)
+        self._next = count()
+
+    async def hold(self, chair: Chair) -> None:
+        statement = self._free.pop()
+        start = datetime(2040, 1, 1, tzinfo=today().tzinfo) + next(self._next) * HALF_AN_HOUR
+        won = await statement.fetchval(chair.tenant_id, chair.staff_id, start, start + HALF_AN_HOUR, new_id())
+        self._free.append(statement)
+        if won is None:
+            raise RuntimeError("a start of its own was refused")
+
+
+class _bare:  # noqa: N801 - a context manager that is used like a function
+    def __init__(self, found: Calendars) -> None:
+        self._url = found.admin_url
+        self._open: list[Any] = []
+
+    async def __aenter__(self) -> _Bare:
+        self._open = [await asyncpg.connect(self._url) for _ in range(_CLIENTS)]
+        return _Bare([await connection.prepare(_BARE_INSERT) for connection in self._open])
+
+    async def __aexit__(self, *_error: object) -> None:
+        for connection in self._open:
+            await connection.close()
+
+
+async def _closed_loop(chairs: Sequence[Chair], hold: Callable[[Chair], Awaitable[None]]) -> _Run:
+    """Every client holds one start after the other in a calendar of its own."""
+    each: list[float] = []
+    began = time.perf_counter()
+
+    async def client(chair: Chair) -> None:
+        while (started := time.perf_counter()) < began + _SECONDS:
+            await hold(chair)
+            each.append(time.perf_counter() - started)
+
+    await asyncio.gather(*(client(chair) for chair in chairs))
+    return _Run(each, time.perf_counter() - began)
+
+
+async def _timed(
+    try_to_hold: Callable[[Chair, datetime], Awaitable[bool]], chair: Chair, start: datetime
+) -> tuple[float, bool]:
+    started = time.perf_counter()
+    won = await try_to_hold(chair, start)
+    return time.perf_counter() - started, won
+
+
+def _ms(run: _Run, share: float) -> float:
+    return percentile(run.each, share) * 1000
