@@ -220,6 +220,18 @@ def test_which_of_two_visits(talk: Any) -> None:
     assert talk.one(AvailabilityRequested).earliest == FRIDAY_15 + timedelta(hours=1), "the time is remembered"
 
 
+def test_the_new_time_is_said_while_the_terms_are_on_their_way(talk: Any) -> None:
+    talk.at_done()
+    assert talk.says("remarcar", "sábado às 15h") == ""
+    assert talk.none(AvailabilityRequested)
+    request = talk.one(CancellationQuoteRequested)
+    talk.says("with Bia")
+    talk.effects = (request,)
+    quoted(talk)
+    found = talk.one(AvailabilityRequested)
+    assert (found.earliest, found.wants[0].staff_id) == (SATURDAY_15, talk.house.staff["Bia"])
+
+
 def test_the_visit_named_by_its_service(talk: Any) -> None:
     talk.at_done()
     other = second(talk)

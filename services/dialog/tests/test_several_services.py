@@ -215,6 +215,12 @@ def test_a_single_service_is_simply_replaced(team: Any) -> None:
     assert team.services == ["Manicure"]
 
 
+def test_a_whole_new_list_takes_the_place_of_the_old_one(team: Any) -> None:
+    team.says("hair coloring")
+    team.says("actually a haircut and a manicure")
+    assert team.services == ["Haircut", "Manicure"]
+
+
 def test_at_most_five(new_talk: Any, make_house: Any) -> None:
     talk = new_talk(make_house("en-GB"))
     services = talk.house.catalogue.services

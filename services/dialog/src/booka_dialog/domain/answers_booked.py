@@ -161,7 +161,8 @@ def reservation_cancelled(message: booking.ReservationCancelled, session: Sessio
         return released(session, ctx)
     if session.offered(message.reservation_id):
         session = session.without_offer(message.reservation_id)
-        return session, (Say(text=Voice.of(session, ctx)("cancelled_by_salon_short"), purpose="notice"),)
+        key = "cancelled_by_salon_short" if message.by == "salon" else "cancelled"
+        return session, (Say(text=Voice.of(session, ctx)(key), purpose="notice"),)
     held = session.held if session.held and session.held.reservation_id == message.reservation_id else None
     known = session.known(message.reservation_id)
     asked = session.target == message.reservation_id

@@ -73,7 +73,7 @@ def offered(message: waitlist.WaitlistOffered, session: Session, ctx: Context) -
         entry_id=message.entry_id,
         wishes=_wishes(message, ctx.salon),
     )
-    session = session.with_offer(offer)
+    session = replace(session.with_offer(offer), contact_id=session.contact_id or message.contact_id)
     left = session.touched_at is None or ctx.now - session.touched_at > _LEFT_BEHIND
     if left and session.held is None and not session.waiting and session.state != "offer_name":
         session = session.rested()

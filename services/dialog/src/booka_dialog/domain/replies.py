@@ -298,7 +298,16 @@ def _paying(session: Session, reading: Reading, ctx: Context) -> Moved | None:
 
 
 def _quoting(session: Session, reading: Reading, ctx: Context) -> Moved | None:
-    return kept(session, ctx) if Intent.NO in reading.intents else None
+    """The terms are on their way: what is said about the new time waits for them."""
+    if Intent.NO in reading.intents:
+        return kept(session, ctx)
+    if Intent.BOOK in reading.intents and reading.mentions:
+        return advance(updated(session.cleared(), reading, ctx).session, ctx)
+    if session.moving:
+        update = updated(session, reading, ctx)
+        if update.changed:
+            return update.session, ()
+    return session, (Say(text=Voice.of(session, ctx)("one_moment")),)
 
 
 _ANSWERED: Mapping[State, Callable[[Session, Reading, Context], Moved | None]] = {

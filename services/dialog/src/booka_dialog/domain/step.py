@@ -107,11 +107,8 @@ def _interpreted(
     if asked.overtaken:
         return _added(session, reading, ctx)
     if given.name and session.state == "name" and not reading.intents:
-        return ask(
-            replace(session, guest_name=" ".join(given.name.split()) or None),
-            ctx,
-            "confirm" if given.name.strip() else "name",
-        )
+        name = " ".join(given.name.split())
+        return named(session, name, ctx) if name else ask(session, ctx, "name")
     return on_reading(session, reading, "", salon, ctx, by_model=True)
 
 

@@ -86,7 +86,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     )),
     (Intent.NEVER_MIND, _words(r"stop|parar|pare|quit|esquece(?:r)?|deixa pra la|forget (?:it|about it)|never ?mind")),
     (Intent.KEEP, _words(r"(?:leave|keep) (?:it|them|everything|as it is)|as it is|deix(?:a|ar|e) (?:assim|como esta|como ta)|mant(?:em|er|enha|enho)|ficar? como esta")),
-    (Intent.ADD, _words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|and (?:also )?(?:a|an|the|my)|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
+    (Intent.ADD, _words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
     (Intent.REMOVE, _words(
         r"without|remov\w+|drop|skip|leave out|take (?:(?:the |my )?\w+ )?(?:off|out|away)|minus|no need (?:for|of)|(?:don'?t|do not|won'?t) (?:need|want)|no longer (?:need|want)|"
         r"sem(?! prefer)|retir\w+|tir(?:a|ar|e|o)|exclu[iae]\w*|menos|(?:nao|nem) (?:preciso|quero|vou querer|precisa)(?: mais)?"

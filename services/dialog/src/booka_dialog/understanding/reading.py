@@ -23,6 +23,7 @@ _FURTHEST = timedelta(days=366)
 _GREETINGS = re.compile(r"\b(?:good (?:morning|afternoon|evening|night|day)|bom dia|boa tarde|boa noite)\b")
 _TRIED = re.compile(r"\d|week|month|semana|mes\b|day|dia|noite|night")
 _NUMBER_LEFT = re.compile(r"(?<![\w:,.])(?P<number>\d{1,2})(?= *(?:$|[,.!?;]))")
+_ONE_MORE = re.compile(r"\W*(?:and|e|plus|mais)\b|\W*\+")
 _KNOWN = frozenset(DAY_WORDS)
 _INTRODUCED = re.compile(
     r"^\W*(?:(?:hi|hello|oi|ola|yes|sim|no|nao|actually|na verdade)[,!. ]+)*"
@@ -101,6 +102,8 @@ def read(text: str, *, names: Names, today: date, language: Language, day_first:
         day = loose_day(folded, today, spoken or language, day_first=day_first)
         when = When(day=day) if day else None
     found = read_mentions(scan.rest, names, ANYONE_WORDS)
+    if found.services and _ONE_MORE.match(folded):
+        intents |= {Intent.ADD}
     said = set(tokens(folded))
     return Reading(
         text=text,
