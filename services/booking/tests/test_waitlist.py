@@ -358,12 +358,14 @@ async def test_the_same_look_taken_twice_offers_once(salon: Salon) -> None:
     await settle(salon)
     await salon.hear(salon.no(first))
     await run_due(salon)
+    planned = await jobs(salon)
     async with salon.db.tx(salon.tenant_id) as tx:
         await tx.execute(
             "UPDATE jobs SET status = 'ready' WHERE tenant_id = $1 AND type = $2", salon.tenant_id, OFFER_FREED
         )
     await run_due(salon)
     assert [len(await offered_to(salon, item.entry_id)) for item in waiting] == [1, 0]
+    assert await jobs(salon) == planned
 
 
 async def test_when_the_last_day_is_over_so_is_the_waiting(salon: Salon) -> None:

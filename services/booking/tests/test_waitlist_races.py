@@ -144,6 +144,18 @@ async def waited_for(tx: Tx, what: str, many: int = 1) -> None:
     await eventually(found)
 
 
+async def test_an_attempt_undone_gives_its_locks_back(salon: Salon) -> None:
+    async with salon.db.tx(salon.tenant_id) as tx:
+        with pytest.raises(ValueError, match="undone"):
+            async with tx.savepoint():
+                await reservations.lock_calendars(tx, [salon.ana])
+                raise ValueError("undone")
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        assert await tx.fetchval(held) == 0
+        await store.lock(tx)
+        assert await tx.fetchval(held) == 1
+
+
 async def test_a_salon_looks_for_one_thing_at_a_time(salon: Salon) -> None:
     first, _ = await full_day(salon)
     one = await join(salon)
@@ -224,7 +236,7 @@ async def test_a_client_is_forgotten_while_an_offer_to_them_is_under_way(salon: 
                 await erase(tx, client_id, salon.clock())
 
         async with salon.db.tx(salon.tenant_id) as tx:
-            await reservations.lock_calendars(tx, (), contact)
+            await reservations.lock_client(tx, contact)
             both = [asyncio.create_task(step(salon)), asyncio.create_task(forget(client["id"]))]
             await waited_for(tx, f"contact:{contact}", 2)
             # Whoever has the client's lock gets to the client's row: nobody waits for that lock while having the row.

@@ -1,9 +1,5 @@
 -- The waiting list. Entries are the last that a transaction locks: after one of them it waits for nothing else.
 
--- name: waitlist_lock
--- $1: the tenant_id as text. One look at a time for each salon: two would find the same, and one of them in vain.
-SELECT pg_advisory_xact_lock(hashtextextended($1::text || ':waitlist', 0));
-
 -- name: entry_insert
 INSERT INTO waitlist_entries (tenant_id, id, request_id, conversation_id, contact_id, contact_name, phone, wants, first_day,
     last_day, from_minute, until_minute, status, offers, version, created_at)
@@ -37,13 +33,13 @@ WHERE tenant_id = $1 AND ($2::uuid IS NULL OR contact_id = $2) AND ($3::uuid IS 
 ORDER BY created_at, id;
 
 -- name: entries_waiting
--- $2, $3: who waits for one of these days. $4: but not these. $5: and nobody but this one.
+-- $2, $3: who waits for one of these days. $4: and nobody but this one.
 SELECT e.id, e.request_id, e.conversation_id, e.contact_id, e.contact_name, e.phone, e.wants, e.first_day, e.last_day,
     e.from_minute, e.until_minute, e.created_at, e.status, e.offers, e.version,
     ARRAY(SELECT o.starts_at FROM waitlist_offers AS o WHERE o.tenant_id = e.tenant_id AND o.entry_id = e.id) AS offered
 FROM waitlist_entries AS e
 WHERE e.tenant_id = $1 AND e.status IN ('waiting', 'offered') AND e.status = 'waiting'
-  AND e.last_day >= $2 AND e.first_day <= $3 AND e.id <> ALL ($4::uuid[]) AND ($5::uuid IS NULL OR e.id = $5);
+  AND e.last_day >= $2 AND e.first_day <= $3 AND ($4::uuid IS NULL OR e.id = $4);
 
 -- name: entries_page
 SELECT id, request_id, conversation_id, contact_id, contact_name, phone, wants, first_day, last_day, from_minute,

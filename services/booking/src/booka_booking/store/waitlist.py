@@ -30,8 +30,11 @@ class Offer:
 
 
 async def lock(tx: Tx) -> None:
-    """Have the salon's offers to oneself until the transaction ends. Goes before every other lock."""
-    await tx.execute(queries["waitlist_lock"], str(tx.tenant_id))
+    """Have the salon's offers to oneself until the transaction ends. Goes before every other lock.
+
+    Two looks at once would find the same, and one of them in vain.
+    """
+    await tx.lock([f"{tx.tenant_id}:waitlist"])
 
 
 async def add(tx: Tx, entry: Entry) -> None:
@@ -86,10 +89,8 @@ async def live(tx: Tx, *, contact_id: UUID | None = None, conversation_id: UUID 
 
 
 async def waiting(tx: Tx, look: Look) -> list[Waiting]:
-    """Who may be offered something of what is looked at, in no order."""
-    rows = await tx.fetch(
-        queries["entries_waiting"], tx.tenant_id, look.first_day, look.last_day, list(look.besides), look.only
-    )
+    """Who waits for what is looked at, in no order."""
+    rows = await tx.fetch(queries["entries_waiting"], tx.tenant_id, look.first_day, look.last_day, look.only)
     return [Waiting(_entry(row), frozenset(row["offered"])) for row in rows]
 
 

@@ -67,7 +67,7 @@ async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined |
     Takes the client's lock, so call it first in its transaction.
     """
     now = occasion.now
-    await reservations.lock_calendars(tx, (), asked.contact_id)
+    await reservations.lock_client(tx, asked.contact_id, asked.request_id)
     found = await store.find_request(tx, asked.request_id)
     known = await store.get(tx, found) if found else None
     if known is not None:

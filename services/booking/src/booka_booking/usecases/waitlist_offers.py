@@ -6,13 +6,14 @@ from typing import Any
 
 from booka_booking.domain.availability import bounds
 from booka_booking.domain.diary import Diary, Hours
-from booka_booking.domain.planning import Ask, Plan, resolve
+from booka_booking.domain.planning import Ask, Plan
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
 from booka_booking.domain.waitlist import Entry, Look, Waiting, as_it_was, candidates
-from booka_booking.store import catalogue, reservations
+from booka_booking.store import reservations, salons
 from booka_booking.store import waitlist as store
+from booka_booking.store.salons import Known
 from booka_booking.usecases.availability import calendars, taken_by_calendar
 from booka_booking.usecases.holds import NotHeld, Wish, keep
 from booka_booking.usecases.occasion import Occasion
@@ -62,11 +63,10 @@ async def _offer(tx: Tx, where: Look, occasion: Occasion) -> Entry | None:
     """Make the one offer that comes first, if any can be made; return to whom."""
     now = occasion.now
     waiting = await store.waiting(tx, where)
-    services = {want.service_id for item in waiting for want in item.entry.wants}
-    salon = await catalogue.get_salon(tx, list(services), since=(now - 2 * _DAY).date()) if waiting else None
-    if salon is None:
+    known = await salons.current(tx, now) if waiting else None
+    if known is None:
         return None
-    plans = _offered(salon, waiting)
+    salon, plans = known.salon, _offered(known, waiting)
     window = _window(salon, where, plans, now)
     if window.start >= window.end:
         return None
@@ -108,14 +108,10 @@ async def _make(tx: Tx, entry: Entry, plan: Plan, start: datetime, occasion: Occ
     await outbox.put(tx, occasion.say(_told(entry, it)))
 
 
-def _offered(salon: Salon, waiting: list[Waiting]) -> _Plans:
+def _offered(known: Known, waiting: list[Waiting]) -> _Plans:
     """What is waited for, as far as the salon does that now."""
-    found: dict[tuple[Want, ...], Plan] = {}
-    for wants in {item.entry.wants for item in waiting}:
-        plan = resolve(salon, Ask(wants))
-        if isinstance(plan, Plan):
-            found[wants] = plan
-    return found
+    plans = {item.entry.wants: known.plan(Ask(item.entry.wants)) for item in waiting}
+    return {wants: plan for wants, plan in plans.items() if isinstance(plan, Plan)}
 
 
 def _window(salon: Salon, where: Look, plans: _Plans, now: datetime) -> Interval:
