@@ -1,15 +1,20 @@
 -- Clients: who they are, what they booked, and forgetting them.
 
 -- name: client_list
--- $2: with this contact. $3: whose name or phone is like this. $4, $5: after this name and id. $6: at most.
+-- $2: whose name or phone is like this. $3, $4: after this name and id. $5: at most.
 SELECT id, contact_id, name, phone, notes, version, created_at, erased_at
 FROM clients
 WHERE tenant_id = $1 AND erased_at IS NULL
-  AND ($2::uuid IS NULL OR contact_id = $2)
-  AND ($3::text IS NULL OR name ILIKE $3 OR phone LIKE $3)
-  AND ($5::uuid IS NULL OR (coalesce(name, ''), id) > ($4::text, $5))
+  AND ($2::text IS NULL OR name ILIKE $2 OR phone LIKE $2)
+  AND (coalesce(name, ''), id) > ($3::text, $4::uuid)
 ORDER BY coalesce(name, ''), id
-LIMIT $6;
+LIMIT $5;
+
+-- name: client_by_contact
+SELECT id, contact_id, name, phone, notes, version, created_at, erased_at
+FROM clients
+WHERE tenant_id = $1 AND contact_id = $2 AND erased_at IS NULL AND ($3::text IS NULL OR name ILIKE $3 OR phone LIKE $3)
+  AND (coalesce(name, ''), id) > ($4::text, $5::uuid);
 
 -- name: client_get
 SELECT c.id, c.contact_id, c.name, c.phone, c.notes, c.version, c.created_at, c.erased_at,

@@ -10,6 +10,6 @@ SELECT r.id, r.status, r.version, r.guest_name, r.starts_at, r.ends_at,
 FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3
   AND (r.status = 'confirmed' OR r.status = 'held' AND r.expires_at > $4)
-  AND ($6::uuid IS NULL OR (r.starts_at, r.id) > ($5::timestamptz, $6))
+  AND r.starts_at >= greatest($2, $5::timestamptz) AND ($6::uuid IS NULL OR (r.starts_at, r.id) > ($5, $6))
 ORDER BY r.starts_at, r.id
 LIMIT $7;

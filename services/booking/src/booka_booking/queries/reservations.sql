@@ -135,7 +135,7 @@ ORDER BY r.starts_at, r.id;
 -- name: reservations_page
 SELECT r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
-  AND r.starts_at >= coalesce($5::timestamptz, $2) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
 ORDER BY r.starts_at, r.id
 LIMIT $7;
 
@@ -143,7 +143,7 @@ LIMIT $7;
 -- A segment begins within a day of its visit.
 SELECT r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
-  AND r.starts_at >= coalesce($5::timestamptz, $2) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
   AND r.id IN (SELECT s.reservation_id FROM reservation_segments AS s
                WHERE s.tenant_id = $1 AND s.staff_id = $8 AND s.starts_at >= $2
                  AND s.starts_at < $3::timestamptz + interval '24 hours')
@@ -154,7 +154,7 @@ LIMIT $7;
 SELECT r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.client_id = $8 AND r.starts_at >= $2 AND r.starts_at < $3
   AND ($4::text IS NULL OR r.status = $4)
-  AND r.starts_at >= coalesce($5::timestamptz, $2) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
 ORDER BY r.starts_at, r.id
 LIMIT $7;
 

@@ -23,13 +23,16 @@ SELECT id FROM waitlist_entries WHERE tenant_id = $1 AND request_id = $2;
 UPDATE waitlist_entries SET status = $3, version = version + 1
 WHERE tenant_id = $1 AND id = $2 AND status IN ('waiting', 'offered') AND status <> $3;
 
--- name: entries_live
--- Of a contact, or of a conversation.
+-- name: entries_of_contact
 SELECT id, request_id, conversation_id, contact_id, contact_name, phone, wants, first_day, last_day, from_minute,
     until_minute, created_at, status, offers, version
-FROM waitlist_entries
-WHERE tenant_id = $1 AND ($2::uuid IS NULL OR contact_id = $2) AND ($3::uuid IS NULL OR conversation_id = $3)
-  AND status IN ('waiting', 'offered')
+FROM waitlist_entries WHERE tenant_id = $1 AND contact_id = $2 AND status IN ('waiting', 'offered')
+ORDER BY created_at, id;
+
+-- name: entries_of_conversation
+SELECT id, request_id, conversation_id, contact_id, contact_name, phone, wants, first_day, last_day, from_minute,
+    until_minute, created_at, status, offers, version
+FROM waitlist_entries WHERE tenant_id = $1 AND conversation_id = $2 AND status IN ('waiting', 'offered')
 ORDER BY created_at, id;
 
 -- name: entries_waiting
@@ -75,8 +78,10 @@ WITH ended AS (
     RETURNING entry_id
 )
 SELECT (SELECT entry_id FROM ended) AS entry_id,
-    EXISTS (SELECT FROM waitlist_entries
-            WHERE tenant_id = $1 AND status IN ('waiting', 'offered') AND last_day >= $4::date AND first_day <= $5::date) AS awaited;
+    -- In an order, though one is as good as any: told only to find one, the planner may look for it from end to end.
+    (SELECT true FROM waitlist_entries
+     WHERE tenant_id = $1 AND status IN ('waiting', 'offered') AND last_day >= $4::date AND first_day <= $5::date
+     ORDER BY last_day LIMIT 1) IS NOT NULL AS awaited;
 
 -- name: offers_open
 SELECT reservation_id FROM waitlist_offers WHERE tenant_id = $1 AND entry_id = ANY ($2::uuid[]) AND outcome = 'open'

@@ -38,7 +38,11 @@ async def list_clients(
     if text is not None:
         escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         pattern = f"%{escaped}%"
-    rows = await tx.fetch(queries["client_list"], tx.tenant_id, contact_id, pattern, *(after or (None, None)), limit)
+    name, id = after or ("", UUID(int=0))
+    if contact_id is not None:
+        rows = await tx.fetch(queries["client_by_contact"], tx.tenant_id, contact_id, pattern, name, id)
+    else:
+        rows = await tx.fetch(queries["client_list"], tx.tenant_id, pattern, name, id, limit)
     return [dict(row) for row in rows]
 
 
