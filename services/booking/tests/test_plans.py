@@ -1,0 +1,397 @@
+"""How the hot statements find their rows among very many: by an index, and few at a time.
+
+Not single statements are looked at but whatever the use cases really run, as the service's own role under row level security:
+PostgreSQL itself hands out the plan of every statement, with the rows it went through (auto_explain). Each is judged with the
+plan made for its values, and with the one for any values, which asyncpg's prepared statements get when it seems cheaper.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+
+from booka_booking.domain import lifecycle
+from booka_booking.domain.planning import Ask
+from booka_booking.domain.reservation import Reservation
+from booka_booking.domain.times import Interval
+from booka_booking.domain.waitlist import Look
+from booka_booking.settings import SERVICE
+from booka_booking.store import clients, conflicts, deposits, feeds, reservations, waitlist
+from booka_booking.usecases import availability, changes, expiry, holds
+from booka_booking.usecases.holds import Held, NotHeld, Wish
+from booka_booking.usecases.occasion import Occasion
+from booka_common import jobs
+from booka_common.contracts.booking import Want
+from booka_common.db import Database, Tx, load_queries
+from booka_common.ids import new_id
+from booka_common.migrate import migrate
+from booka_common.testing.plugin import run_async
+from booka_common.testing.servers import PostgresServer, RabbitServer
+
+from .crowd import NOW, Crowd, fill, nodes
+
+DAY = timedelta(days=1)
+WEEK = Interval(NOW, NOW + 7 * DAY)
+ROLE = "booka_booking"
+#: The largest salon, and one of the many.
+CROWDS = [Crowd(0), Crowd(41)]
+
+
+class _Undo(Exception):
+    """Ends a transaction without a trace."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a statement did."""
+
+    text: str
+    plan: dict[str, Any]
+
+    def rows(self, tables: frozenset[str]) -> int:
+        """How many rows of these tables it went through."""
+        return sum(
+            _went_through(node)
+            for node in nodes(self.plan)
+            if "Scan" in node["Node Type"] and node.get("Relation Name") in tables
+        )
+
+
+def _went_through(node: dict[str, Any]) -> int:
+    # Of a LATERAL or correlated part the counts are for each loop.
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return round((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """The database and which of its tables are big."""
+
+    url: str
+    visits: int
+    big: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def crowded(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> Crowded:
+    """A million visits in `make nightly`, else fewer: the plans are the same."""
+    postgres, name = servers[0], f"crowd_{worker_name}"
+    visits = 1_000_000 if os.environ.get("BOOKA_NIGHTLY", "0") != "0" else 200_000
+
+    async def make() -> Crowded:
+        admin = await asyncpg.connect(postgres.url)
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        await admin.close()
+        url = postgres.url_for("postgres", name)
+        await migrate(
+            url,
+            postgres.url_for(ROLE, name),
+            schema=SERVICE.name,
+            package=SERVICE.package,
+            system_tables=SERVICE.system_tables,
+        )
+        admin = await asyncpg.connect(url)
+        try:
+            await fill(admin, visits)
+            big = await admin.fetch(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'booking'::regnamespace AND relkind = 'r' AND reltuples > 5000"
+            )
+        finally:
+            await admin.close()
+        return Crowded(url, visits, frozenset(row["relname"] for row in big))
+
+    found: Crowded = run_async(make)
+    return found
+
+
+Watch = Callable[[Crowd], Any]
+
+
+@pytest.fixture(params=["force_custom_plan", "force_generic_plan"])
+async def watch(crowded: Crowded, request: pytest.FixtureRequest) -> AsyncIterator[Watch]:
+    """`async with watch(crowd) as (tx, seen)`: a transaction of a salon, taken back at the end, with the plan of all it did."""
+
+    @asynccontextmanager
+    async def watched(crowd: Crowd) -> AsyncIterator[tuple[Tx, list[Seen]]]:
+        seen: list[Seen] = []
+
+        def note(_connection: object, message: Any) -> None:
+            _, plan, text = message.message.partition("plan:\n")
+            if not plan:
+                return
+            found = orjson.loads(text)
+            if "typeinfo" not in found["Query Text"]:  # asyncpg asks what types there are
+                seen.append(Seen(found["Query Text"], found["Plan"]))
+
+        try:
+            async with db.tx(crowd.tenant_id) as tx:
+                connection = tx._connection
+                await tx.execute(
+                    f"""LOAD 'auto_explain';
+                        SET LOCAL auto_explain.log_min_duration = 0; SET LOCAL auto_explain.log_analyze = on;
+                        SET LOCAL auto_explain.log_timing = off; SET LOCAL auto_explain.log_format = json;
+                        SET LOCAL auto_explain.log_level = notice; SET LOCAL plan_cache_mode = {request.param};
+                        SET LOCAL SESSION AUTHORIZATION {ROLE}"""
+                )
+                connection.add_log_listener(note)
+                try:
+                    yield tx, seen
+                    await connection.execute("SELECT 1")  # only the next statement brings the plan of the last one
+                finally:
+                    connection.remove_log_listener(note)
+                raise _Undo
+        except _Undo:
+            pass
+
+    async with Database(crowded.url, SERVICE.name, pool_size=1) as db:
+        yield watched
+
+
+def judge(crowded: Crowded, seen: list[Seen], rows: int) -> None:
+    """Every statement finds what it wants by an index, and goes through `rows` rows at most."""
+    assert seen, "no plan was handed out"
+    for statement in seen:
+        for node in nodes(statement.plan):
+            whole = node["Node Type"] == "Seq Scan" and node["Relation Name"] in crowded.big
+            assert not whole, f"{node['Relation Name']} is read from end to end by\n{statement.text}"
+        through = statement.rows(crowded.big)
+        assert through <= rows, f"{through} rows for\n{statement.text}\n{_text(statement.plan)}"
+
+
+def _text(plan: dict[str, Any]) -> str:
+    keys = ("Node Type", "Relation Name", "Index Name", "Index Cond", "Filter", "Actual Rows", "Actual Loops")
+    return "\n".join(
+        str({key: node[key] for key in (*keys, "Rows Removed by Filter") if key in node}) for node in nodes(plan)
+    )
+
+
+def used(seen: list[Seen], table: str) -> set[str]:
+    """The indexes by which a table was read."""
+    found = set()
+    for statement in seen:
+        for node in nodes(statement.plan):
+            if node.get("Relation Name") == table and "Index Name" in node:
+                found.add(node["Index Name"])
+            if node.get("Relation Name") == table and node["Node Type"] == "Bitmap Heap Scan":
+                found |= {child["Index Name"] for child in nodes(node) if "Index Name" in child}
+    return found
+
+
+def want(crowd: Crowd, *services: int, staff: int | None = None) -> tuple[Want, ...]:
+    return tuple(
+        Want(service_id=crowd.service(n), staff_id=None if staff is None else crowd.staff(staff)) for n in services
+    )
+
+
+def at_dawn(days: int) -> datetime:
+    """A start at which everybody is free."""
+    return NOW.replace(hour=4) + days * DAY
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_a_weeks_availability_reads_the_week_and_nothing_else(
+    crowded: Crowded, watch: Watch, crowd: Crowd
+) -> None:
+    async with watch(crowd) as (tx, seen):
+        found = await availability.find(tx, Ask(want(crowd, 0, 2)), WEEK, 5, NOW, contact_id=crowd.client(3))
+        assert isinstance(found, availability.Found)
+        assert found.exact
+        assert len(found.slots) == 5
+    judge(crowded, seen, 1200)  # 8 people, 12 days, 10 visits a day
+    assert used(seen, "claims") == {"claims_busy"}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_a_month_by_day_reads_the_month_and_nothing_else(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    async with watch(crowd) as (tx, seen):
+        days = await availability.by_day(tx, Ask(want(crowd, 1)), Interval(NOW, NOW + 31 * DAY), NOW)
+        assert not isinstance(days, str)
+        assert len(days) == 32
+    judge(crowded, seen, 1600)  # two weeks and two days are booked
+    assert used(seen, "claims") == {"claims_busy"}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_explaining_a_start_reads_its_days(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    async with watch(crowd) as (tx, seen):
+        explained = await availability.explained(tx, Ask(want(crowd, 1, staff=1)), NOW + DAY, NOW)
+        assert not isinstance(explained, str)
+    judge(crowded, seen, 200)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_hold_looks_at_one_day_of_those_who_may_do_it(
+    crowded: Crowded, watch: Watch, crowd: Crowd, known: bool
+) -> None:
+    contact = crowd.client(7) if known else new_id()
+    async with watch(crowd) as (tx, seen):
+        for wanted in (want(crowd, 0, 2), want(crowd, 1, staff=3)):
+            wish = Wish(
+                Ask(wanted), at_dawn(3 + len(wanted)), request_id=new_id(), contact_id=contact, contact_name="Rui"
+            )
+            held = await holds.hold(tx, wish, Occasion.request(crowd.tenant_id, NOW))
+            assert isinstance(held, Held), held
+            again = await holds.hold(tx, wish, Occasion.request(crowd.tenant_id, NOW))
+            assert isinstance(again, Held)
+            assert not again.new
+    judge(crowded, seen, 400)
+    assert used(seen, "claims") <= {"claims_busy", "claims_by_reservation"}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_a_hold_that_is_refused_looks_a_week_ahead_for_alternatives(
+    crowded: Crowded, watch: Watch, crowd: Crowd
+) -> None:
+    async with watch(crowd) as (tx, seen):
+        booked = await reservations.list_ids(tx, WEEK, status="confirmed", staff_id=crowd.staff(3), after=None, limit=1)
+        (taken,) = await reservations.get_many(tx, booked)
+        wish = Wish(Ask(want(crowd, 2, staff=3)), taken.start, request_id=new_id(), contact_id=new_id())
+        refused = await holds.hold(tx, wish, Occasion.request(crowd.tenant_id, NOW))
+        assert isinstance(refused, NotHeld)
+        assert len(refused.alternatives) == 3
+    judge(crowded, seen, 1200)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_what_becomes_of_a_reservation_touches_its_own_rows(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    occasion = Occasion.request(crowd.tenant_id, NOW)
+    async with watch(crowd) as (tx, seen):
+        ids = await reservations.list_ids(tx, WEEK, status="held", after=None, limit=50)
+        for id in ids[:3]:
+            await expiry.expire(tx, id, occasion)
+        held = (await reservations.lock_overdue(tx, ids, NOW + 3 * DAY))[-1]
+        agreed = lifecycle.agree(held, guest_name="Rui", now=NOW - DAY, waive_deposit=True)
+        assert isinstance(agreed, Reservation)
+        await reservations.save(tx, held, agreed, who="salon", why="agreed", now=NOW)
+        assert await reservations.find_request(tx, held.id) == held.id
+        assert len(await reservations.list_history(tx, held.id)) == 2
+        await changes.cancel(tx, agreed, occasion, by="salon", why="asked")
+        await tx.fetch(deposits.queries["deposit_unusable"], tx.tenant_id, held.id, "slot_taken")
+    judge(crowded, seen, 600)  # the week has 560 visits, among which those are that are held
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+@pytest.mark.parametrize("status", [None, "held", "expired", "confirmed"])
+async def test_a_page_of_reservations_reads_on_from_where_the_last_one_ended(
+    crowded: Crowded, watch: Watch, crowd: Crowd, status: str | None
+) -> None:
+    async with watch(crowd) as (tx, seen):
+        after = None
+        for _ in range(3):
+            ids = await reservations.list_ids(tx, WEEK, status=status, after=after, limit=20)
+            page = await reservations.get_many(tx, ids)
+            assert len(page) == 20 or status is not None
+            after = (page[-1].start, page[-1].id) if page else None
+        by_staff = await reservations.list_ids(tx, WEEK, status=status, staff_id=crowd.staff(2), after=None, limit=20)
+        of_client = await reservations.list_ids(
+            tx,
+            Interval(NOW - 4000 * DAY, NOW + 60 * DAY),
+            status=status,
+            client_id=crowd.client(5),
+            after=None,
+            limit=20,
+        )
+        assert status is not None or (by_staff and of_client)
+    judge(crowded, seen, 700)  # the week has 560 visits
+    assert used(seen, "reservations") <= {
+        "reservations_by_start", "reservations_by_client", "reservations_pkey", "reservations_held_by_contact",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_the_first_page_of_a_wide_window_is_as_short_as_any(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    ever = Interval(NOW - 4000 * DAY, NOW + 4000 * DAY)
+    async with watch(crowd) as (tx, seen):
+        assert len(await reservations.list_ids(tx, ever, status=None, after=None, limit=50)) == 50
+        assert len(await reservations.list_ids(tx, ever, status=None, after=(NOW, UUID(int=0)), limit=50)) == 50
+        async for batch in conflicts.booked_ahead(tx, ever, NOW, after=(NOW + 13 * DAY, UUID(int=0))):
+            assert batch
+    judge(crowded, seen, 600)  # the last day's visits, each with its parts and claims
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_a_client_is_found_with_their_own_visits(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    async with watch(crowd) as (tx, seen):
+        known = await reservations.client_of(tx, crowd.client(5))
+        assert known.last_staff_id is not None
+        assert (await reservations.client_of(tx, new_id())).completed == 0
+        assert await reservations.client_known(tx, crowd.client(5))
+        assert await clients.get(tx, crowd.client(5), NOW) is not None
+        assert len(await clients.list_clients(tx, contact_id=crowd.client(5), limit=10)) == 1
+        assert await clients.lock_reservations(tx, crowd.client(5))
+        await clients.count_ahead(tx, crowd.client(5), NOW)
+    judge(crowded, seen, 60)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_a_page_of_clients_reads_no_other_salons(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    async with watch(crowd) as (tx, seen):
+        page = await clients.list_clients(tx, limit=50)
+        assert len(page) == 50
+        last = page[-1]
+        assert await clients.list_clients(tx, after=(last["name"] or "", last["id"]), limit=50)
+    # They are put in order by name whenever they are asked for: an index for that would be written to with every new client.
+    judge(crowded, seen, crowded.visits // 50)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_the_waiting_list_is_read_by_who_still_waits(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    day = (NOW + 2 * DAY).date()
+    look = Look(WEEK, day, day)
+    async with watch(crowd) as (tx, seen):
+        assert await waitlist.waiting(tx, look)
+        assert await waitlist.count_live(tx, day, day)
+        await waitlist.next_end(tx, look)
+        await waitlist.end_offer(tx, new_id(), "declined", look)
+        await waitlist.live(tx, contact_id=crowd.client(5))
+        await waitlist.live(tx, conversation_id=crowd.client(5))
+        assert await waitlist.find_request(tx, new_id()) is None
+        assert await waitlist.list_offers(tx, new_id()) == []
+        assert await waitlist.open_offers(tx, [new_id()]) == []
+    judge(crowded, seen, 200)  # some 56 wait on these two weeks; some have been offered something
+    async with watch(crowd) as (tx, seen):
+        page = await waitlist.list_entries(tx, day=None, status=None, contact_id=None, after=None, limit=20)
+        last = page[-1]
+        await waitlist.list_entries(
+            tx, day=None, status=None, contact_id=None, after=(last.created_at, last.id), limit=20
+        )
+    # With so many conditions left open, the plan for any values may go through the salon's whole list, and no other's.
+    judge(crowded, seen, crowded.visits // 50)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_feeds_and_conflicts_read_what_is_ahead(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    async with watch(crowd) as (tx, seen):
+        assert await feeds.visits(tx, crowd.staff(4), WEEK, NOW, limit=500)
+        async for batch in conflicts.booked_ahead(tx, WEEK, NOW):
+            assert batch
+    judge(crowded, seen, 500 * 3 + 100)
+
+
+async def test_the_plumbing_finds_its_work_among_all_that_is_done(crowded: Crowded, watch: Watch) -> None:
+    queue, out = load_queries("booka_common", "jobs.sql"), load_queries("booka_common", "outbox.sql")
+    async with watch(Crowd(0)) as (tx, seen):
+        assert await jobs.cancel(tx, "expire_hold", "nothing") is False
+        await jobs.put(tx, "expire_hold", {}, scheduled_at=NOW, correlation_id=new_id(), unique_key="once")
+        await tx.execute(f"SET LOCAL ROLE {ROLE}_system")
+        token: UUID = new_id()
+        claimed = await tx.fetch(
+            queue["job_claim"], NOW + timedelta(hours=1), ["expire_hold"], 16, token, timedelta(minutes=1)
+        )
+        assert len(claimed) == 16
+        rest = await tx.fetchrow(queue["job_rest"], ["expire_hold"], NOW - timedelta(days=9))
+        assert rest["next_due"] is not None
+        await tx.execute(queue["job_heartbeat"], [token], timedelta(minutes=1))
+        await tx.execute(queue["job_reclaim"])
+        assert await tx.fetch(queue["job_done"], claimed[0]["id"], token)
+        assert await tx.fetch(out["outbox_claim"], 100)
+        await tx.fetchrow(out["outbox_backlog"])
+    judge(crowded, seen, 120)
