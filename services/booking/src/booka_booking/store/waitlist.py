@@ -84,8 +84,9 @@ async def put_status(tx: Tx, entry_id: UUID, status: EntryStatus) -> bool:
 
 
 async def live(tx: Tx, *, contact_id: UUID | None = None, conversation_id: UUID | None = None) -> list[Entry]:
-    """What a contact, or a conversation, waits for or is being offered; oldest first."""
-    return [_entry(row) for row in await tx.fetch(queries["entries_live"], tx.tenant_id, contact_id, conversation_id)]
+    """What a contact, or else a conversation, waits for or is being offered; oldest first."""
+    query = queries["entries_of_contact" if contact_id else "entries_of_conversation"]
+    return [_entry(row) for row in await tx.fetch(query, tx.tenant_id, contact_id or conversation_id)]
 
 
 async def waiting(tx: Tx, look: Look) -> list[Waiting]:
