@@ -41,7 +41,7 @@ async def wait(phone, when: datetime) -> None:
     """Onto the list for that day."""
     asked = await phone.ask(f"haircut on {when:%d/%m}")
     assert "Nothing is free then" in asked
-    assert "put me on the waiting list" in asked
+    assert "Put me on the waiting list" in asked
     assert "You are on the waiting list: Haircut" in await phone.ask("waiting list")
 
 

@@ -88,7 +88,7 @@ def left(talk: Any, reason: Any) -> WaitlistLeft:
 def test_offered_where_nothing_is_free(talk: Any, slots: Any, words: str) -> None:
     talk.says("haircut with Ana friday afternoon")
     said = talk.found(*slots, exact=False)
-    assert "None of these: put me on the waiting list for Friday, 27 November, 12:00–18:00" in said
+    assert "Put me on the waiting list for Friday, 27 November, 12:00–18:00" in said
     assert talk.says(words) == ""
     request = talk.one(WaitlistRequested)
     assert request.wants == (Want(service_id=talk.house.services["Haircut"], staff_id=talk.house.staff["Ana"]),)
@@ -231,13 +231,13 @@ def test_the_same_offer_twice(talk: Any) -> None:
     assert talk.take(offer) == ""
 
 
-@pytest.mark.parametrize("stage", ["service", "slot", "confirm", "paying"])
+@pytest.mark.parametrize("stage", ["staff", "slot", "confirm", "paying"])
 @pytest.mark.parametrize("words", ["take the offer", "aceitar a vaga"])
 def test_an_offer_in_the_middle_of_another_booking_is_taken(talk: Any, stage: str, words: str) -> None:
     talk.knows(contact_name="Maria")
     match stage:
-        case "service":
-            talk.says("hi")
+        case "staff":
+            talk.says("haircut")
         case "slot":
             talk.at_slots()
         case "confirm":
@@ -408,3 +408,11 @@ def test_a_held_time_is_not_given_up_for_the_list(talk: Any) -> None:
     assert said.startswith("Let us finish this booking first")
     assert "Please check" in said
     assert talk.session.held is not None
+
+
+def test_a_greeting_is_not_in_the_way_of_an_offer(talk: Any) -> None:
+    on_the_list(talk)
+    assert talk.says("ok, thanks") == "You are welcome!"
+    talk.says("hi")
+    assert talk.session.state == "service"
+    assert "Would you like it?" in talk.take(offer_of(talk))

@@ -75,7 +75,7 @@ def offered(message: waitlist.WaitlistOffered, session: Session, ctx: Context) -
     )
     session = replace(session.with_offer(offer), contact_id=session.contact_id or message.contact_id)
     left = session.touched_at is None or ctx.now - session.touched_at > _LEFT_BEHIND
-    if left and session.held is None and not session.waiting and session.state != "offer_name":
+    if (left or session.untouched) and session.held is None and not session.waiting and session.state != "offer_name":
         session = session.rested()
     if session.state in AT_REST and session.held is None:
         return session, ()  # `take_up` asks

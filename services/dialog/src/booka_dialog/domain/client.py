@@ -131,7 +131,8 @@ def _nothing_new(
     session: Session, reading: Reading, update: Update, text: str, salon: Salon, ctx: Context, *, by_model: bool
 ) -> Moved:
     voice = Voice.of(session, ctx)
-    if session.state == "idle" and (reading.intents == {Intent.THANKS}):
+    agrees = bool(session.listed) and reading.intents and reading.intents <= {Intent.THANKS, Intent.YES}
+    if session.state == "idle" and (agrees or reading.intents == {Intent.THANKS}):
         return session, (Say(text=voice("welcome")),)
     understood = update.touched or bool(reading.intents)
     if not understood and ctx.llm_enabled and not by_model and text.strip() and session.state not in {"done", "paying"}:

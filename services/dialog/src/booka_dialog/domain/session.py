@@ -196,6 +196,12 @@ class Session:
         """Whether the next word is somebody else's, so that silence is no neglect."""
         return self.state in _AWAITING or (self.interpreting is not None and not self.interpreting.overtaken)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether the client was asked for a service and has not said anything about a visit yet."""
+        nothing = not self.wishes and self.when.empty and self.staff_id is None and not self.any_staff
+        return self.state == "service" and nothing and not self.for_list and not self.for_other
+
     def cleared(self) -> "Session":
         """This conversation without a booking in the making; who the client is and what is booked stays."""
         return replace(

@@ -103,7 +103,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "ask_cannot_move": "{service}, {day} at {time}: shall I cancel it instead?\n1. Yes, cancel it\n2. No, keep it",
     "visit_over": "That visit can no longer be changed here.",
     "for_the_list": "For the waiting list I only need to know what, with whom and when.",
-    "waitlist_line": "None of these: put me on the waiting list for {days}",
+    "waitlist_line": "Put me on the waiting list for {days}",
     "from_time": "from {time}",
     "until_time": "until {time}",
     "ask_waitlist": "Shall I put you on the waiting list?\n{service}, {days}\n1. Yes\n2. No, look for free times",

@@ -103,7 +103,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "ask_cannot_move": "{service}, {day} às {time}: quer que eu cancele?\n1. Sim, cancelar\n2. Não, manter",
     "visit_over": "Esse horário não pode mais ser mudado por aqui.",
     "for_the_list": "Para a lista de espera só preciso saber o quê, com quem e quando.",
-    "waitlist_line": "Nenhum destes: entrar na lista de espera para {days}",
+    "waitlist_line": "Entrar na lista de espera para {days}",
     "from_time": "a partir das {time}",
     "until_time": "até as {time}",
     "ask_waitlist": "Coloco você na lista de espera?\n{service}, {days}\n1. Sim\n2. Não, procurar horários livres",
