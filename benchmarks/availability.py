@@ -75,6 +75,11 @@ async def measure() -> list[Result]:
             if size not in teams:
                 teams[size] = await found.open_salon(size, opens=540, closes=1140, grid=15)
                 few += await found.fill(teams[size], _AROUND, _HOURS)
+        await found.settle()
+        more = await _compare(found, db, ten, 7)
+        results.append(
+            more.result(f"availability.grows.visits_{few}", 0.5, f"a week of 10 people, {few} visits in the table, p50")
+        )
         many = few + await _a_million(found, ten, few)
         await found.settle()
         week = await _compare(found, db, ten, 7)
@@ -84,6 +89,7 @@ async def measure() -> list[Result]:
             week.result("availability.week.million.p50", 0.5, f"{note}, 220000 of them in these ten calendars"),
             month.result("availability.month.million.p50", 0.5, note),
         ]
+        results.append(week.result(f"availability.grows.visits_{many}", 0.5, "a week of 10 people, p50"))
         for size, team in sorted(teams.items()):
             times = await _compare(found, db, team, 7)
             results.append(times.result(f"availability.grows.staff_{size}", 0.5, f"a week of {size} people, p50"))
@@ -95,11 +101,11 @@ async def measure() -> list[Result]:
 
 async def _a_million(found: Calendars, ten: Sequence[Chair], few: int) -> int:
     """Years of visits in the same calendars, and other salons."""
-    count = await found.fill(ten, range(-2150, -50), _HOURS)
+    count = await found.fill(ten, range(-2150, -50), _HOURS, whole=False)
     others: list[Chair] = []
     while few + count + len(others) * len(_AROUND) * len(_HOURS) < 1_000_000:
         others += await found.open_salon(10)
-    return count + await found.fill(others, _AROUND, _HOURS)
+    return count + await found.fill(others, _AROUND, _HOURS, whole=False)
 
 
 async def _compare(found: Calendars, db: Database, team: Sequence[Chair], days: int) -> _Times:

@@ -77,8 +77,12 @@ class Calendars:
         self.chairs += opened
         return opened
 
-    async def fill(self, chairs: Sequence[Chair], days: range, hours: range) -> int:
-        """A visit of half an hour at every hour of `hours` on every day (0 is today) of every calendar; returns how many."""
+    async def fill(self, chairs: Sequence[Chair], days: range, hours: range, *, whole: bool = True) -> int:
+        """A visit of half an hour at every hour of `hours` on every day (0 is today) of every calendar; returns how many.
+
+        Args:
+            whole: False leaves out clients and segments, which nobody reads who looks for free time.
+        """
         admin = await asyncpg.connect(self.admin_url)
         try:
             # Foreign keys are triggers: what is written here fits together, and need not be looked up a million times.
@@ -98,7 +102,7 @@ class Calendars:
                 hours[0],
                 hours[-1],
             )
-            for statement in _FILL:
+            for statement in (*(_BESIDE if whole else ()), *_FILL):
                 await admin.execute(statement)
             return len(chairs) * len(days) * len(hours)
         finally:
@@ -113,19 +117,21 @@ class Calendars:
         await admin.close()
 
 
-_FILL = (
+_BESIDE = (
     """INSERT INTO clients (tenant_id, id, contact_id, name, created_at)
        SELECT tenant_id, client_id, client_id, 'Maria', starts_at - interval '7 days' FROM visit""",
+    """INSERT INTO reservation_segments (tenant_id, reservation_id, position, service_id, service_name, staff_id, staff_name,
+           starts_at, ends_at, price_minor)
+       SELECT tenant_id, id, 0, service_id, 'Haircut', staff_id, 'Ana', starts_at, starts_at + interval '30 minutes', 2500
+       FROM visit""",
+)
+_FILL = (
     """INSERT INTO reservations (tenant_id, id, contact_id, client_id, status, version, starts_at, ends_at, currency,
            price_minor, terms, created_at)
        SELECT tenant_id, id, client_id, client_id, 'confirmed', 2, starts_at, starts_at + interval '30 minutes', 'EUR', 2500,
            '{"deposit_minor": 0, "hold_seconds": 600, "deposit_deadline_seconds": 1800, "cancel_notice_hours": 24,
              "late_kind": "refund_share", "late_value": 0, "reschedule_limit": 3, "max_holds_per_client": 2}',
            starts_at - interval '7 days'
-       FROM visit""",
-    """INSERT INTO reservation_segments (tenant_id, reservation_id, position, service_id, service_name, staff_id, staff_name,
-           starts_at, ends_at, price_minor)
-       SELECT tenant_id, id, 0, service_id, 'Haircut', staff_id, 'Ana', starts_at, starts_at + interval '30 minutes', 2500
        FROM visit""",
     """INSERT INTO claims (tenant_id, calendar_id, busy_from, busy_until, reservation_id, active)
        SELECT tenant_id, staff_id, starts_at, starts_at + interval '30 minutes', id, true FROM visit""",

@@ -188,6 +188,7 @@ class _Posting:
     def __init__(self, service: Serving, starts: _Starts) -> None:
         self._service = service
         self._starts = starts
+        self.turned_away = 0
 
     async def hold(self, chair: Chair) -> None:
         if not await self.try_to_hold(chair, self._starts.of(chair)):
@@ -203,10 +204,11 @@ class _Posting:
                 "contact_name": "Maria",
             }
         )
-        status = await self._service.post(chair.tenant_id, "/v1/reservations", body)
-        if status not in (201, 409):
+        while (status := await self._service.post(chair.tenant_id, "/v1/reservations", body)) == 503:
+            self.turned_away += 1  # no connection to the database within two seconds: a busy machine; ask again
+        if status not in (200, 201, 409):
             raise RuntimeError(f"answered {status}")
-        return status == 201
+        return status != 409
 
 
 class _Bare:

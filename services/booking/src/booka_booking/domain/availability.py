@@ -12,7 +12,7 @@ from uuid import UUID
 from booka_booking.domain.diary import Diary, Seating
 from booka_booking.domain.mixing import Mix
 from booka_booking.domain.planning import Party, Plan, Refusal, Team
-from booka_booking.domain.salon import Salon, Staff
+from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval, days_between, moment
 
 __all__ = ["FreeStarts", "Opening", "bounds", "choose", "free_starts", "on_grid", "refused", "spread"]
@@ -124,24 +124,16 @@ def choose(
     local day, else the first in the salon's order.
 
     Args:
-        among: the teams known to be free then, if they are.
+        among: those teams of the plan that are known to be free then, if they are.
     """
-    teams = plan.teams if among is None else among
-    loads = diary.loads(start) if len(teams) > 1 or plan.mixable else {}
-
-    def rank(person: Staff) -> tuple[bool, float]:
-        return person.id != prefer, loads.get(person.id, 0.0)
-
-    if len(teams) > 1:
-        teams = sorted(teams, key=lambda team: rank(_left_open(team)))
-    for team in teams:
-        if seating := diary.seat(team, start):
+    free = None if among is None else {id(team) for team in among}
+    for team in diary.ranked(plan.teams, start, prefer):
+        if (free is None or id(team) in free) and (seating := diary.seat(team, start)):
             return seating
-    return Mix(diary, plan, start).seat(rank) if plan.mixable else None
-
-
-def _left_open(team: Team) -> Staff:
-    return next(part.staff for part in team.parts if part.wanted is None)
+    if not plan.mixable:
+        return None
+    loads = diary.loads(start)
+    return Mix(diary, plan, start).seat(lambda person: (person.id != prefer, loads.get(person.id, 0.0)))
 
 
 def spread(openings: Sequence[Opening], limit: int) -> list[Opening]:

@@ -65,7 +65,10 @@ class Spans(NamedTuple):
     def shared(self, begins: float, ends: float) -> float:
         """How many seconds of this stretch they take."""
         first, last = bisect_right(self.ends, begins), bisect_left(self.begins, ends)
-        return sum(min(self.ends[i], ends) - max(self.begins[i], begins) for i in range(first, last))
+        if first >= last:
+            return 0.0
+        beyond = max(begins - self.begins[first], 0.0) + max(self.ends[last - 1] - ends, 0.0)
+        return sum(self.ends[first:last]) - sum(self.begins[first:last]) - beyond
 
 
 _FREE = Spans((), ())
@@ -107,6 +110,7 @@ class Diary:
             calendar: spans if isinstance(spans, Spans) else Spans.of(spans) for calendar, spans in taken.items()
         }
         self._loads: dict[date, dict[UUID, float]] = {}
+        self._ranked: tuple[tuple[int, int, UUID | None], Sequence[Team]] | None = None
 
     def open_for(self, span: Interval) -> bool:
         """Whether the salon is open all of `span`."""
@@ -133,6 +137,21 @@ class Diary:
             found = {calendar: spans.shared(begins, ends) for calendar, spans in self._taken.items()}
             self._loads[day] = found
         return found
+
+    def ranked(self, teams: Sequence[Team], start: datetime, prefer: UUID | None) -> Sequence[Team]:
+        """Teams as they come into question at `start`: the one with `prefer`, then the least booked of that local day.
+
+        It is about the person who does all that is left open. Those with equal loads stay in their order.
+        """
+        if len(teams) < 2:
+            return teams
+        loads = self.loads(start)
+        key = (id(loads), id(teams), prefer)
+        if self._ranked is None or self._ranked[0] != key:
+            # Starts are asked about in order, so the day of the last one is as good as all days.
+            by_load = sorted(teams, key=lambda team: (_left_open(team) != prefer, loads.get(_left_open(team), 0.0)))
+            self._ranked = key, by_load
+        return self._ranked[1]
 
     def load(self, staff: Staff, start: datetime) -> timedelta:
         """How much of the local day of `start` is taken of somebody's time."""
@@ -201,12 +220,18 @@ class Diary:
         return allowed
 
 
+def _left_open(team: Team) -> UUID:
+    return next(part.staff.id for part in team.parts if part.wanted is None)
+
+
 def _allowed(among: Sequence[float], hours: Spans, begins: timedelta, ends: timedelta) -> int:
     """The starts from which a stretch lies within `hours`."""
     before, after = begins.total_seconds(), ends.total_seconds()
     found = 0
     for opens, closes in zip(hours.begins, hours.ends, strict=True):
-        found |= _bits(bisect_left(among, opens - before), bisect_right(among, closes - after))
+        first, end = bisect_left(among, opens - before), bisect_right(among, closes - after)
+        if first < end:
+            found |= ((1 << (end - first)) - 1) << first  # the bits from `first` to before `end`
     return found
 
 
@@ -215,10 +240,7 @@ def _blocked(among: Sequence[float], taken: Spans, begins: timedelta, ends: time
     before, after = begins.total_seconds(), ends.total_seconds()
     found = 0
     for taken_from, taken_until in zip(taken.begins, taken.ends, strict=True):
-        found |= _bits(bisect_right(among, taken_from - after), bisect_left(among, taken_until - before))
+        first, end = bisect_right(among, taken_from - after), bisect_left(among, taken_until - before)
+        if first < end:
+            found |= ((1 << (end - first)) - 1) << first
     return found
-
-
-def _bits(first: int, end: int) -> int:
-    """The set of `first`, `first + 1` … `end - 1`."""
-    return ((1 << (end - first)) - 1) << first if first < end else 0
