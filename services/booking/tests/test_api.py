@@ -102,6 +102,19 @@ async def test_the_same_request_again_gives_the_same_reservation(client: httpx.A
     assert first.json() == second.json()
 
 
+async def test_a_hold_says_whose_it_is(client: httpx.AsyncClient, salon: Salon) -> None:
+    contact = str(new_id())
+    ids = []
+    for day in (3, 4):
+        held = (await client.post(RESERVATIONS, json=asked(salon, at(day, 10), contact_id=contact))).json()
+        assert held["client_id"] == (await client.get(f"{RESERVATIONS}/{held['id']}")).json()["client_id"]
+        ids.append(held["client_id"])
+    assert None not in ids
+    assert ids[0] == ids[1]
+    by_hand = await client.post(RESERVATIONS, json=asked(salon, at(5, 10), client_id=ids[0]))
+    assert (by_hand.json()["client_id"], by_hand.json()["contact_id"]) == (ids[0], None)
+
+
 async def test_a_mutation_happens_once_for_its_key(client: httpx.AsyncClient, salon: Salon) -> None:
     body, key = asked(salon, at(3, 10)), {"Idempotency-Key": "one"}
     first, again = [await client.post(RESERVATIONS, json=body, headers=key) for _ in range(2)]

@@ -26,7 +26,8 @@ WHERE b.begins IS NOT NULL;
 SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 AND erased_at IS NULL;
 
 -- name: client_of
--- What terms and assignment hang on: visits that took place, and whom the client was with last.
+-- What terms and assignment hang on: visits that took place, and whom the client was with last. Of a contact, or of the
+-- client $3.
 SELECT
     (SELECT count(*) FROM reservations AS r
      WHERE r.tenant_id = c.tenant_id AND r.client_id = c.id AND r.status = 'completed') AS completed,
@@ -34,7 +35,7 @@ SELECT
      FROM reservations AS r JOIN reservation_segments AS s ON s.tenant_id = r.tenant_id AND s.reservation_id = r.id
      WHERE r.tenant_id = c.tenant_id AND r.client_id = c.id AND r.status IN ('confirmed', 'completed')
      ORDER BY r.starts_at DESC, s.position LIMIT 1) AS last_staff_id
-FROM clients AS c WHERE c.tenant_id = $1 AND c.contact_id = $2;
+FROM clients AS c WHERE c.tenant_id = $1 AND (c.contact_id = $2 OR c.id = $3);
 
 -- name: hold_insert
 -- Everything a hold hangs on and everything it writes, in one round trip; its client's locks were taken before, so what is
@@ -71,7 +72,7 @@ WITH standing AS (
     SELECT $1::uuid, $2::uuid, $12::uuid, $13::uuid, $8::uuid, coalesce((SELECT id FROM client), $14::uuid), 'held', 1,
         $15::timestamptz, $16::timestamptz, $17::text, $18::text, $19::bigint, $20::jsonb, $3::timestamptz, $11::timestamptz
     FROM complete
-    RETURNING 1
+    RETURNING client_id
 ), parts AS (
     INSERT INTO reservation_segments (tenant_id, reservation_id, position, service_id, service_name, staff_id, staff_name,
         wanted_staff_id, resource_id, resource_name, starts_at, ends_at, price_minor)
@@ -95,7 +96,8 @@ SELECT
                 AND c.busy_until > w.busy_from AND c.held_until <= $11) THEN 'lapsed'
         ELSE 'taken'
     END AS verdict,
-    duplicate_of
+    duplicate_of,
+    (SELECT client_id FROM reserved) AS client_id
 FROM standing;
 
 -- name: claims_drop

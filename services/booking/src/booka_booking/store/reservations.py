@@ -45,12 +45,14 @@ class Written:
     """What became of a hold.
 
     Attributes:
+        client_id: whose it is, once it is held; None: nobody's in particular.
         verdict: held; outdated: the catalogue has changed; duplicate: the request was granted as `duplicate_of` before; taken;
             lapsed: taken, and at least partly by a hold whose time is up.
     """
 
     verdict: Literal["held", "outdated", "duplicate", "too_many_holds", "taken", "lapsed"]
     duplicate_of: UUID | None
+    client_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,11 @@ async def client_known(tx: Tx, client_id: UUID) -> bool:
     return await tx.fetchval(queries["client_known"], tx.tenant_id, client_id) is not None
 
 
-async def client_of(tx: Tx, contact_id: UUID | None) -> Client:
-    """What is known of a contact; nothing of somebody new."""
-    row = await tx.fetchrow(queries["client_of"], tx.tenant_id, contact_id) if contact_id else None
+async def client_of(tx: Tx, contact_id: UUID | None, client_id: UUID | None = None) -> Client:
+    """What is known of a contact or, without one, of a client; nothing of somebody new."""
+    if contact_id is None and client_id is None:
+        return Client()
+    row = await tx.fetchrow(queries["client_of"], tx.tenant_id, contact_id, None if contact_id else client_id)
     return Client(row["completed"], row["last_staff_id"]) if row else Client()
 
 

@@ -171,11 +171,13 @@ async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explain
     return Explained(explain(diary, plan, start, now), by)
 
 
-async def preferred(tx: Tx, salon: Salon, plan: Plan, contact_id: UUID | None) -> UUID | None:
+async def preferred(
+    tx: Tx, salon: Salon, plan: Plan, contact_id: UUID | None, client_id: UUID | None = None
+) -> UUID | None:
     """Who goes first for this client where anyone would do."""
     if salon.profile.assignment != "last_first" or all(want.staff_id for want in plan.wants):
         return None
-    return (await reservations.client_of(tx, contact_id)).last_staff_id
+    return (await reservations.client_of(tx, contact_id, client_id)).last_staff_id
 
 
 def calendars(salon: Salon, plan: Plan) -> tuple[UUID, ...]:

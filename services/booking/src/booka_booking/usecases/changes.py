@@ -203,7 +203,7 @@ async def _seated_anew(
     window = around(salon, plan, start)
     taken = await reservations.busy(tx, involved, window, besides=it.id)
     diary = Diary(Hours(salon, window), taken_by_calendar(taken, now))
-    seating = choose(diary, plan, start, prefer=await preferred(tx, salon, plan, it.contact_id))
+    seating = choose(diary, plan, start, prefer=await preferred(tx, salon, plan, it.contact_id, it.client_id))
     if seating is None:
         return None
     after = rules.move(it, seating, by)

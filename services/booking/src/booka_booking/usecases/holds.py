@@ -1,7 +1,7 @@
 """Keeping a start for a client: one winner per start, however many ask at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -161,7 +161,7 @@ async def _choose(
     constraint alone keeps it right. All others could wait for each other: they have the calendars to themselves.
     """
     salon, involved = known.salon, calendars(known.salon, plan)
-    prefer = await preferred(tx, salon, plan, wish.contact_id)
+    prefer = await preferred(tx, salon, plan, wish.contact_id, wish.client_id)
     seating: Seating | None = None
     locked = False
     while True:
@@ -222,7 +222,7 @@ async def _outcome(
     match written.verdict:
         case "held":
             await plan_expiry(tx, held, occasion)
-            return Held(held, new=True)
+            return Held(replace(held, client_id=written.client_id), new=True)
         case "outdated":
             return None
         case "too_many_holds":
@@ -236,7 +236,7 @@ async def _client(tx: Tx, plan: Plan, wish: Wish) -> Client:
     """What the terms have to know of the client; asked only if they depend on it."""
     policies = [service.policy for service in plan.services]
     if any(policy.deposit_for != "all" or policy.deposit_waived_after for policy in policies):
-        return await reservations.client_of(tx, wish.contact_id)
+        return await reservations.client_of(tx, wish.contact_id, wish.client_id)
     return Client()
 
 
