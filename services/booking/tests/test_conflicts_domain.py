@@ -1,5 +1,6 @@
 """Conflicts in random salons: what could be booked has none, and after any change exactly what could not be booked again has."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import assume, given, settings
@@ -11,8 +12,8 @@ from booka_booking.domain.diary import Diary, Hours, Seating
 from booka_booking.domain.explaining import hindrances
 from booka_booking.domain.lifecycle import claims_of, segments_of
 from booka_booking.domain.planning import Team
-from booka_booking.domain.salon import Salon
-from booka_booking.domain.times import Interval
+from booka_booking.domain.salon import Salon, TimeOff
+from booka_booking.domain.times import Interval, Span
 
 from .situations import Situation, people, situations, weeks
 
@@ -42,6 +43,19 @@ def something_free(it: Situation) -> Seating:
     return seating
 
 
+def pauses(it: Situation, visit: Booked) -> st.SearchStrategy[Sequence[TimeOff]]:
+    """A while off somewhere around the visit, so that it begins and ends within its parts and gaps."""
+    local = visit.start.astimezone(it.salon.profile.zone)
+    at = local.hour * 60 + local.minute
+
+    def laid(pair: tuple[int, int]) -> Sequence[TimeOff]:
+        begins = at + pair[0] * 5
+        span = Span(max(begins, 0), min(begins + pair[1] * 5, 1440))
+        return (TimeOff(local.date(), None, None, span),) if span.opens < span.closes else ()
+
+    return st.tuples(st.integers(-4, 24), st.integers(1, 8)).map(laid)
+
+
 def nothing_taken(salon: Salon, visit: Booked) -> Diary:
     return Diary(Hours(salon, Interval(visit.start, visit.end)), {})
 
@@ -65,7 +79,11 @@ def test_after_a_change_of_hours_the_conflicts_are_what_would_hinder_it(it: Situ
         it.salon,
         profile=replace(it.salon.profile, opening=data.draw(st.one_of(st.just(it.salon.profile.opening), weeks))),
         staff=[
-            replace(person, hours=others[person.id].hours, time_off=others[person.id].time_off)
+            replace(
+                person,
+                hours=others[person.id].hours,
+                time_off=data.draw(st.one_of(pauses(it, visit), st.just(others[person.id].time_off))),
+            )
             for person in it.salon.staff
         ],
     )
