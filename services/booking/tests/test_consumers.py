@@ -7,15 +7,20 @@ from booka_booking.settings import Settings
 from booka_common.contracts.booking import (
     AvailabilityFound,
     AvailabilityRequested,
+    CancellationQuoted,
+    CancellationQuoteRequested,
     CatalogueChanged,
     DepositDue,
     HoldRefused,
     HoldRequested,
+    MoveRefused,
     ReminderReady,
     ReservationCancelled,
     ReservationConfirmed,
     ReservationExpired,
     ReservationHeld,
+    ReservationMoved,
+    Want,
 )
 from booka_common.contracts.scheduler import ReminderDue
 from booka_common.ids import new_id
@@ -34,7 +39,7 @@ async def test_a_conversation_with_everything_delivered_five_times(
         asked = AvailabilityRequested(
             request_id=new_id(),
             conversation_id=conversation,
-            service_ids=(salon.colour,),
+            wants=salon.wants(salon.colour, salon.brow),
             earliest=at(3, 0),
             latest=at(4, 0),
             limit=4,
@@ -49,8 +54,10 @@ async def test_a_conversation_with_everything_delivered_five_times(
             request_id=new_id(),
             conversation_id=conversation,
             contact_id=contact,
-            service_ids=(salon.colour,),
-            staff_id=slot.staff_id,
+            wants=tuple(
+                Want(service_id=service, staff_id=staff)
+                for service, staff in zip((salon.colour, salon.brow), slot.staff_ids, strict=True)
+            ),
             start=slot.start,
         )
         await publish(url, *[salon.envelope(wish)] * 5)
@@ -67,8 +74,20 @@ async def test_a_conversation_with_everything_delivered_five_times(
         )
         await publish(url, *[salon.envelope(due)] * 5)
         await tap.next(ReminderReady, tenant_id=tenant_id)
-        await publish(url, *[salon.envelope(salon.no(held))] * 5)
-        await tap.next(ReservationCancelled, tenant_id=tenant_id)
+        await publish(url, *[salon.envelope(salon.another(held, at(4, 14)))] * 5)
+        moved = (await tap.next(ReservationMoved, tenant_id=tenant_id)).data
+        assert (moved.version, moved.visit.start) == (confirmed.version + 1, at(4, 14))
+        await publish(url, *[salon.envelope(salon.another(held, at(4, 12)))] * 5)
+        assert (await tap.next(MoveRefused, tenant_id=tenant_id)).data.code == "not_offered"
+        quote = CancellationQuoteRequested(
+            request_id=new_id(), reservation_id=held.reservation_id, conversation_id=conversation
+        )
+        await publish(url, *[salon.envelope(quote)] * 5)
+        quoted = (await tap.next(CancellationQuoted, tenant_id=tenant_id)).data
+        assert quoted.refund == held.deposit
+        await publish(url, *[salon.envelope(salon.no(held, quoted.quoted_at))] * 5)
+        cancelled = (await tap.next(ReservationCancelled, tenant_id=tenant_id)).data
+        assert cancelled.refund == quoted.refund
         # Whatever of the repetitions is still under way comes before the answer to a message that is sent after them.
         await publish(url, *[salon.envelope(wish.model_copy(update={"request_id": new_id()}))] * 5)
         await tap.next(ReservationHeld, tenant_id=tenant_id, after=1)
@@ -79,6 +98,9 @@ async def test_a_conversation_with_everything_delivered_five_times(
             (DepositDue, 1),
             (ReservationConfirmed, 1),
             (ReminderReady, 1),
+            (ReservationMoved, 1),
+            (MoveRefused, 1),
+            (CancellationQuoted, 1),
             (ReservationCancelled, 1),
         ):
             assert len(await salon.said(kind)) == count, kind

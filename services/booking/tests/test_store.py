@@ -1,7 +1,7 @@
 """The statements and the schema: everything prepares, and every guard has been seen to hold."""
 
-import re
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from booka_booking.settings import Settings
-from booka_booking.store.statements import queries
+from booka_booking.store import reservations, waitlist
 from booka_common.contracts.booking import ReservationHeld
 from booka_common.db import Database
 from booka_common.ids import new_id
@@ -26,62 +26,78 @@ async def superuser(settings: Settings) -> AsyncIterator[Any]:
     await connection.close()
 
 
-@pytest.mark.parametrize("name", [name for name, _ in queries.items()])
-async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, name: str) -> None:
+@pytest.mark.parametrize(
+    "sql", [pytest.param(sql, id=name) for module in (reservations, waitlist) for name, sql in module.queries.items()]
+)
+async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, sql: str) -> None:
     connection = await asyncpg.connect(
         settings.database_url.get_secret_value(), server_settings={"search_path": "booking, public"}
     )
     try:
-        await connection.prepare(queries[name])
+        await connection.prepare(sql)
     finally:
         await connection.close()
-    assert name in ("catalogue_lock", "locks_take") or "tenant_id" in queries[name]
-    assert "$1" in queries[name]
+    assert "tenant_id" in sql
+    assert "$1" in sql
 
 
-async def _seat(superuser: Any, held: ReservationHeld, minutes: int) -> None:
-    """A second reservation with a copy of `held`'s segment, `minutes` later."""
-    copy = new_id()
+async def _claim(superuser: Any, held: ReservationHeld, minutes: int) -> None:
+    """A second claim like each of `held`'s, `minutes` later."""
+    columns = "tenant_id, calendar_id, reservation_id, active, held_until"
+    moved = ", ".join(f"{name} + make_interval(mins => $2)" for name in ("busy_from", "busy_until"))
     await superuser.execute(
-        """INSERT INTO reservations SELECT (jsonb_populate_record(r, jsonb_build_object('id', $2::uuid, 'request_id', NULL))).*
-           FROM reservations AS r WHERE id = $1""",
+        f"INSERT INTO claims ({columns}, busy_from, busy_until) "  # noqa: S608 - constants
+        f"SELECT {columns}, {moved} FROM claims WHERE reservation_id = $1",
         held.reservation_id,
-        copy,
-    )
-    columns = "tenant_id, position, service_id, service_name, staff_id, staff_name, price_minor, active"
-    times = ("starts_at", "ends_at", "busy_from", "busy_until")
-    moved = ", ".join(f"{name} + make_interval(mins => $3)" for name in times)
-    await superuser.execute(
-        f"INSERT INTO reservation_segments (reservation_id, {columns}, {', '.join(times)}) "  # noqa: S608 - constants
-        f"SELECT $2, {columns}, {moved} FROM reservation_segments WHERE reservation_id = $1",
-        held.reservation_id,
-        copy,
         minutes,
     )
 
 
-async def test_the_constraint_refuses_an_overlap_whoever_writes_it(salon: Salon, superuser: Any) -> None:
+@pytest.mark.parametrize("service", ["cut", "brow"], ids=["person and chair", "person"])
+async def test_the_constraint_refuses_an_overlap_whoever_writes_it(salon: Salon, superuser: Any, service: str) -> None:
+    held = await salon.held(at(3, 10), service=getattr(salon, service), staff=salon.ana)
+    with pytest.raises(asyncpg.ExclusionViolationError, match="claims_one_at_a_time"):
+        await _claim(superuser, held, 15)
+    await _claim(superuser, held, 45)  # back to back is no overlap: the span is half-open
+
+
+async def test_an_inactive_claim_is_in_nobodys_way(salon: Salon, superuser: Any) -> None:
     held = await salon.held(at(3, 10), staff=salon.ana)
-    with pytest.raises(asyncpg.ExclusionViolationError, match="segments_one_at_a_time"):
-        await _seat(superuser, held, 30)
-    await _seat(superuser, held, 45)  # back to back is no overlap: the span is half-open
-    assert await salon.overlaps() == 0
+    await salon.hear(salon.no(held))
+    await _claim(superuser, held, 15)
+    await salon.held(at(3, 10), staff=salon.ana)
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        await superuser.execute("UPDATE claims SET active = true WHERE reservation_id = $1", held.reservation_id)
+
+
+async def test_a_claim_belongs_to_a_reservation_and_to_no_more_than_a_day(salon: Salon, superuser: Any) -> None:
+    held = await salon.held(at(3, 10), staff=salon.ana)
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await superuser.execute("UPDATE claims SET reservation_id = $1", new_id())
+    for change in ("busy_until = busy_from", "busy_until = busy_from + interval '25 hours'"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await superuser.execute(
+                f"UPDATE claims SET {change} WHERE reservation_id = $1",  # noqa: S608 - constants
+                held.reservation_id,
+            )
 
 
 async def test_an_empty_or_reversed_span_is_refused(salon: Salon, superuser: Any) -> None:
     held = await salon.held(at(3, 10))
     with pytest.raises(asyncpg.CheckViolationError):
         await superuser.execute(
-            "UPDATE reservation_segments SET ends_at = starts_at, busy_until = busy_from WHERE reservation_id = $1",
+            "UPDATE reservation_segments SET ends_at = starts_at WHERE reservation_id = $1",
             held.reservation_id,
         )
 
 
 async def test_a_foreign_row_is_invisible_without_a_where(db: Database, salon: Salon) -> None:
     await salon.held(at(3, 10))
+    await salon.away(salon.bia, date(2026, 3, 4))
     tables = (
         "profiles", "opening_hours", "services", "staff", "staff_services", "policies", "clients", "reservations",
-        "reservation_segments", "reservation_history", "jobs", "outbox", "inbox",
+        "reservation_segments", "claims", "resource_pools", "resources", "time_off", "reservation_history", "jobs", "outbox",
+        "inbox",
     )  # fmt: skip
     stranger = new_id()
     for table in tables:
@@ -124,38 +140,3 @@ async def test_history_is_append_only(db: Database, salon: Salon, statement: str
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
         async with db.tx(salon.tenant_id) as tx:
             await tx.execute(statement)
-
-
-async def test_looking_for_busy_time_uses_its_index(db: Database, salon: Salon, superuser: Any) -> None:
-    held = await salon.held(at(3, 10))
-    # Past visits of the same people, far outside the window: the index must skip them by time, not by filter.
-    await superuser.execute(
-        """WITH old AS (
-             INSERT INTO reservations
-             SELECT (jsonb_populate_record(r, jsonb_build_object(
-                 'id', gen_random_uuid(), 'request_id', NULL,
-                 'starts_at', r.starts_at - make_interval(hours => n), 'ends_at', r.ends_at - make_interval(hours => n)))).*
-             FROM reservations AS r, generate_series(24, 3000) AS n WHERE r.id = $1
-             RETURNING id, starts_at, ends_at)
-           INSERT INTO reservation_segments (tenant_id, reservation_id, position, service_id, service_name, staff_id,
-               staff_name, starts_at, ends_at, busy_from, busy_until, price_minor, active)
-           SELECT s.tenant_id, old.id, 0, s.service_id, s.service_name, s.staff_id, s.staff_name, old.starts_at, old.ends_at,
-               old.starts_at, old.ends_at, 0, true
-           FROM old, reservation_segments AS s WHERE s.reservation_id = $1""",
-        held.reservation_id,
-    )
-    await superuser.execute("ANALYZE reservation_segments")
-    async with db.tx(salon.tenant_id) as tx:
-        rows = await tx.fetch(
-            "EXPLAIN (ANALYZE, COSTS OFF) " + queries["busy"],
-            salon.tenant_id,
-            [salon.ana, salon.bia],
-            at(3, 0),
-            at(4, 0),
-            None,
-        )
-    plan = "\n".join(row[0] for row in rows)
-    assert "segments_busy" in plan, plan
-    assert "busy_from" in next(line for line in plan.splitlines() if "Index Cond" in line), plan
-    removed = re.search(r"Rows Removed by Filter: (\d+)", plan)
-    assert removed is None or int(removed[1]) <= 24, plan  # those of the day before
