@@ -5,10 +5,10 @@ CODE := libs services sandbox stack scripts tests $(if $(wildcard benchmarks/*.p
 MIGRATIONS = $(shell find libs services -path '*/src/*/migrations/*.sql')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint docs bench fuzz
+.PHONY: help setup demo up down test nightly lint docs bench fuzz
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## install what is missing: PostgreSQL, RabbitMQ, uv, the locked Python environment
 	@scripts/setup
@@ -25,6 +25,9 @@ down:  ## stop what `make up` started
 test: setup  ## all tests: each package beside its code, then the whole system as processes
 	$(RUN) pytest libs services sandbox stack -n 2 --dist loadfile
 	$(RUN) pytest tests
+
+nightly: setup  ## the long versions: booking's races, and its machine that is compared with a model for half an hour
+	BOOKA_NIGHTLY=1 $(RUN) pytest services/booking/tests/test_machine.py services/booking/tests/test_races.py
 
 lint: setup  ## style, types, who imports whom, migrations, lock file
 	$(RUN) ruff check .
