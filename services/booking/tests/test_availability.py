@@ -281,6 +281,20 @@ def test_one_person_goes_before_several_and_few_changes_before_many() -> None:
     assert people_of(choose(diary_of(salon, window, all_of_it), plan, NOON)) == ["Ana", "Bia", "Ana"]
 
 
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_several_people_are_no_help_where_a_chair_is_missing(where: int) -> None:
+    wanted = [service(n, 30, pool_id=POOLS[0] if n == where else None) for n in range(3)]
+    chair = resource(1)
+    salon = salon_of(wanted, [person(f"Person {n}", item) for n, item in enumerate(wanted)], pools={POOLS[0]: (chair,)})
+    plan, window, now = plan_of(salon, *wanted), between(NOON, minutes=15), NOON - timedelta(days=1)
+    assert free_starts(diary_of(salon, window), plan, window, now)
+    last_minute = between(NOON + (30 * where + 29) * MINUTE, minutes=1)
+    diary = diary_of(salon, window, {chair.id: [last_minute]})
+    assert not free_starts(diary, plan, window, now)
+    assert choose(diary, plan, NOON) is None
+    assert [reason.code for reason in explain(diary, plan, NOON, now)] == ["no_resource"]
+
+
 def test_a_combination_that_fails_gives_no_reason_but_itself() -> None:
     wash, cut = service(1, 30), service(2, 30, buffer_before_minutes=30)
     ana, bia = person("Ana", wash), person("Bia", cut)

@@ -37,6 +37,8 @@ from booka_common.testing.servers import PostgresServer, RabbitServer
 
 from .crowd import NOW, Crowd, fill, nodes
 
+pytestmark = pytest.mark.timeout(1200)  # a million visits take their time on a busy machine
+
 DAY = timedelta(days=1)
 WEEK = Interval(NOW, NOW + 7 * DAY)
 ROLE = "booka_booking"
@@ -394,4 +396,4 @@ async def test_the_plumbing_finds_its_work_among_all_that_is_done(crowded: Crowd
         assert await tx.fetch(queue["job_done"], claimed[0]["id"], token)
         assert await tx.fetch(out["outbox_claim"], 100)
         await tx.fetchrow(out["outbox_backlog"])
-    judge(crowded, seen, 120)
+    judge(crowded, seen, 500)  # all that is not sent yet is counted: one of five thousand
