@@ -110,7 +110,7 @@ class Diary:
             calendar: spans if isinstance(spans, Spans) else Spans.of(spans) for calendar, spans in taken.items()
         }
         self._loads: dict[date, dict[UUID, float]] = {}
-        self._ranked: tuple[tuple[int, int, UUID | None], Sequence[Team]] | None = None
+        self._ranked: tuple[Mapping[UUID, float], Sequence[Team], UUID | None, Sequence[Team]] | None = None
 
     def open_for(self, span: Interval) -> bool:
         """Whether the salon is open all of `span`."""
@@ -146,12 +146,13 @@ class Diary:
         if len(teams) < 2:
             return teams
         loads = self.loads(start)
-        key = (id(loads), id(teams), prefer)
-        if self._ranked is None or self._ranked[0] != key:
-            # Starts are asked about in order, so the day of the last one is as good as all days.
+        last = self._ranked
+        # Starts are asked about in order, so the day of the last one is as good as all days. What it was about is kept with
+        # it: of what is gone, even the id may be somebody else's by now.
+        if last is None or last[0] is not loads or last[1] is not teams or last[2] != prefer:
             by_load = sorted(teams, key=lambda team: (_left_open(team) != prefer, loads.get(_left_open(team), 0.0)))
-            self._ranked = key, by_load
-        return self._ranked[1]
+            last = self._ranked = loads, teams, prefer, by_load
+        return last[3]
 
     def load(self, staff: Staff, start: datetime) -> timedelta:
         """How much of the local day of `start` is taken of somebody's time."""
