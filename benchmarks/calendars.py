@@ -50,6 +50,11 @@ class Calendars:
         return self.server.url_for("postgres", _DATABASE)
 
     @property
+    def postgres_pid(self) -> int:
+        """Of the server's first process."""
+        return int((self.server.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    @property
     def service_url(self) -> str:
         """As the service's role."""
         return self.server.url_for(f"booka_{SERVICE.name}", _DATABASE)

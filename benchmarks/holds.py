@@ -14,6 +14,7 @@ import orjson
 
 from benchmarks.calendars import HALF_AN_HOUR, Calendars, Chair, calendars, pgbench, today
 from benchmarks.report import Result, percentile
+from benchmarks.running import cpu_seconds
 from benchmarks.serving import Serving, serving
 from booka_booking.domain.planning import Ask
 from booka_booking.usecases import holds
@@ -60,14 +61,21 @@ VALUES ('{tenant}', lpad({round} || '0' || :client_id, 32, '0')::uuid, timestamp
 
 @dataclass(frozen=True)
 class _Run:
-    """Seconds of each operation, and of all."""
+    """Seconds of each operation, and of all; and of CPU: this process, PostgreSQL, and the service where there is one."""
 
     each: list[float]
     seconds: float
+    cpu: tuple[float, float, float]
 
     @property
     def rate(self) -> float:
         return len(self.each) / self.seconds
+
+    @property
+    def per_1000(self) -> tuple[float, float, float]:
+        """CPU seconds."""
+        ours, postgres, service = (seconds / len(self.each) * 1000 for seconds in self.cpu)
+        return ours, postgres, service
 
 
 class _Starts:
@@ -97,9 +105,9 @@ async def measure() -> list[Result]:
                 pgbenches.append(
                     await asyncio.to_thread(pgbench, found.admin_url, script, clients=_CLIENTS, seconds=_SECONDS)
                 )
-                runs["asyncpg"].append(await _closed_loop(chairs, bare.hold))
-                runs["usecase"].append(await _closed_loop(chairs, _Direct(db, starts).hold))
-                runs["http"].append(await _closed_loop(chairs, _Posting(service, starts).hold))
+                ways = (bare.hold, _Direct(db, starts).hold, _Posting(service, starts).hold)
+                for name, hold in zip(runs, ways, strict=True):
+                    runs[name].append(await _closed_loop(chairs, hold, found.postgres_pid, service.pid))
             del pgbenches[0]
             for way in runs.values():
                 del way[0]  # plans were made, caches filled
@@ -118,8 +126,17 @@ def _disjoint(runs: dict[str, list[_Run]], pgbenches: Sequence[float], rows: int
         Result.of("holds.usecase", middle["usecase"].rate, "/s", floor=plain.rate, note="floor: the asyncpg statement"),
         Result.of("holds.usecase.p99", _ms(middle["usecase"], 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} clients"),
         Result.of("holds.http", middle["http"].rate, "/s", floor=bench, note="signed, with a key, validated; floor: pgbench"),
+        *_cpu("usecase", middle["usecase"], plain, (0, 1)),
+        *_cpu("http", middle["http"], plain, (2, 1)),
         Result.of("holds.http.p99", _ms(middle["http"], 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} connections"),
     ]  # fmt: skip
+
+
+def _cpu(name: str, run: _Run, plain: _Run, parts: tuple[int, int]) -> list[Result]:
+    """What other processes do changes rates much and this little."""
+    python, postgres = (run.per_1000[part] for part in parts)
+    note = f"CPU seconds of 1000 holds: Python {python:.2f}, PostgreSQL {postgres:.2f}; floor: the asyncpg statement"
+    return [Result.of(f"holds.{name}.cpu", python + postgres, "s/1000", floor=sum(plain.per_1000[:2]), note=note)]
 
 
 async def _contended(
@@ -241,9 +258,12 @@ class _bare:  # noqa: N801 - a context manager that is used like a function
             await connection.close()
 
 
-async def _closed_loop(chairs: Sequence[Chair], hold: Callable[[Chair], Awaitable[None]]) -> _Run:
+async def _closed_loop(
+    chairs: Sequence[Chair], hold: Callable[[Chair], Awaitable[None]], postgres: int, service: int
+) -> _Run:
     """Every client holds one start after the other in a calendar of its own."""
     each: list[float] = []
+    own, used = time.process_time(), cpu_seconds((postgres, service))
     began = time.perf_counter()
 
     async def client(chair: Chair) -> None:
@@ -252,7 +272,10 @@ async def _closed_loop(chairs: Sequence[Chair], hold: Callable[[Chair], Awaitabl
             each.append(time.perf_counter() - started)
 
     await asyncio.gather(*(client(chair) for chair in chairs))
-    return _Run(each, time.perf_counter() - began)
+    took = time.perf_counter() - began
+    now = cpu_seconds((postgres, service))
+    cpu = time.process_time() - own, now[postgres] - used[postgres], now[service] - used[service]
+    return _Run(each, took, cpu)
 
 
 async def _timed(

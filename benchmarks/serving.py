@@ -23,7 +23,8 @@ __all__ = ["Serving", "serving"]
 class Serving:
     """Its HTTP, with a connection for each request that is under way."""
 
-    def __init__(self, url: str, secret: str) -> None:
+    def __init__(self, url: str, secret: str, pid: int) -> None:
+        self.pid = pid
         self._url = url
         self._secret = secret.encode()
         self._idle: list[Line] = []
@@ -64,12 +65,12 @@ async def serving(found: Calendars) -> AsyncIterator[Serving]:
         url = f"http://127.0.0.1:{port}"
         process = Process("booking", "booka_booking", ("serve",), environment, folder / "booking.log", f"{url}/readyz")
         process.start()
-        service = Serving(url, secret)
         try:
             await asyncio.to_thread(process.wait_ready)
+            service = Serving(url, secret, process.pid or 0)
             yield service
-        finally:
             service.close()
+        finally:
             process.kill()
     finally:
         rabbit.kill()
