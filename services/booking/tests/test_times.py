@@ -249,6 +249,9 @@ def test_the_bounds_of_lead_time_and_horizon_are_offered_themselves() -> None:
     later = now + timedelta(microseconds=1)
     starts = [item.start for item in free_starts(diary_of(salon, window), plan_of(salon, CUT), window, later)]
     assert (starts[0], starts[-1]) == (now + timedelta(minutes=75), now + DAY)
+    at_once = salon_of((CUT,), (person("Ana", CUT),), lead=0, horizon=1)
+    starts = [item.start for item in free_starts(diary_of(at_once, window), plan_of(at_once, CUT), window, now)]
+    assert starts[0] == now + timedelta(minutes=15), "what begins now cannot be booked, so it is not offered"
     by_salon = plan_of(salon, CUT, by="salon")
     starts = [item.start for item in free_starts(diary_of(salon, window), by_salon, window, now)]
     assert starts[0] == now + timedelta(minutes=15), "the salon waits for nothing, but cannot book what has begun"
