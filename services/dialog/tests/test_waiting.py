@@ -416,3 +416,13 @@ def test_a_greeting_is_not_in_the_way_of_an_offer(talk: Any) -> None:
     talk.says("hi")
     assert talk.session.state == "service"
     assert "Would you like it?" in talk.take(offer_of(talk))
+
+
+def test_declined_when_asked_for_the_name(talk: Any) -> None:
+    talk.at_slots()
+    offer = offer_of(talk)
+    talk.take(offer)
+    talk.says("take the offer")
+    assert "free times" in talk.says("decline the offer")
+    assert talk.one(CancellationRequested).reservation_id == offer.reservation_id
+    assert (talk.session.state, talk.session.interrupted) == ("slot", None)

@@ -125,6 +125,8 @@ def take_up(session: Session, ctx: Context, effects: tuple[Effect, ...]) -> Move
 
 def on_offer_words(session: Session, *, taken: bool, ctx: Context) -> Moved | None:
     """ "Take the offer", said while something else is being talked about; None if nothing is being offered then."""
+    if session.state == "offer_name":
+        session = replace(session, state=session.interrupted or "idle", interrupted=None)
     open_ = [offer for offer in session.offers if not offer.agreed]
     if not open_:
         return None
@@ -144,7 +146,8 @@ def with_offer_name(session: Session, name: str | None, ctx: Context) -> Moved:
     """The name for an offer that was taken in the middle of something else; None: it was not a name."""
     open_ = [offer for offer in session.offers if not offer.agreed]
     if not open_:
-        return _again(replace(session, state=session.interrupted or "idle", interrupted=None), ctx)
+        gone = replace(session, state=session.interrupted or "idle", interrupted=None)
+        return _again(gone, ctx, Voice.of(session, ctx)("offer_over"))
     if not name:
         return ask(session, ctx, "offer_name")
     return _agreed(replace(session, state=session.interrupted or "idle", interrupted=None), open_[0], name, ctx)
