@@ -126,12 +126,15 @@ def choose(
     Args:
         among: those teams of the plan that are known to be free then, if they are.
     """
-    free = None if among is None else {id(team) for team in among}
-    for team in diary.ranked(plan.teams, start, prefer):
-        if (free is None or id(team) in free) and (seating := diary.seat(team, start)):
-            return seating
-    if not plan.mixable:
-        return None
+    teams = diary.ranked(plan.teams, start, prefer)
+    if among is None:
+        seatings = (diary.seat(team, start) for team in teams)
+    else:
+        free = {id(team) for team in among}
+        seatings = (diary.equipped(team, start) for team in teams if id(team) in free)
+    seating = next(filter(None, seatings), None)
+    if seating or not plan.mixable:
+        return seating
     loads = diary.loads(start)
     return Mix(diary, plan, start).seat(lambda person: (person.id != prefer, loads.get(person.id, 0.0)))
 

@@ -172,7 +172,7 @@ class Diary:
             begins, ends = stretch.begins.total_seconds(), stretch.ends.total_seconds()
             if taken.touching(at + begins, at + ends) is not None:
                 return None
-        return self._with_resources(team, start)
+        return self.equipped(team, start)
 
     def starts(self, team: Team, among: Sequence[float]) -> int:
         """Those of `among` (in order, seconds since 1970) at which `seat` would find a place: bit n stands for `among[n]`.
@@ -201,7 +201,8 @@ class Diary:
         pool = self.salon.pools.get(pool_id, ())
         return next((resource for resource in pool if not self.conflict(resource.id, span)), None)
 
-    def _with_resources(self, team: Team, start: datetime) -> Seating | None:
+    def equipped(self, team: Team, start: datetime) -> Seating | None:
+        """`team`, known to be free from `start`, with a resource for every need, if there is one."""
         found: list[Resource | None] = [None] * len(team.parts)
         for need in team.needs:
             resource = self.free_resource(need.pool_id, Interval(start + need.begins, start + need.ends))

@@ -25,6 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 _DAY = timedelta(days=1)
+_REACH = timedelta(hours=26)
 _FIRST_LOOK_AHEAD = timedelta(days=7)
 
 
@@ -212,8 +213,8 @@ async def _diary(tx: Tx, salon: Salon, plan: Plan, window: Interval, now: dateti
 
 
 def _around(window: Interval) -> Interval:
-    # Buffers and visits reach out of the window, and loads are counted over whole local days.
-    return Interval(window.start - 2 * _DAY, window.end + 2 * _DAY)
+    # Buffers and visits reach out of the window by a day at most, and loads are counted over whole local days of up to 25 h.
+    return Interval(window.start - _REACH, window.end + _REACH)
 
 
 def _within_bounds(salon: Salon, plan: Plan, window: Interval, now: datetime) -> Interval:
