@@ -11,8 +11,8 @@ from booka_common.ids import new_id
 from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage
 from booka_messaging.errors import UnknownChannel
-from booka_messaging.settings import Settings
-from booka_messaging.store import Channel
+from booka_messaging.settings import SERVICE, Settings
+from booka_messaging.store import Channel, Incoming
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 QUERIES = load_queries("booka_messaging")
@@ -34,6 +34,10 @@ def written(provider_id: str = "A1") -> ChatMessage:
     )
 
 
+def incoming(tenant_id: UUID, channel_id: UUID, provider_id: str = "A1") -> Incoming:
+    return Incoming(new_id(), tenant_id, channel_id, written(provider_id), counts=True, received_at=NOW)
+
+
 async def test_every_query_prepares_on_the_migrated_schema(settings: Settings) -> None:
     connection = await asyncpg.connect(
         settings.database_url.get_secret_value(), server_settings={"search_path": "messaging, public"}
@@ -51,7 +55,8 @@ async def test_every_query_prepares_on_the_migrated_schema(settings: Settings) -
 @pytest.mark.parametrize("name", [name for name, _ in QUERIES.items() if name not in WITHOUT_TENANT])
 def test_every_statement_names_its_tenant(name: str) -> None:
     statement = QUERIES[name]
-    assert "tenant_id = $1" in statement or "(tenant_id, " in statement
+    # One tenant, or that of each row of a batch.
+    assert "tenant_id = $1" in statement or "(tenant_id, " in statement or "tenant_id = i.tenant_id" in statement
 
 
 async def test_every_key_starts_with_the_tenant(settings: Settings) -> None:
@@ -74,8 +79,10 @@ async def test_another_salon_sees_and_takes_nothing(db: Database, tenant_id: UUI
     channel_id, stranger, contact_id = new_id(), new_id(), new_id()
     await put_channel(db, tenant_id, channel_id)
     async with db.tx(tenant_id) as tx:
-        await store.put_person(tx, channel_id, contact_id, new_id(), written().aliases, name="Rui", phone=None, now=NOW)
-        taken = await store.take_message(tx, channel_id, new_id(), written(), counts=True, now=NOW)
+        await store.put_person(
+            tx, tenant_id, channel_id, contact_id, new_id(), written().aliases, name="Rui", phone=None, now=NOW
+        )
+        (taken,) = await store.take_messages(tx, [incoming(tenant_id, channel_id)])
         assert taken.stored
         assert taken.settled is not None
     async with db.tx(stranger) as tx:
@@ -84,7 +91,9 @@ async def test_another_salon_sees_and_takes_nothing(db: Database, tenant_id: UUI
         assert await store.get_channel(tx, channel_id) is None
         assert await store.rotate_channel(tx, channel_id, secret=b"mine", previous_until=NOW, now=NOW) is None
         assert not await store.conversation_exists(tx, taken.settled.conversation_id)
-        assert not (await store.take_message(tx, channel_id, new_id(), written("A2"), counts=True, now=NOW)).stored
+        for tenant in (stranger, tenant_id):
+            (refused,) = await store.take_messages(tx, [incoming(tenant, channel_id, "A2")])
+            assert (refused.stored, refused.duplicate, refused.settled) == (False, False, None)
     with pytest.raises(UnknownChannel):
         await put_channel(db, stranger, channel_id)
     async with db.tx(tenant_id) as tx:
@@ -95,9 +104,9 @@ async def test_a_foreign_key_cannot_reach_another_salon(db: Database, tenant_id:
     channel_id = new_id()
     await put_channel(db, tenant_id, channel_id)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
-        async with db.tx(new_id()) as tx:
+        async with db.tx(stranger := new_id()) as tx:
             await store.put_person(
-                tx, channel_id, new_id(), new_id(), written().aliases, name=None, phone=None, now=NOW
+                tx, stranger, channel_id, new_id(), new_id(), written().aliases, name=None, phone=None, now=NOW
             )
 
 
@@ -114,16 +123,26 @@ async def test_the_system_role_reads_channels_and_nothing_else(db: Database, ten
                 await tx.execute(statement)
 
 
-async def test_the_intake_of_a_known_contact_uses_its_indexes(db: Database, tenant_id: UUID) -> None:
+async def test_the_intake_of_known_contacts_uses_its_indexes(db: Database, settings: Settings, tenant_id: UUID) -> None:
     channel_id = new_id()
     await put_channel(db, tenant_id, channel_id)
     async with db.tx(tenant_id) as tx:
-        await tx.execute("SET LOCAL enable_seqscan = off")
+        for number in range(50):
+            alias = (Alias("pn", f"3519123400{number:02}"),)
+            await store.put_person(tx, tenant_id, channel_id, new_id(), new_id(), alias, name=None, phone=None, now=NOW)
+    assert settings.migrate_url is not None
+    admin = await asyncpg.connect(settings.migrate_url.get_secret_value())
+    await admin.execute("ANALYZE messaging.contacts, messaging.contact_aliases, messaging.conversations")
+    await admin.close()
+    async with db.tx(tenant_id) as tx:
+        for setting, value in SERVICE.planner.items():
+            await tx.execute(f"SET LOCAL {setting} = {value}")
         plan = await tx.fetch(
-            "EXPLAIN " + QUERIES["message_take"], tenant_id, channel_id, "A1", ["pn"], ["351912345678"], "Rui", 1, NOW, new_id(),
-            "in", "client", "text", "oi", None, {}, "received", NOW,
+            "EXPLAIN " + QUERIES["messages_take"], [0], [tenant_id], [channel_id], ["A1"], ["Rui"], [1], [NOW], [new_id()],
+            ["client"], ["text"], ["oi"], [None], [{}], [NOW], [0], ["pn"], ["351912345678"],
         )  # fmt: skip
     text = "\n".join(row[0] for row in plan)
+    assert "Seq Scan" not in text, text
     for index in ("contact_aliases_pkey", "contacts_pkey", "messages_provider", "conversations_contact"):
         assert index in text, text
 
@@ -135,7 +154,7 @@ async def test_lists_go_on_where_the_page_ended(db: Database, tenant_id: UUID) -
         for number in range(5):
             at = NOW + timedelta(minutes=number // 2)  # two at the same instant
             alias = (Alias("pn", f"35191234567{number}"),)
-            await store.put_person(tx, channel_id, new_id(), new_id(), alias, name=None, phone=None, now=at)
+            await store.put_person(tx, tenant_id, channel_id, new_id(), new_id(), alias, name=None, phone=None, now=at)
     listed: list[UUID] = []
     async with db.tx(tenant_id) as tx:
         while page := await store.conversations(tx, before=listed[-1] if listed else None, limit=2):

@@ -18,11 +18,11 @@ from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage, ConnectionChanged, Receipt
 from booka_messaging.errors import UnknownChannel, UnknownConversation
 from booka_messaging.settings import Settings
-from booka_messaging.store import Channel
+from booka_messaging.store import Accepted, Asked, Channel
 from booka_messaging.usecases import reading
 from booka_messaging.usecases.channels import ChannelOrder, Channels, api_key, webhook_secrets
-from booka_messaging.usecases.receiving import receive
-from booka_messaging.usecases.sending import request_send
+from booka_messaging.usecases.receiving import Intake
+from booka_messaging.usecases.requesting import Requests
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -59,7 +59,13 @@ def said(
 
 
 async def take(db: Database, channel: Channel, *events: Any) -> str:
-    return await receive(db, channel, events, stale_after=DAY, now=NOW)
+    """As a replica of its own: what it takes shares no transaction with others."""
+    return await Intake(db, stale_after=DAY).receive(channel, events, now=NOW)
+
+
+async def request_send(db: Database, ask: Envelope[SendRequested]) -> None:
+    """As a replica of its own."""
+    await Requests(db, attempts=3).take(ask, now=NOW)
 
 
 async def announced(db: Database, tenant_id: UUID) -> list[MessageReceived]:
@@ -129,7 +135,8 @@ async def test_a_second_alias_belongs_to_the_same_person(db: Database, channel: 
 
 async def test_two_contacts_that_turn_out_to_be_one_are_merged(db: Database, channel: Channel, tenant_id: UUID) -> None:
     await take(db, channel, said("M1", LID, name="Rui"))
-    await receive(db, channel, [said("M2", PN, name=None)], stale_after=DAY, now=NOW + timedelta(minutes=1))
+    later = NOW + timedelta(minutes=1)
+    await Intake(db, stale_after=DAY).receive(channel, [said("M2", PN, name=None)], now=later)
     by_lid, by_pn = await announced(db, tenant_id)
     assert by_lid.conversation_id != by_pn.conversation_id
     outcomes = await asyncio.gather(*(take(db, channel, said("M3", LID, PN, name=None)) for _ in range(5)))
@@ -148,12 +155,11 @@ async def test_two_contacts_that_turn_out_to_be_one_are_merged(db: Database, cha
         tenant_id=tenant_id,
         now=NOW,
     )
-    await request_send(db, ask, attempts=3, now=NOW)
+    await request_send(db, ask)
     rows = await reading.messages(db, tenant_id, by_pn.conversation_id, before=None, limit=1)
     assert rows[0].text == "Olá"
     async with db.tx(tenant_id) as tx:
-        outbound = await store.begin_send(tx, rows[0].id, now=NOW)
-    assert outbound is not None
+        (outbound,) = (await store.begin_sends(tx, [(tenant_id, rows[0].id)], now=NOW)).values()
     assert outbound.conversation_id == by_pn.conversation_id
     assert set(outbound.aliases) == {PN, LID}
 
@@ -194,16 +200,16 @@ async def test_a_request_is_queued_once_and_only_for_this_tenants_conversations(
     conversation = await only_conversation(db, tenant_id)
     data = SendRequested(conversation_id=conversation.id, text="Olá", purpose="reply")
     ask = Envelope.of(data, tenant_id=tenant_id, now=NOW)
-    await asyncio.gather(*(request_send(db, ask, attempts=3, now=NOW) for _ in range(5)))
+    await asyncio.gather(*(request_send(db, ask) for _ in range(5)))
     async with db.tx(tenant_id) as tx:
         jobs = await tx.fetch("SELECT lane, unique_key, payload FROM jobs WHERE tenant_id = $1", tenant_id)
     assert [(job["lane"], job["unique_key"]) for job in jobs] == [(str(conversation.id), str(ask.id))]
     async with db.tx(tenant_id) as tx:
         await tx.execute("DELETE FROM inbox WHERE tenant_id = $1", tenant_id)
-    await request_send(db, ask, attempts=3, now=NOW)
+    await request_send(db, ask)
     assert len(await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)) == 2
     with pytest.raises(UnknownConversation):
-        await request_send(db, Envelope.of(data, tenant_id=new_id(), now=NOW), attempts=3, now=NOW)
+        await request_send(db, Envelope.of(data, tenant_id=new_id(), now=NOW))
 
 
 @pytest.mark.parametrize("receipt_first", [False, True])
@@ -215,14 +221,14 @@ async def test_a_receipt_may_overtake_the_answer_to_the_send(
     message_id, receipt = new_id(), Receipt("OUT1", "delivered")
     async with db.tx(tenant_id) as tx:
         request = SendRequested(conversation_id=conversation.id, text="Olá", purpose="reply")
-        await store.queue_send(tx, message_id, request, request_id=new_id(), now=NOW)
+        await store.queue_sends(tx, [Asked(message_id, tenant_id, new_id(), request)], now=NOW)
     if receipt_first:
         assert await take(db, channel, receipt) == "duplicate", "nobody's message yet"
         # An echo of ours, as some versions send it, came in before our own record.
         await take(db, channel, said("OUT1", author="salon", name=None, text="Olá"))
     async with db.tx(tenant_id) as tx:
-        status = await store.finish_send(tx, message_id, channel_id=channel.id, provider_id="OUT1", sent_at=NOW)
-    assert status == ("delivered" if receipt_first else "sent")
+        states = await store.finish_sends(tx, [Accepted(tenant_id, message_id, channel.id, "OUT1", NOW)])
+    assert states == ["delivered" if receipt_first else "sent"]
     if not receipt_first:
         assert await take(db, channel, receipt) == "accepted"
         await take(db, channel, said("OUT1", author="salon", name=None, text="Olá"))

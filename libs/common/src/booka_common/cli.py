@@ -85,6 +85,7 @@ async def _migrate(service: Service, settings: ServiceSettings) -> None:
         schema=service.name,
         package=service.package,
         system_tables=service.system_tables,
+        shared_tables=service.shared_tables,
     )
 
 

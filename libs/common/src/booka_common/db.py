@@ -1,14 +1,15 @@
 """The only way to a database connection: a transaction that is bound to one tenant, or to the service's plumbing.
 
 Row level security is FORCEd on every tenant table (see `migrate`). `Database.tx` sets the tenant for one transaction, so
-a statement that forgets its WHERE still sees one salon. `Database.system_tx` switches to the `<role>_system` role, which
+a statement that forgets its WHERE still sees one salon. `Database.shared_tx` sets the tenants of a batch, for the tables
+that a service says it batches. `Database.system_tx` switches to the `<role>_system` role, which
 has rights on the plumbing tables (outbox, inbox, jobs …) of all tenants and on nothing else.
 """
 
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import resources
@@ -239,12 +240,20 @@ class Database:
         url: `postgresql://role@host/database`; the role is the service's own.
         schema: the service's schema; also the first entry of the search path.
         pool_size: connections at most.
+        planner: settings of PostgreSQL's planner for all its connections.
     """
 
     def __init__(
-        self, url: str, schema: str, *, pool_size: int = 10, acquire_timeout: timedelta = timedelta(seconds=2)
+        self,
+        url: str,
+        schema: str,
+        *,
+        pool_size: int = 10,
+        acquire_timeout: timedelta = timedelta(seconds=2),
+        planner: Mapping[str, str] | None = None,
     ) -> None:
         self._url = url
+        self._planner = planner or {}
         self.schema = schema
         self.system_role = f"{urlsplit(url).username or f'booka_{schema}'}_system"
         self._pool_size = pool_size
@@ -271,6 +280,7 @@ class Database:
                 "lock_timeout": "5s",
                 "idle_in_transaction_session_timeout": "30s",
                 "jit": "off",
+                **self._planner,
             },
         )
 
@@ -309,6 +319,24 @@ class Database:
         async with self._transaction(begin, tenant_id) as tx:
             if opening:
                 await tx.begin(opening)
+            yield tx
+
+    @asynccontextmanager
+    async def shared_tx(self, tenants: Collection[UUID]) -> AsyncIterator[Tx]:
+        """A transaction on rows of several tenants, for work of theirs that waited at the same time and shares a commit.
+
+        It sees `tenants` and nobody else, in the plumbing and in the service's `shared_tables` and nowhere else. Its
+        statements get the tenant with every row they are given, and match by it.
+
+        Raises:
+            Unavailable: as `tx`.
+        """
+        if len(set(tenants)) == 1:
+            async with self.tx(next(iter(tenants))) as tx:
+                yield tx
+            return
+        listed = ",".join(str(UUID(int=tenant.int)) for tenant in set(tenants))
+        async with self._transaction(f"BEGIN; SET LOCAL app.tenant_ids = '{{{listed}}}'", None) as tx:
             yield tx
 
     @asynccontextmanager

@@ -8,12 +8,13 @@ final write is guarded by the lease token: a worker that lost its lease changes 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID
 
+from booka_common.batching import Batcher
 from booka_common.db import Database, Tx, load_queries
 from booka_common.errors import is_transient
 from booka_common.faults import FaultPoints
@@ -26,12 +27,14 @@ __all__ = [
     "Handler",
     "Job",
     "JobType",
+    "NewJob",
     "Outcome",
     "RetryIn",
     "Worker",
     "backoff",
     "cancel",
     "put",
+    "put_all",
     "replay",
 ]
 
@@ -59,9 +62,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It worked. `record` writes what came of it."""
+    """It worked. `record` writes what came of it; a `result` is written by the type's `record_all`, with those of others."""
 
     record: Record | None = None
+    result: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class JobType:
         max_attempts: runs before the job is dead.
         timeout: for one run.
         on_dead: writes what follows when the attempts are used up, in the transaction that marks the job dead.
+        record_all: writes the results of jobs that end at the same time, in the transaction that finishes them all. They
+            are of several tenants: it is a `Database.shared_tx`.
         first_delay, longest_delay: of the exponential backoff with full jitter.
     """
 
@@ -100,6 +106,7 @@ class JobType:
     max_attempts: int = 10
     timeout: timedelta = timedelta(seconds=30)
     on_dead: Callable[[Tx, Job, str], Awaitable[None]] | None = None
+    record_all: Callable[[Tx, Sequence[Any]], Awaitable[None]] | None = None
     first_delay: timedelta = timedelta(seconds=1)
     longest_delay: timedelta = timedelta(minutes=5)
 
@@ -149,6 +156,44 @@ async def put(
     return job_id
 
 
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job for `put_all`; the fields are the arguments of `put`."""
+
+    tenant_id: UUID
+    type: str
+    payload: Mapping[str, Any]
+    scheduled_at: datetime
+    correlation_id: UUID
+    unique_key: str | None = None
+    lane: str | None = None
+    lane_order: int = 0
+    max_attempts: int = 10
+    traceparent: str | None = None
+    id: UUID = field(default_factory=new_id)
+
+
+async def put_all(tx: Tx, jobs: Sequence[NewJob]) -> None:
+    """Write jobs of any tenants of `tx`, in this order; one whose unique key exists already is left out."""
+    if not jobs:
+        return
+    await tx.execute(
+        _queries["job_put_all"],
+        [job.id for job in jobs],
+        [job.tenant_id for job in jobs],
+        [job.type for job in jobs],
+        [job.payload for job in jobs],
+        [job.scheduled_at for job in jobs],
+        [job.max_attempts for job in jobs],
+        [job.unique_key for job in jobs],
+        [job.lane for job in jobs],
+        [job.lane_order for job in jobs],
+        [job.correlation_id for job in jobs],
+        [job.traceparent for job in jobs],
+    )
+    tx.wake(tx.signals.jobs_written)
+
+
 async def cancel(tx: Tx, type: str, unique_key: str) -> bool:
     """Call a job back that has not been started; False if there is none."""
     return await tx.execute(_queries["job_cancel"], tx.tenant_id, type, unique_key) > 0
@@ -162,6 +207,14 @@ async def replay(tx: Tx, job_id: UUID, *, now: datetime) -> bool:
 
 class _LeaseLost(Exception):
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A job whose result waits to be written."""
+
+    job: Job
+    result: Any
 
 
 @dataclass(slots=True)
@@ -179,6 +232,10 @@ class Worker:
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     _more: bool = True  # there may be due jobs that only wait for one of ours to finish
     _stopping: bool = False
+    _ended: Batcher[_Ended, None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ended = Batcher(self._end_all)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -289,6 +346,8 @@ class Worker:
             on_dead = kind.on_dead
             outcome = Dead(reason, (lambda tx: on_dead(tx, job, reason)) if on_dead else None)
         match outcome:
+            case Done(None, result) if result is not None:
+                await self._ended.do(_Ended(job, result))
             case Done(record):
                 await self._end(job, "done", record, _queries["job_done"], job.id, job.lease_token)
             case Dead(reason, record):
@@ -300,6 +359,27 @@ class Worker:
                 await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
             case _:
                 assert_never(outcome)
+
+    async def _end_all(self, batch: Sequence[_Ended]) -> list[BaseException | None]:
+        """Finish jobs in one transaction; the error of each that may not be finished any more."""
+        async with self.db.shared_tx([ended.job.tenant_id for ended in batch]) as tx:
+            rows = await tx.fetch(
+                _queries["job_done_all"],
+                [ended.job.id for ended in batch],
+                [ended.job.lease_token for ended in batch],
+            )
+            wakes = {row["id"]: row["wake"] for row in rows}
+            ours = [ended for ended in batch if ended.job.id in wakes]
+            for name in {ended.job.type for ended in ours}:
+                record_all = self.types[name].record_all
+                if record_all is None:
+                    raise RuntimeError(f"{name} returns a result and has no record_all")
+                await record_all(tx, [ended.result for ended in ours if ended.job.type == name])
+            if any(wakes.values()):
+                tx.wake(self.db.signals.jobs_written)
+        for ended in ours:
+            self.metrics.jobs.labels(ended.job.type, "done").inc()
+        return [None if ended.job.id in wakes else _LeaseLost() for ended in batch]
 
     async def _end(self, job: Job, label: str, record: Record | None, query: str, *args: object) -> None:
         async with self.db.tx(job.tenant_id) as tx:

@@ -7,6 +7,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- name: job_put_all
+-- The same for many, of any tenants.
+INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, lane_order, correlation_id, traceparent)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::integer[], $7::text[], $8::text[],
+    $9::bigint[], $10::uuid[], $11::text[])
+ON CONFLICT DO NOTHING;
+
 -- name: job_claim
 -- Jobs of one lane run one at a time, by their order in the lane and then as they were put.
 WITH due AS (
@@ -51,6 +58,15 @@ SET status = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_
 WHERE j.id = $1 AND j.lease_token = $2 AND j.status = 'running'
 RETURNING j.lane IS NOT NULL AND EXISTS (
     SELECT FROM jobs AS n WHERE n.tenant_id = j.tenant_id AND n.lane = j.lane AND n.status = 'ready');
+
+-- name: job_done_all
+-- As job_done, for many; a row for each whose lease was not lost.
+UPDATE jobs AS j
+SET status = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL, last_error = NULL
+FROM unnest($1::uuid[], $2::uuid[]) AS ended (id, lease_token)
+WHERE j.id = ended.id AND j.lease_token = ended.lease_token AND j.status = 'running'
+RETURNING j.id, j.lane IS NOT NULL AND EXISTS (
+    SELECT FROM jobs AS n WHERE n.tenant_id = j.tenant_id AND n.lane = j.lane AND n.status = 'ready') AS wake;
 
 -- name: job_retry
 -- No row: the lease was lost. Always true: it may be due before the worker would look again.

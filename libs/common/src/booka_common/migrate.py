@@ -8,7 +8,7 @@ role gets the plumbing tables and what the service names, and nothing else.
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import resources
 from urllib.parse import unquote, urlsplit
 
@@ -31,6 +31,8 @@ _PLUMBING = {
 }
 
 _TENANT_POLICY = "tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+#: The tenants of a batch, see `Database.shared_tx`. A policy of its own, because only some tables have it.
+_SHARED_POLICY = "tenant_id = ANY (nullif(current_setting('app.tenant_ids', true), '')::uuid[])"
 
 
 def migrations(package: str) -> dict[str, str]:
@@ -46,7 +48,13 @@ def migrations(package: str) -> dict[str, str]:
 
 
 async def migrate(
-    admin_url: str, service_url: str, *, schema: str, package: str, system_tables: Mapping[str, str]
+    admin_url: str,
+    service_url: str,
+    *,
+    schema: str,
+    package: str,
+    system_tables: Mapping[str, str],
+    shared_tables: Collection[str] = (),
 ) -> list[str]:
     """Bring `schema` up to date and return what was applied. Safe to run concurrently and repeatedly.
 
@@ -54,6 +62,7 @@ async def migrate(
         admin_url: a role that may create schemas, roles and the btree_gist extension.
         service_url: the service's URL; its user (and password, if given) becomes the service's role.
         system_tables: rights of the system role on tables of the service itself, e.g. `{"channels": "SELECT"}`.
+        shared_tables: tables of the service itself in which one transaction may see several tenants of its choice.
     """
     parts = urlsplit(service_url)
     role = parts.username or f"booka_{schema}"
@@ -80,7 +89,7 @@ async def migrate(
             applied.append(name)
             _log.info("applied %s", name)
         async with connection.transaction():
-            await _secure(connection, schema, role, system_tables)
+            await _secure(connection, schema, role, system_tables, shared_tables)
         return applied
     finally:
         await connection.close()
@@ -114,10 +123,17 @@ async def _write_roles(connection: asyncpg.Connection, role: str, password: str 
     await connection.execute(f'GRANT "{role}_system" TO "{role}"')
 
 
-async def _secure(connection: asyncpg.Connection, schema: str, role: str, system_tables: Mapping[str, str]) -> None:
+async def _secure(
+    connection: asyncpg.Connection,
+    schema: str,
+    role: str,
+    system_tables: Mapping[str, str],
+    shared_tables: Collection[str],
+) -> None:
     """Rights for all tables; row level security where it is missing, so that a running service is not locked out for it."""
     system = f"{role}_system"
     rights = {**_PLUMBING, **system_tables}
+    shared = {*_PLUMBING, *shared_tables}
     tables = await connection.fetch(
         """SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
                   ARRAY(SELECT p.polname::text FROM pg_policy AS p WHERE p.polrelid = c.oid) AS policies,
@@ -149,6 +165,12 @@ async def _secure(connection: asyncpg.Connection, schema: str, role: str, system
             statements.append(
                 f'CREATE POLICY tenant ON "{name}" TO "{role}" USING ({_TENANT_POLICY}) WITH CHECK ({_TENANT_POLICY})'
             )
+        if name in shared and "shared" not in table["policies"]:
+            statements.append(
+                f'CREATE POLICY shared ON "{name}" TO "{role}" USING ({_SHARED_POLICY}) WITH CHECK ({_SHARED_POLICY})'
+            )
+        elif name not in shared and "shared" in table["policies"]:
+            statements.append(f'DROP POLICY shared ON "{name}"')
         if name in rights and "plumbing" not in table["policies"]:
             statements.append(f'CREATE POLICY plumbing ON "{name}" TO "{system}" USING (true) WITH CHECK (true)')
         elif name not in rights and "plumbing" in table["policies"]:

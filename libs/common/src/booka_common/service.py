@@ -51,12 +51,16 @@ class Service:
         package: where its migrations and queries are.
         description: one line for its API documents.
         system_tables: rights of the system role beyond the plumbing, see `booka_common.migrate`.
+        shared_tables: where `Database.shared_tx` reaches beyond the plumbing.
+        planner: settings of PostgreSQL's planner for the service's connections.
     """
 
     name: str
     package: str
     description: str
     system_tables: Mapping[str, str] = field(default_factory=dict)
+    shared_tables: tuple[str, ...] = ()
+    planner: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,12 @@ class Runtime:
         return cls(
             service=service,
             settings=settings,
-            db=Database(settings.database_url.get_secret_value(), service.name, pool_size=settings.db_pool_size),
+            db=Database(
+                settings.database_url.get_secret_value(),
+                service.name,
+                pool_size=settings.db_pool_size,
+                planner=service.planner,
+            ),
             metrics=metrics,
             consumers=Consumers(service.name, amqp_url, metrics, faults, prefetch=settings.prefetch),
             now=now,

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from booka_common.db import Tx
 from booka_common.jobs import Job, JobType, Outcome
 from booka_messaging.settings import Settings
-from booka_messaging.usecases.sending import JOB_TYPE, Sending, give_up
+from booka_messaging.usecases.requesting import JOB_TYPE
+from booka_messaging.usecases.sending import Sending, give_up, record_sent
 
 __all__ = ["job_types"]
 
@@ -22,4 +23,8 @@ def job_types(settings: Settings, sending: Sending, now: Callable[[], datetime])
 
     # A run may look through the gateway's store before it sends: two calls, the first of several pages.
     timeout = timedelta(seconds=3 * settings.gateway_total_seconds)
-    return {JOB_TYPE: JobType(send, max_attempts=settings.send_attempts, timeout=timeout, on_dead=dead)}
+    return {
+        JOB_TYPE: JobType(
+            send, max_attempts=settings.send_attempts, timeout=timeout, on_dead=dead, record_all=record_sent
+        )
+    }

@@ -14,6 +14,11 @@ SERVICE = Service(
     description="Channels, contacts, conversations and messages: what clients write and what they are told",
     # A webhook names its channel before its tenant is known.
     system_tables={"channels": "SELECT"},
+    # What is received, requested and sent at the same time shares a transaction, whichever salons it belongs to.
+    shared_tables=("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts"),
+    # Every statement finds its few rows by an index. Plans are kept, and one that was made while a table was small, for a
+    # batch of rows, would go on reading all of it.
+    planner={"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},
 )
 
 

@@ -131,6 +131,7 @@ def provision(servers: tuple[PostgresServer, RabbitServer], worker_name: str) ->
             schema=service.name,
             package=service.package,
             system_tables=service.system_tables,
+            shared_tables=service.shared_tables,
         )
 
     def settings(service: Service) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from booka_messaging.domain.verification import authenticate
 from booka_messaging.errors import MalformedWebhook, UnknownChannel
 from booka_messaging.settings import Settings
 from booka_messaging.usecases.channels import Channels, webhook_secrets
-from booka_messaging.usecases.receiving import Outcome, receive
+from booka_messaging.usecases.receiving import Intake, Outcome
 
 __all__ = ["webhook_routes"]
 
@@ -33,7 +33,7 @@ def webhook_routes(runtime: Runtime, settings: Settings, channels: Channels, sea
         ["secret"],
         registry=runtime.metrics.registry,
     )
-    stale_after = timedelta(hours=settings.stale_after_hours)
+    intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours))
     router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
     async def take(request: Request, channel_id: str, path_event: str | None) -> Outcome:
@@ -48,7 +48,7 @@ def webhook_routes(runtime: Runtime, settings: Settings, channels: Channels, sea
         if payload.get("instance") != channel.instance:
             raise UnknownChannel
         events = read(payload, now, path_event=path_event)
-        return await receive(runtime.db, channel, events, stale_after=stale_after, now=now)
+        return await intake.receive(channel, events, now=now)
 
     async def counted(request: Request, channel_id: str, path_event: str | None) -> Response:
         try:

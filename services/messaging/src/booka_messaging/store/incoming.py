@@ -11,13 +11,14 @@ from booka_messaging.domain.model import Alias, ChatMessage, Merge, Person
 from booka_messaging.store.statements import QUERIES
 
 __all__ = [
+    "Incoming",
     "Settled",
     "Taken",
     "lock_identity",
     "people",
     "put_person",
     "record_merge",
-    "take_message",
+    "take_messages",
 ]
 
 
@@ -33,39 +34,54 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message to be stored as `id`; `counts` gives it the conversation's next turn."""
+
+    id: UUID
+    tenant_id: UUID
+    channel_id: UUID
+    message: ChatMessage
+    counts: bool
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
-    """What `take_message` did: at most one of `duplicate` and `stored`; neither and no `settled`: settle the contact."""
+    """What became of an `Incoming`: at most one of `duplicate` and `stored`; neither and no `settled`: settle the contact."""
 
     duplicate: bool
     stored: bool
     settled: Settled | None
 
 
-async def take_message(
-    tx: Tx, channel_id: UUID, message_id: UUID, message: ChatMessage, *, counts: bool, now: datetime
-) -> Taken:
-    """Store `message` of a known contact; `counts` gives it the conversation's next turn."""
-    incoming = message.author == "client"
-    row: Any = await tx.fetchrow(
-        QUERIES["message_take"],
-        tx.tenant_id,
-        channel_id,
-        message.provider_id,
-        [alias.kind for alias in message.aliases],
-        [alias.value for alias in message.aliases],
-        message.name,
-        1 if counts else 0,
-        now,
-        message_id,
-        "in" if incoming else "out",
-        message.author,
-        message.kind,
-        message.text,
-        message.choice_id,
-        message.metadata,
-        "received" if incoming else "sent",
-        message.sent_at,
+async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
+    """Store messages of known contacts, of any tenants of `tx`; each message is in the batch once."""
+    messages = [item.message for item in batch]
+    aliases = [(number, alias) for number, message in enumerate(messages) for alias in message.aliases]
+    rows = await tx.fetch(
+        QUERIES["messages_take"],
+        list(range(len(batch))),
+        [item.tenant_id for item in batch],
+        [item.channel_id for item in batch],
+        [message.provider_id for message in messages],
+        [message.name for message in messages],
+        [1 if item.counts else 0 for item in batch],
+        [item.received_at for item in batch],
+        [item.id for item in batch],
+        [message.author for message in messages],
+        [message.kind for message in messages],
+        [message.text for message in messages],
+        [message.choice_id for message in messages],
+        [message.metadata for message in messages],
+        [message.sent_at for message in messages],
+        [number for number, _ in aliases],
+        [alias.kind for _, alias in aliases],
+        [alias.value for _, alias in aliases],
     )
+    return [_taken(row) for row in rows]
+
+
+def _taken(row: Any) -> Taken:
     settled = None
     if row["conversation_id"] is not None:
         settled = Settled(row["conversation_id"], row["contact_id"], row["turn"], row["name"], row["phone"])
@@ -77,15 +93,16 @@ async def lock_identity(tx: Tx, channel_id: UUID) -> None:
     await tx.execute(QUERIES["identity_lock"], channel_id)
 
 
-async def people(tx: Tx, channel_id: UUID, aliases: Sequence[Alias]) -> list[Person]:
+async def people(tx: Tx, tenant_id: UUID, channel_id: UUID, aliases: Sequence[Alias]) -> list[Person]:
     """The contacts that `aliases` belong to."""
     kinds, values = [alias.kind for alias in aliases], [alias.value for alias in aliases]
-    rows = await tx.fetch(QUERIES["people_by_alias"], tx.tenant_id, channel_id, kinds, values)
+    rows = await tx.fetch(QUERIES["people_by_alias"], tenant_id, channel_id, kinds, values)
     return [Person(**row) for row in rows]
 
 
 async def put_person(
     tx: Tx,
+    tenant_id: UUID,
     channel_id: UUID,
     contact_id: UUID,
     conversation_id: UUID,
@@ -96,20 +113,19 @@ async def put_person(
     now: datetime,
 ) -> None:
     """Create or update a contact, add the aliases that are new, and open its conversation if there is none."""
-    tenant_id = tx.tenant_id
-    await tx.execute(QUERIES["contact_put"], tenant_id, contact_id, name, phone, now)
     kinds, values = [alias.kind for alias in aliases], [alias.value for alias in aliases]
-    await tx.execute(QUERIES["alias_add"], tenant_id, channel_id, contact_id, now, kinds, values)
-    await tx.execute(QUERIES["conversation_open"], tenant_id, conversation_id, channel_id, contact_id, now)
+    await tx.execute(
+        QUERIES["person_put"], tenant_id, contact_id, name, phone, now, channel_id, kinds, values, conversation_id
+    )
 
 
-async def record_merge(tx: Tx, decision: Merge) -> None:
+async def record_merge(tx: Tx, tenant_id: UUID, decision: Merge) -> None:
     """Make the others part of the survivor."""
     survivor, others = decision.survivor, decision.others
     contacts = [person.contact_id for person in others]
-    await tx.execute(QUERIES["merge_aliases"], tx.tenant_id, survivor.contact_id, contacts)
+    await tx.execute(QUERIES["merge_aliases"], tenant_id, survivor.contact_id, contacts)
     conversations = [person.conversation_id for person in others if person.conversation_id]
     await tx.execute(
-        QUERIES["merge_conversations"], tx.tenant_id, survivor.contact_id, survivor.conversation_id, conversations
+        QUERIES["merge_conversations"], tenant_id, survivor.contact_id, survivor.conversation_id, conversations
     )
-    await tx.execute(QUERIES["merge_contacts"], tx.tenant_id, survivor.contact_id, contacts)
+    await tx.execute(QUERIES["merge_contacts"], tenant_id, survivor.contact_id, contacts)

@@ -12,14 +12,16 @@ from booka_messaging.domain.model import Alias, AliasKind, Delivery, Receipt, ou
 from booka_messaging.store.statements import QUERIES
 
 __all__ = [
+    "Accepted",
+    "Asked",
     "OutboundMessage",
     "Queued",
     "Touched",
-    "begin_send",
-    "finish_send",
+    "begin_sends",
+    "finish_sends",
     "ours_among",
     "overtake",
-    "queue_send",
+    "queue_sends",
     "record_failure",
     "record_receipt",
     "release_held",
@@ -64,34 +66,43 @@ class Queued:
     fills_gap: bool
 
 
-async def queue_send(
-    tx: Tx, message_id: UUID, request: SendRequested, *, request_id: UUID, now: datetime
-) -> Queued | None:
-    """Store an outgoing message; None if there is no such conversation or it is stored already."""
-    row = await tx.fetchrow(
-        QUERIES["send_queue"],
-        tx.tenant_id,
-        request.conversation_id,
-        message_id,
-        request.text,
-        request_id,
-        request.purpose,
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to be stored as message `id`."""
+
+    id: UUID
+    tenant_id: UUID
+    request_id: UUID
+    data: SendRequested
+
+
+async def queue_sends(tx: Tx, batch: Sequence[Asked], *, now: datetime) -> list[Queued | None]:
+    """Store outgoing messages, one at most for a conversation; None where there is no such conversation or it is stored."""
+    rows = await tx.fetch(
+        QUERIES["sends_queue"],
+        [asked.tenant_id for asked in batch],
+        [asked.data.conversation_id for asked in batch],
+        [asked.id for asked in batch],
+        [asked.data.text for asked in batch],
+        [asked.request_id for asked in batch],
+        [asked.data.purpose for asked in batch],
+        [asked.data.position for asked in batch],
         now,
-        request.position,
     )
-    return None if row is None else Queued(**row)
+    queued = {row["id"]: Queued(row["conversation_id"], row["in_turn"], row["fills_gap"]) for row in rows}
+    return [queued.get(asked.id) for asked in batch]
 
 
 async def release_held(
-    tx: Tx, conversation_id: UUID, position: int, *, job_type: str, lane: str, now: datetime
+    tx: Tx, tenant_id: UUID, conversation_id: UUID, position: int, *, job_type: str, lane: str, now: datetime
 ) -> None:
     """Let the jobs start that were held back for the request at `position`."""
-    await tx.execute(QUERIES["send_release"], tx.tenant_id, conversation_id, job_type, lane, position, now)
+    await tx.execute(QUERIES["send_release"], tenant_id, conversation_id, job_type, lane, position, now)
 
 
-async def overtake(tx: Tx, conversation_id: UUID, position: int) -> None:
+async def overtake(tx: Tx, tenant_id: UUID, conversation_id: UUID, position: int) -> None:
     """Go on without what is missing before the request at `position`."""
-    await tx.execute(QUERIES["send_overtakes"], tx.tenant_id, conversation_id, position)
+    await tx.execute(QUERIES["send_overtakes"], tenant_id, conversation_id, position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +122,18 @@ class OutboundMessage:
     aliases: tuple[Alias, ...]
 
 
-async def begin_send(tx: Tx, message_id: UUID, *, now: datetime) -> OutboundMessage | None:
-    """Mark an attempt and load what it needs; None if the message is not waiting to be sent."""
-    row = await tx.fetchrow(QUERIES["send_begin"], tx.tenant_id, message_id, now)
-    if row is None:
-        return None
-    fields: Mapping[str, Any] = dict(row)
+async def begin_sends(
+    tx: Tx, batch: Sequence[tuple[UUID, UUID]], *, now: datetime
+) -> dict[tuple[UUID, UUID], OutboundMessage]:
+    """Mark attempts and load what they need, by `(tenant_id, message_id)`; absent: the message is not waiting to be sent."""
+    rows = await tx.fetch(
+        QUERIES["sends_begin"], [tenant_id for tenant_id, _ in batch], [message_id for _, message_id in batch], now
+    )
+    return {(row["tenant_id"], row["id"]): _outbound(row) for row in rows}
+
+
+def _outbound(row: Any) -> OutboundMessage:
+    fields: Mapping[str, Any] = {name: value for name, value in row.items() if name not in ("tenant_id", "id")}
     return OutboundMessage(**{**fields, "aliases": tuple(_alias(text) for text in fields["aliases"])})
 
 
@@ -126,14 +143,29 @@ def _alias(text: str) -> Alias:
     return Alias(kinds[kind], value)
 
 
-async def finish_send(
-    tx: Tx, message_id: UUID, *, channel_id: UUID, provider_id: str | None, sent_at: datetime
-) -> Delivery:
-    """The gateway has the message, under `provider_id`; return its state, which a fast receipt may have raised."""
-    status: Delivery = await tx.fetchval(
-        QUERIES["send_done"], tx.tenant_id, message_id, channel_id, provider_id, sent_at
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The gateway has a message, under `provider_id` if it said so."""
+
+    tenant_id: UUID
+    message_id: UUID
+    channel_id: UUID
+    provider_id: str | None
+    sent_at: datetime
+
+
+async def finish_sends(tx: Tx, batch: Sequence[Accepted]) -> list[Delivery]:
+    """Record what gateways have; return each message's state, which a fast receipt may have raised."""
+    rows = await tx.fetch(
+        QUERIES["sends_done"],
+        [accepted.tenant_id for accepted in batch],
+        [accepted.message_id for accepted in batch],
+        [accepted.channel_id for accepted in batch],
+        [accepted.provider_id for accepted in batch],
+        [accepted.sent_at for accepted in batch],
     )
-    return status
+    states: dict[UUID, Delivery] = {row["id"]: row["status"] for row in rows}
+    return [states[accepted.message_id] for accepted in batch]
 
 
 async def record_failure(tx: Tx, message_id: UUID, code: str) -> tuple[UUID, UUID] | None:

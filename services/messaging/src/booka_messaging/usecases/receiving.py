@@ -1,16 +1,19 @@
 """What comes in from a gateway: messages, receipts, the state of the connection."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 from uuid import UUID
 
 from booka_common import outbox
+from booka_common.batching import Batcher
 from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import MessageReceived
 from booka_common.db import Database, Tx
 from booka_common.errors import Unavailable
 from booka_common.ids import derived_id, new_id
+from booka_common.observability import current_traceparent
 from booka_messaging import store
 from booka_messaging.domain.model import (
     ChatEvent,
@@ -23,10 +26,10 @@ from booka_messaging.domain.model import (
     merge,
     phone_of,
 )
-from booka_messaging.store import Channel, Settled
+from booka_messaging.store import Channel, Incoming, Settled
 from booka_messaging.usecases.news import delivery_news
 
-__all__ = ["Outcome", "receive"]
+__all__ = ["Intake", "Outcome"]
 
 Outcome = Literal["accepted", "ignored", "duplicate", "stale"]
 
@@ -35,99 +38,149 @@ class _TakenMeanwhile(Exception):
     """A concurrent delivery of the same message was first."""
 
 
-async def receive(
-    db: Database, channel: Channel, events: Sequence[ChatEvent], *, stale_after: timedelta, now: datetime
-) -> Outcome:
-    """Take the events of one webhook, each in a transaction of its own; repeated, they change nothing.
+class _Unsettled(Exception):
+    """Somebody of this batch is known by another name once the others are settled."""
 
-    Returns:
-        What came of the first event that was for us, else `ignored`.
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A message that waits for its commit, and the trace that it continues."""
+
+    incoming: Incoming
+    traceparent: str | None
+
+
+class Intake:
+    """Takes in what gateways deliver. Messages that arrive at the same time are stored by one statement and commit.
+
+    Args:
+        stale_after: older messages are stored and not answered.
     """
-    outcomes = [await _one(db, channel, event, stale_after, now) for event in events]
-    return next((outcome for outcome in outcomes if outcome != "ignored"), "ignored")
+
+    def __init__(self, db: Database, *, stale_after: timedelta) -> None:
+        self._db = db
+        self._stale_after = stale_after
+        self._known: Batcher[_Arrival, bool | None] = Batcher(self._store, key=_identity)
+        self._strangers: Batcher[_Arrival, bool] = Batcher(self._settle_and_store, key=_identity)
+
+    async def receive(self, channel: Channel, events: Sequence[ChatEvent], *, now: datetime) -> Outcome:
+        """Take the events of one webhook, one after the other; repeated, they change nothing.
+
+        Returns:
+            What came of the first event that was for us, else `ignored`.
+        """
+        outcomes = [await self._one(channel, event, now) for event in events]
+        return next((outcome for outcome in outcomes if outcome != "ignored"), "ignored")
+
+    async def _one(self, channel: Channel, event: ChatEvent, now: datetime) -> Outcome:
+        match event:
+            case ChatMessage():
+                return await self._message(channel, event, now)
+            case Receipt():
+                return await _receipt(self._db, channel, event, now)
+            case ConnectionChanged(state, reason):
+                async with self._db.tx(channel.tenant_id) as tx:
+                    await store.set_connection(tx, channel.id, state=state, reason=reason, now=now)
+                return "accepted"
+            case Ignored():
+                return "ignored"
+            case _:
+                assert_never(event)
+
+    async def _message(self, channel: Channel, message: ChatMessage, now: datetime) -> Outcome:
+        """Store a message and say that it was received, unless the salon wrote it or it is too old to be answered."""
+        stale = now - message.sent_at > self._stale_after
+        incoming = Incoming(
+            id=new_id(),
+            tenant_id=channel.tenant_id,
+            channel_id=channel.id,
+            message=message,
+            counts=message.author == "client" and not stale,
+            received_at=now,
+        )
+        arrival = _Arrival(incoming, current_traceparent())
+        try:
+            stored = await self._known.do(arrival)
+            if stored is None:
+                stored = await self._strangers.do(arrival)
+        except _TakenMeanwhile:
+            return "duplicate"
+        if not stored:
+            return "duplicate"
+        return "stale" if stale else "accepted"
+
+    async def _store(self, batch: Sequence[_Arrival]) -> list[bool | None]:
+        """Store the messages of people who are known; False: it is there already, None: its contact has to be settled."""
+        async with self._db.shared_tx([arrival.incoming.tenant_id for arrival in batch]) as tx:
+            return await _take(tx, batch)
+
+    async def _settle_and_store(self, batch: Sequence[_Arrival]) -> list[bool]:
+        """The same for those who are new, or known by another name or under several.
+
+        A transaction of its own, which locks identities before it locks conversations, as everybody does.
+        """
+        async with self._db.shared_tx([arrival.incoming.tenant_id for arrival in batch]) as tx:
+            for arrival in sorted(batch, key=lambda arrival: arrival.incoming.channel_id):
+                await _settle(tx, arrival.incoming)
+            taken = await _take(tx, batch)
+            stored = [outcome for outcome in taken if outcome is not None]
+            if len(stored) < len(batch):
+                raise _Unsettled if len(batch) > 1 else Unavailable("the contact changed", code="contact_changed")
+            return stored
 
 
-async def _one(db: Database, channel: Channel, event: ChatEvent, stale_after: timedelta, now: datetime) -> Outcome:
-    match event:
-        case ChatMessage():
-            return await _message(db, channel, event, stale_after, now)
-        case Receipt():
-            return await _receipt(db, channel, event, now)
-        case ConnectionChanged(state, reason):
-            async with db.tx(channel.tenant_id) as tx:
-                await store.set_connection(tx, channel.id, state=state, reason=reason, now=now)
-            return "accepted"
-        case Ignored():
-            return "ignored"
-        case _:
-            assert_never(event)
+def _identity(arrival: _Arrival) -> tuple[UUID, str]:
+    return arrival.incoming.channel_id, arrival.incoming.message.provider_id
 
 
-async def _message(
-    db: Database, channel: Channel, message: ChatMessage, stale_after: timedelta, now: datetime
-) -> Outcome:
-    """Store a message and say that it was received, unless the salon wrote it or it is too old to be answered."""
-    stale = now - message.sent_at > stale_after
-    answered = message.author == "client" and not stale
-    message_id = new_id()
-    try:
-        async with db.tx(channel.tenant_id) as tx:
-            settled = await _take(tx, channel.id, message_id, message, counts=answered, now=now)
-            if settled is None:
-                return "duplicate"
-            if answered:
-                await outbox.put(tx, _received(channel.tenant_id, message_id, message, settled, now))
-    except _TakenMeanwhile:
-        return "duplicate"
-    return "stale" if stale else "accepted"
+async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
+    """Store what can be stored, and say of each message that counts that it was received."""
+    outcomes: list[bool | None] = []
+    said: list[Envelope[MessageReceived]] = []
+    taken = await store.take_messages(tx, [arrival.incoming for arrival in batch])
+    for arrival, one in zip(batch, taken, strict=True):
+        if one.settled is None:
+            outcomes.append(False if one.duplicate else None)
+        elif not one.stored:
+            raise _TakenMeanwhile
+        else:
+            outcomes.append(True)
+            if arrival.incoming.counts:
+                said.append(_received(arrival, one.settled))
+    await outbox.put(tx, *said)
+    return outcomes
 
 
-async def _take(
-    tx: Tx, channel_id: UUID, message_id: UUID, message: ChatMessage, *, counts: bool, now: datetime
-) -> Settled | None:
-    """Store the message in its conversation; None if it is there already."""
-    taken = await store.take_message(tx, channel_id, message_id, message, counts=counts, now=now)
-    if taken.settled is None and not taken.duplicate:
-        await _settle(tx, channel_id, message, now)
-        taken = await store.take_message(tx, channel_id, message_id, message, counts=counts, now=now)
-    if taken.duplicate:
-        return None
-    if taken.settled is None:
-        raise Unavailable("the contact changed meanwhile", code="contact_changed")
-    if not taken.stored:
-        raise _TakenMeanwhile
-    return taken.settled
-
-
-async def _settle(tx: Tx, channel_id: UUID, message: ChatMessage, now: datetime) -> None:
+async def _settle(tx: Tx, incoming: Incoming) -> None:
     """Make all aliases of the message those of one contact that has a conversation: found, merged, or new."""
+    tenant_id, channel_id, message = incoming.tenant_id, incoming.channel_id, incoming.message
     await store.lock_identity(tx, channel_id)
-    found = await store.people(tx, channel_id, message.aliases)
+    found = await store.people(tx, tenant_id, channel_id, message.aliases)
     if found:
         decision = merge(found)
         if decision.others:
-            await store.record_merge(tx, decision)
+            await store.record_merge(tx, tenant_id, decision)
     else:
         decision = Merge(Person(new_id(), None, None, None, None), ())
     known = (decision.survivor, *decision.others)
     await store.put_person(
         tx,
+        tenant_id,
         channel_id,
         decision.survivor.contact_id,
         new_id(),
         message.aliases,
         name=message.name or next((person.name for person in known if person.name), None),
         phone=phone_of(message.aliases) or next((person.phone for person in known if person.phone), None),
-        now=now,
+        now=incoming.received_at,
     )
 
 
-def _received(
-    tenant_id: UUID, message_id: UUID, message: ChatMessage, settled: Settled, now: datetime
-) -> Envelope[MessageReceived]:
-    return Envelope.of(
+def _received(arrival: _Arrival, settled: Settled) -> Envelope[MessageReceived]:
+    incoming, message = arrival.incoming, arrival.incoming.message
+    envelope = Envelope.of(
         MessageReceived(
-            message_id=message_id,
+            message_id=incoming.id,
             conversation_id=settled.conversation_id,
             contact_id=settled.contact_id,
             turn=settled.turn,
@@ -138,10 +191,11 @@ def _received(
             phone=settled.phone,
             sent_at=message.sent_at,
         ),
-        tenant_id=tenant_id,
-        now=now,
-        id=derived_id(message_id, "received"),
+        tenant_id=incoming.tenant_id,
+        now=incoming.received_at,
+        id=derived_id(incoming.id, "received"),
     )
+    return envelope.model_copy(update={"traceparent": arrival.traceparent})
 
 
 async def _receipt(db: Database, channel: Channel, receipt: Receipt, now: datetime) -> Outcome:

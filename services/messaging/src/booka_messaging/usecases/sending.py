@@ -1,97 +1,56 @@
-"""What goes out to clients: a request becomes a row and a job, the job becomes one call to the gateway.
+"""What goes out to clients: a job becomes one call to the gateway.
 
 Gateways have no idempotency key. So every attempt is marked before its call, and a run that finds the mark of an earlier
 one first looks in the gateway's own store whether that one went through.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar, assert_never
+from itertools import chain
+from typing import assert_never
 from uuid import UUID
 
-from booka_common import inbox, jobs, outbox
+from booka_common import outbox
+from booka_common.batching import Batcher
 from booka_common.contracts import Envelope, Message
-from booka_common.contracts.messaging import MessageFailed, MessageSent, SendRequested
+from booka_common.contracts.messaging import MessageFailed, MessageSent
 from booka_common.db import Database, Tx
-from booka_common.ids import derived_id, new_id
+from booka_common.ids import derived_id
 from booka_common.jobs import Dead, Done, Job, Outcome, RetryIn
 from booka_common.sealing import Sealer
 from booka_messaging import store
-from booka_messaging.domain.model import Alias, address, same_number
-from booka_messaging.errors import UnknownConversation
+from booka_messaging.domain.model import Alias, Delivery, address, same_number
 from booka_messaging.providers.gateway import Gateway, Line, NotNow, OutcomeUnknown, Refused, Sent
-from booka_messaging.store import OutboundMessage, Touched
+from booka_messaging.store import Accepted, OutboundMessage, Touched
 from booka_messaging.usecases.channels import api_key
 from booka_messaging.usecases.news import delivery_news
 
-__all__ = ["JOB_TYPE", "Sending", "give_up", "request_send"]
+__all__ = ["Sending", "give_up", "record_sent"]
 
-JOB_TYPE = "send_message"
-#: A message that overtook the one before it waits this long for it.
-_HELD_BACK = timedelta(seconds=2)
-_Said = TypeVar("_Said", bound=Message)
 #: The gateway's clock and ours may differ, and its times have a resolution of 1 s.
 _CLOCK_TOLERANCE = timedelta(seconds=30)
 
 
-async def request_send(db: Database, envelope: Envelope[SendRequested], *, attempts: int, now: datetime) -> None:
-    """Queue a text for a client. The messages of one conversation leave in the order in which they were asked for.
-
-    Raises:
-        UnknownConversation: the tenant has no such conversation.
-    """
-    data = envelope.data
-    async with db.tx(envelope.tenant_id) as tx:
-        if not await inbox.once(tx, "messaging.send-requested", envelope.id):
-            return
-        message_id = new_id()
-        queued = await store.queue_send(tx, message_id, data, request_id=envelope.id, now=now)
-        if queued is None:
-            if await store.conversation_exists(tx, data.conversation_id):
-                return  # asked for again after the inbox forgot it
-            raise UnknownConversation(data.conversation_id)
-        payload: dict[str, str | int] = {"message_id": str(message_id)}
-        if not queued.in_turn and data.position is not None:
-            payload |= {"held_in": str(data.conversation_id), "held_position": data.position}
-        await jobs.put(
-            tx,
-            JOB_TYPE,
-            payload,
-            scheduled_at=now if queued.in_turn else now + _HELD_BACK,
-            correlation_id=envelope.correlation_id,
-            unique_key=str(envelope.id),
-            lane=str(queued.conversation_id),
-            lane_order=data.position or 0,
-            max_attempts=attempts,
-        )
-        if queued.fills_gap and data.position is not None:
-            await store.release_held(
-                tx, data.conversation_id, data.position, job_type=JOB_TYPE, lane=str(queued.conversation_id), now=now
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class Sending:
-    """Runs the `send_message` jobs.
+    """Runs the `send_message` jobs. Those that run at the same time share the commits before and after their calls.
 
-    Attributes:
+    Args:
         gateways: by the name in `channels.gateway`.
         recheck: how long after an unknown outcome the gateway's store is asked.
     """
 
-    db: Database
-    sealer: Sealer
-    gateways: Mapping[str, Gateway]
-    recheck: timedelta
+    def __init__(self, db: Database, sealer: Sealer, gateways: Mapping[str, Gateway], *, recheck: timedelta) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._gateways = gateways
+        self._recheck = recheck
+        self._begins: Batcher[_Begin, OutboundMessage | None] = Batcher(self._begin)
 
     async def run(self, job: Job, now: datetime) -> Outcome:
         """Send the message of `job`, unless an earlier attempt did."""
         message_id = UUID(job.payload["message_id"])
-        async with self.db.tx(job.tenant_id) as tx:
-            message = await store.begin_send(tx, message_id, now=now)
-            if "held_position" in job.payload:
-                await store.overtake(tx, UUID(job.payload["held_in"]), job.payload["held_position"])
+        message = await self._begins.do(_Begin(job, message_id, now))
         if message is None:
             return Done()
         sent = _Sent(job, message_id, message, now)
@@ -100,8 +59,8 @@ class Sending:
         to = address(message.aliases)
         if to is None:
             return sent.failed("no_address", "nothing is known to write to")
-        gateway = self.gateways[message.gateway]
-        key = api_key(job.tenant_id, message.channel_id, message.api_key, self.sealer)
+        gateway = self._gateways[message.gateway]
+        key = api_key(job.tenant_id, message.channel_id, message.api_key, self._sealer)
         line = Line(message.base_url, message.instance, key)
         if message.attempted_at is not None:
             found = await self._look(gateway, line, job.tenant_id, message, message.attempted_at, now)
@@ -117,9 +76,21 @@ class Sending:
                 return RetryIn(reason, delay)
             case OutcomeUnknown(reason):
                 # The gateway may still be at it; its store tells only after a while.
-                return RetryIn(f"outcome unknown: {reason}", self.recheck)
+                return RetryIn(f"outcome unknown: {reason}", self._recheck)
             case _:
                 assert_never(outcome)
+
+    async def _begin(self, batch: Sequence["_Begin"]) -> list[OutboundMessage | None]:
+        """Mark attempts before their calls, and load what those need."""
+        keys = [(begin.job.tenant_id, begin.message_id) for begin in batch]
+        async with self._db.shared_tx([tenant_id for tenant_id, _ in keys]) as tx:
+            messages = await store.begin_sends(tx, keys, now=max(begin.now for begin in batch))
+            for begin in batch:
+                payload = begin.job.payload
+                if "held_position" in payload:
+                    held_in = UUID(payload["held_in"])
+                    await store.overtake(tx, begin.job.tenant_id, held_in, payload["held_position"])
+        return [messages.get(key) for key in keys]
 
     async def _look(
         self,
@@ -138,13 +109,20 @@ class Sending:
         )
         if not candidates:
             return None
-        async with self.db.tx(tenant_id) as tx:
+        async with self._db.tx(tenant_id) as tx:
             ours = await store.ours_among(tx, message.channel_id, [one.provider_id for one in candidates])
         return next((one.provider_id for one in candidates if one.provider_id not in ours), None)
 
 
 def _is_for(client: tuple[Alias, ...], to: tuple[Alias, ...]) -> bool:
     return any(same_number(mine, theirs) for mine in client for theirs in to)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    job: Job
+    message_id: UUID
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,32 +135,8 @@ class _Sent:
     now: datetime
 
     def done(self, provider_id: str | None) -> Done:
-        """The gateway has it."""
-
-        async def record(tx: Tx) -> None:
-            status = await store.finish_send(
-                tx, self.message_id, channel_id=self.message.channel_id, provider_id=provider_id, sent_at=self.now
-            )
-            sent = MessageSent(
-                message_id=self.message_id,
-                conversation_id=self.message.conversation_id,
-                request_id=self.message.request_id,
-            )
-            await outbox.put(tx, self._envelope(sent, "sent"))
-            touched = Touched(self.message_id, self.message.conversation_id, self.message.request_id)
-            if (news := delivery_news(status, touched)) is not None:
-                await outbox.put(tx, self._envelope(news, status))
-
-        return Done(record)
-
-    def _envelope(self, data: _Said, what: str) -> Envelope[_Said]:
-        return Envelope.of(
-            data,
-            tenant_id=self.job.tenant_id,
-            now=self.now,
-            correlation_id=self.job.correlation_id,
-            id=derived_id(self.message_id, what),
-        )
+        """The gateway has it; `record_sent` writes that."""
+        return Done(result=_Delivered(self, provider_id))
 
     def failed(self, code: str, detail: str) -> Dead:
         """The gateway will not have it."""
@@ -191,6 +145,44 @@ class _Sent:
             await _record_failure(tx, self.job, self.message_id, code, detail, self.now)
 
         return Dead(f"{code}: {detail}", record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    sent: _Sent
+    provider_id: str | None
+
+    @property
+    def accepted(self) -> Accepted:
+        sent = self.sent
+        return Accepted(sent.job.tenant_id, sent.message_id, sent.message.channel_id, self.provider_id, sent.now)
+
+    def said(self, status: Delivery) -> Iterator[Envelope[Message]]:
+        """What the broker is told of a message in this state."""
+        message_id, message = self.sent.message_id, self.sent.message
+        ids = {"message_id": message_id, "conversation_id": message.conversation_id, "request_id": message.request_id}
+        yield self._envelope(MessageSent(**ids), "sent")
+        touched = Touched(message_id, message.conversation_id, message.request_id)
+        if (news := delivery_news(status, touched)) is not None:
+            yield self._envelope(news, status)
+
+    def _envelope(self, data: Message, what: str) -> Envelope[Message]:
+        job = self.sent.job
+        envelope = Envelope.of(
+            data,
+            tenant_id=job.tenant_id,
+            now=self.sent.now,
+            correlation_id=job.correlation_id,
+            id=derived_id(self.sent.message_id, what),
+        )
+        return envelope.model_copy(update={"traceparent": job.traceparent})
+
+
+async def record_sent(tx: Tx, results: Sequence[_Delivered]) -> None:
+    """Write what gateways have taken, of jobs that end together."""
+    states = await store.finish_sends(tx, [result.accepted for result in results])
+    said = (result.said(status) for result, status in zip(results, states, strict=True))
+    await outbox.put(tx, *chain.from_iterable(said))
 
 
 async def give_up(tx: Tx, job: Job, reason: str, *, now: datetime) -> None:

@@ -1,0 +1,117 @@
+"""Micro-batches: calls that come in while one is under way share the next one.
+
+A call that finds nothing under way starts at once, with whatever else is ready in the same turn of the event loop, so a
+lonely call is never held up. Under load the batches grow by themselves, and the cost of a round trip, a statement and a
+commit is divided among those who waited for it.
+"""
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import asyncpg
+
+from booka_common.errors import is_transient
+
+__all__ = ["Batcher"]
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+#: Faults of what was in the batch, or of what it met, and not of the database: each item alone may fare better.
+_OF_THE_BATCH = (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.SerializationError)
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[_Item, _Result]):
+    item: _Item
+    outcome: "asyncio.Future[_Result]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def settle(self, outcome: "_Result | BaseException") -> None:
+        if self.outcome.done():  # the caller has gone away
+            return
+        if isinstance(outcome, BaseException):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
+
+
+class Batcher(Generic[_Item, _Result]):
+    """Collects calls into batches and hands each its own result.
+
+    Args:
+        run: does a batch as one; returns the result of each item, or the exception that it alone gets. If it raises, the
+            items are done one by one, each a batch of its own, so that one that cannot be done does not take the others
+            with it; only when the database is away do all get that error at once.
+        most: items of one batch.
+        key: items of the same key never share a batch; they are done in the order in which they came.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[_Item]], Awaitable[Sequence["_Result | BaseException"]]],
+        *,
+        most: int = 64,
+        key: Callable[[_Item], Hashable] | None = None,
+    ) -> None:
+        self._run = run
+        self._most = most
+        self._key = key
+        self._queue: deque[_Waiting[_Item, _Result]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def do(self, item: _Item) -> _Result:
+        """Have `item` done with others; return its result, or raise its error, once its batch is through."""
+        waiting: _Waiting[_Item, _Result] = _Waiting(item)
+        self._queue.append(waiting)
+        if self._worker is None:
+            # A context of its own: what a batch logs and writes belongs to no single one of its callers.
+            self._worker = asyncio.get_running_loop().create_task(self._work(), context=contextvars.Context())
+        return await waiting.outcome
+
+    async def _work(self) -> None:
+        try:
+            while batch := self._next():
+                await self._batch(batch)
+        finally:
+            self._worker = None
+            for left in self._queue:  # only if this task was cancelled
+                left.outcome.cancel()
+            self._queue.clear()
+
+    def _next(self) -> list[_Waiting[_Item, _Result]]:
+        """The next batch, out of the queue; what shares a key with an earlier one stays, and so does all of its key."""
+        batch: list[_Waiting[_Item, _Result]] = []
+        later: list[_Waiting[_Item, _Result]] = []
+        keys: set[Hashable] = set()
+        while self._queue and len(batch) < self._most:
+            waiting = self._queue.popleft()
+            if waiting.outcome.done():
+                continue
+            key = self._key(waiting.item) if self._key else None
+            if key is not None and key in keys:
+                later.append(waiting)
+                continue
+            keys.add(key)
+            batch.append(waiting)
+        self._queue.extendleft(reversed(later))
+        return batch
+
+    async def _batch(self, batch: Sequence[_Waiting[_Item, _Result]]) -> None:
+        try:
+            for waiting, outcome in zip(batch, await self._run([one.item for one in batch]), strict=True):
+                waiting.settle(outcome)
+        except Exception as error:
+            if len(batch) > 1 and (not is_transient(error) or isinstance(error, _OF_THE_BATCH)):
+                for waiting in batch:
+                    await self._batch([waiting])
+                return
+            for waiting in batch:
+                waiting.settle(error)
+        except BaseException:
+            for waiting in batch:
+                waiting.outcome.cancel()
+            raise

@@ -1,0 +1,103 @@
+"""What is to be said to clients: a request becomes a row and a job, whose run `sending` describes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from booka_common import jobs
+from booka_common.batching import Batcher
+from booka_common.contracts import Envelope
+from booka_common.contracts.messaging import SendRequested
+from booka_common.db import Database
+from booka_common.ids import new_id
+from booka_common.jobs import NewJob
+from booka_common.observability import current_traceparent
+from booka_messaging import store
+from booka_messaging.errors import UnknownConversation
+from booka_messaging.store import Asked, Queued
+
+__all__ = ["JOB_TYPE", "Requests"]
+
+JOB_TYPE = "send_message"
+#: A message that overtook the one before it waits this long for it.
+_HELD_BACK = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    asked: Asked
+    correlation_id: UUID
+    traceparent: str | None
+    now: datetime
+
+
+class Requests:
+    """Queues texts for clients. Requests that come at the same time share a transaction, one of each conversation.
+
+    Args:
+        attempts: tries to send a message before it is given up.
+    """
+
+    def __init__(self, db: Database, *, attempts: int) -> None:
+        self._db = db
+        self._attempts = attempts
+        self._waiting: Batcher[_Request, bool] = Batcher(self._queue, key=_conversation)
+
+    async def take(self, envelope: Envelope[SendRequested], *, now: datetime) -> None:
+        """Queue a text. The messages of one conversation leave in the order in which they were asked for.
+
+        The request's id is a key of the messages, so it needs no place in the inbox.
+
+        Raises:
+            UnknownConversation: the tenant has no such conversation.
+        """
+        asked = Asked(new_id(), envelope.tenant_id, envelope.id, envelope.data)
+        if await self._waiting.do(_Request(asked, envelope.correlation_id, current_traceparent(), now)):
+            return
+        async with self._db.tx(envelope.tenant_id) as tx:
+            if not await store.conversation_exists(tx, envelope.data.conversation_id):
+                raise UnknownConversation(envelope.data.conversation_id)
+
+    async def _queue(self, batch: Sequence[_Request]) -> list[bool]:
+        """Whether each was queued; else it is known, or its conversation is not."""
+        now = max(request.now for request in batch)
+        async with self._db.shared_tx([request.asked.tenant_id for request in batch]) as tx:
+            found = await store.queue_sends(tx, [request.asked for request in batch], now=now)
+            queued = [(one, place) for one, place in zip(batch, found, strict=True) if place is not None]
+            await jobs.put_all(tx, [self._job(request, place) for request, place in queued])
+            for request, place in queued:
+                asked = request.asked
+                if place.fills_gap and asked.data.position is not None:
+                    await store.release_held(
+                        tx,
+                        asked.tenant_id,
+                        asked.data.conversation_id,
+                        asked.data.position,
+                        job_type=JOB_TYPE,
+                        lane=str(place.conversation_id),
+                        now=now,
+                    )
+        return [place is not None for place in found]
+
+    def _job(self, request: _Request, place: Queued) -> NewJob:
+        asked, position = request.asked, request.asked.data.position
+        payload: dict[str, str | int] = {"message_id": str(asked.id)}
+        if not place.in_turn and position is not None:
+            payload |= {"held_in": str(asked.data.conversation_id), "held_position": position}
+        return NewJob(
+            tenant_id=asked.tenant_id,
+            type=JOB_TYPE,
+            payload=payload,
+            scheduled_at=request.now if place.in_turn else request.now + _HELD_BACK,
+            correlation_id=request.correlation_id,
+            unique_key=str(asked.request_id),
+            lane=str(place.conversation_id),
+            lane_order=position or 0,
+            max_attempts=self._attempts,
+            traceparent=request.traceparent,
+        )
+
+
+def _conversation(request: _Request) -> UUID:
+    return request.asked.data.conversation_id
