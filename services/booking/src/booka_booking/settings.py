@@ -12,6 +12,8 @@ SERVICE = Service(
     name="booking",
     package="booka_booking",
     description="Catalogue, availability, holds and reservations of salons",
+    # How much of a calendar a question reads depends on its dates.
+    planner={"plan_cache_mode": "auto"},
 )
 
 
