@@ -280,6 +280,9 @@ class Database:
                 "lock_timeout": "5s",
                 "idle_in_transaction_session_timeout": "30s",
                 "jit": "off",
+                # Statements go by key, so one plan fits every call. Left to itself, PostgreSQL plans again and again what
+                # takes an array, because it cannot know how short ours are: a fifth of its time.
+                "plan_cache_mode": "force_generic_plan",
                 **self._planner,
             },
         )
