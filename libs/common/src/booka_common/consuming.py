@@ -19,6 +19,7 @@ from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, Ra
 from faststream.specification import AsyncAPI
 
 from booka_common import topology
+from booka_common.acknowledging import Acknowledger
 from booka_common.contracts.envelope import Envelope, Message, enveloped
 from booka_common.errors import is_transient
 from booka_common.faults import FaultPoints
@@ -44,6 +45,7 @@ class Consumers:
         self._metrics = metrics
         self._faults = faults
         self._stopping = asyncio.Event()
+        self._acknowledger = Acknowledger()
         self.connected = False
         self._starting: asyncio.Task[None] | None = None
         self._connection: aio_pika.abc.AbstractConnection | None = None
@@ -52,8 +54,9 @@ class Consumers:
             url,
             # A dead letter that finds no queue has to fail: otherwise the original would be acknowledged, and lost.
             default_channel=Channel(prefetch_count=prefetch, on_return_raises=True),
-            ack_policy=AckPolicy.REJECT_ON_ERROR,
-            middlewares=[self._dead_letters()],
+            # Acknowledged by the middleware, in groups; it also sees what cannot be decoded.
+            ack_policy=AckPolicy.MANUAL,
+            middlewares=[self._endings()],
             timeout=5.0,
             reconnect_interval=1.0,
             graceful_timeout=10.0,
@@ -124,28 +127,40 @@ class Consumers:
                 self._metrics.consumed.labels(queue, "returned").inc()
                 raise NackMessage(requeue=True) from error
 
-    def _dead_letters(self) -> type[BaseMiddleware]:
+    def _endings(self) -> type[BaseMiddleware]:
         consumers = self
 
-        class DeadLetters(BaseMiddleware):
-            """Moves what could not be handled to the dead-letter queue, with the reason in its headers."""
+        class Endings(BaseMiddleware):
+            """Acknowledges what was handled; moves what could not be handled to the dead letters, with the reason."""
 
             async def __aexit__(
                 self, kind: Any = None, error: BaseException | None = None, trace: Any = None
             ) -> bool | None:
-                if error is None or isinstance(error, asyncio.CancelledError | NackMessage):
-                    return False
-                return await consumers._bury(self.msg, error)
+                if isinstance(error, asyncio.CancelledError):
+                    return False  # the connection goes too, and the broker delivers it again
+                await consumers._settle(self.msg, error)
+                return True
 
-        return DeadLetters
+        return Endings
 
-    async def _bury(self, incoming: Any, error: BaseException) -> bool:
+    async def _settle(self, incoming: Any, error: BaseException | None) -> None:
+        message = cast("aio_pika.abc.AbstractIncomingMessage", incoming)
+        try:
+            if error is None or (not isinstance(error, NackMessage) and await self._bury(message, error)):
+                await self._acknowledger.handled(message)
+            elif isinstance(error, NackMessage):
+                await self._acknowledger.returned(message)
+            else:
+                await self._acknowledger.rejected(message)
+        except Exception as failure:
+            _log.warning("the broker could not be told, and will deliver it again: %r", failure)
+
+    async def _bury(self, message: aio_pika.abc.AbstractIncomingMessage, error: BaseException) -> bool:
         """Copy `incoming` to its dead-letter queue; True if the broker has the copy and the original may be acked.
 
         If it came by an unknown route, or the copy cannot be confirmed, the original is rejected and the queue's policy
         moves it without our reason.
         """
-        message = cast("aio_pika.abc.AbstractIncomingMessage", incoming)
         queue = self._queue_of(message) or "unknown"
         reason = f"{type(error).__name__}: {error}"[:1000]
         _log.error("dead letter in %s: %s", queue, reason, exc_info=None if is_transient(error) else error)
@@ -207,6 +222,7 @@ class Consumers:
     async def stop(self) -> None:
         """Take nothing new, finish what is in hand (10 s at most), give back the rest."""
         self._stopping.set()
+        await self._acknowledger.hurry()
         self.connected = False
         self._metrics.broker_connected.set(0)
         if self._starting is not None:

@@ -5,10 +5,12 @@ live in one registry per application object; no label ever carries a tenant.
 """
 
 import logging
+import re
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +18,14 @@ import orjson
 import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = ["Metrics", "configure_logging", "current_traceparent", "work"]
 
-_propagator = TraceContextTextMapPropagator()
+#: Of the work in progress, for its log lines.
+_fields: ContextVar[Mapping[str, object]] = ContextVar("booka_work", default={})  # noqa: B039 - never changed in place
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -33,7 +37,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         return event
 
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _of_the_work,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -62,24 +66,38 @@ def configure_logging(service: str, level: str = "INFO") -> None:
 @contextmanager
 def work(*, traceparent: str | None = None, **fields: object) -> Iterator[None]:
     """A stretch of work: its log lines carry `fields`, and it continues the trace of `traceparent` or starts one."""
-    parent = traceparent or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
-    token = otel_context.attach(_propagator.extract({"traceparent": parent}))
-    trace_id = parent.split("-")[1] if parent.count("-") == 3 else None
-    bound = structlog.contextvars.bind_contextvars(
-        **{name: str(value) for name, value in fields.items() if value is not None}, trace_id=trace_id
+    span = _span_of(traceparent) or SpanContext(
+        secrets.randbits(128) or 1, secrets.randbits(64) or 1, is_remote=True, trace_flags=TraceFlags(0)
     )
+    token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(span), otel_context.Context()))
+    bound = _fields.set({**_fields.get(), **fields, "trace_id": f"{span.trace_id:032x}"})
     try:
         yield
     finally:
-        structlog.contextvars.reset_contextvars(**bound)
+        _fields.reset(bound)
         otel_context.detach(token)
+
+
+def _span_of(traceparent: str | None) -> SpanContext | None:
+    """What a W3C traceparent names; None if it is none."""
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    if found is None or found[1] == "ff":
+        return None
+    span = SpanContext(int(found[2], 16), int(found[3], 16), is_remote=True, trace_flags=TraceFlags(int(found[4], 16)))
+    return span if span.is_valid else None
 
 
 def current_traceparent() -> str | None:
     """The W3C traceparent of the work in progress, to be stored with what it sets in motion."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier, context=trace.set_span_in_context(trace.get_current_span()))
-    return carrier.get("traceparent")
+    span = trace.get_current_span().get_span_context()
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
+
+
+def _of_the_work(_logger: Any, _method: str, event: Any) -> Any:
+    for name, value in _fields.get().items():
+        if value is not None:
+            event.setdefault(name, str(value))
+    return event
 
 
 def correlation_of(fields: dict[str, UUID | None]) -> dict[str, str]:
