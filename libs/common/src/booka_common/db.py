@@ -8,13 +8,12 @@ has rights on the plumbing tables (outbox, inbox, jobs …) of all tenants and o
 
 import asyncio
 import re
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import resources
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,10 +21,12 @@ import asyncpg
 import orjson
 
 from booka_common.errors import Unavailable
+from booka_common.memory import Memories
 
-__all__ = ["Database", "Memories", "Memory", "Queries", "Signal", "Signals", "Tx", "load_queries"]
+__all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "load_queries"]
 
-_Kept = TypeVar("_Kept")
+#: Of a pool of its own, besides `pool_size`.
+_SYSTEM_CONNECTIONS = 2
 _LOCK = re.compile(r"[0-9A-Za-z:-]+")
 _NAME = re.compile(r"^--\s*name:\s*(\w+)\s*$", re.MULTILINE)
 
@@ -87,42 +88,8 @@ class Signals:
     def __init__(self) -> None:
         self.outbox_written = Signal()
         self.jobs_written = Signal()
-
-
-class Memory(Generic[_Kept]):
-    """What this process has read of some kind, one thing for each tenant. Whoever recalls it sees whether it still holds."""
-
-    def __init__(self, most: int = 500) -> None:
-        self._most = most
-        self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
-
-    def recall(self, tenant_id: UUID) -> _Kept | None:
-        """What was kept last of this tenant, if it has not made room for others."""
-        found = self._kept.get(tenant_id)
-        if found is not None:
-            self._kept.move_to_end(tenant_id)
-        return found
-
-    def keep(self, tenant_id: UUID, what: _Kept) -> None:
-        """Keep `what`; the one that nobody recalled for the longest time makes room."""
-        self._kept[tenant_id] = what
-        self._kept.move_to_end(tenant_id)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
-
-
-class Memories:
-    """What a process keeps of what it has read, by the type of it."""
-
-    def __init__(self) -> None:
-        self._of: dict[type[Any], Memory[Any]] = {}
-
-    def of(self, kind: type[_Kept]) -> Memory[_Kept]:
-        """The memory for things of this type."""
-        found = self._of.get(kind)
-        if found is None:
-            found = self._of[kind] = Memory()
-        return found
+        #: Takes committed messages straight from memory, while there is somebody to publish them (see `outbox`).
+        self.handoff: Callable[[Sequence[Any]], None] | None = None
 
 
 class Tx:
@@ -131,7 +98,7 @@ class Tx:
     It begins with its first statement, so that one that takes no arguments can go in the same round trip as BEGIN.
     """
 
-    __slots__ = ("_begin", "_connection", "_wakes", "memories", "signals", "tenant_id")
+    __slots__ = ("_begin", "_connection", "_then", "_wakes", "memories", "signals", "tenant_id")
 
     def __init__(
         self, connection: Any, begin: str, tenant_id: UUID | None, signals: "Signals", memories: "Memories"
@@ -139,6 +106,7 @@ class Tx:
         self._connection = connection
         self._begin = begin
         self._wakes: set[Signal] = set()
+        self._then: list[Callable[[], None]] = []
         self.tenant_id = tenant_id
         self.signals = signals
         self.memories = memories
@@ -198,21 +166,29 @@ class Tx:
         """Set `signal` once this transaction has committed."""
         self._wakes.add(signal)
 
+    def then(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once this transaction has committed; not if the savepoint that it belongs to is undone."""
+        self._then.append(callback)
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception undoes it and leaves the transaction usable."""
         await self.begin("SAVEPOINT part")
+        before = len(self._then)
         try:
             yield
         except BaseException:
+            del self._then[before:]
             await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             raise
         await self._connection.execute("RELEASE SAVEPOINT part")
 
     def committed(self) -> None:
-        """Tell the waiting loops. Called by `Database` after COMMIT."""
+        """Tell those who wait for it. Called by `Database` after COMMIT."""
         for signal in self._wakes:
             signal.set()
+        for callback in self._then:
+            callback()
 
 
 async def _prepare(connection: Any) -> None:
@@ -259,15 +235,22 @@ class Database:
         self._pool_size = pool_size
         self._acquire_timeout = acquire_timeout.total_seconds()
         self._pool: Any = None
+        self._system_pool: Any = None
         self.signals = Signals()
         self.memories = Memories()
 
     async def open(self) -> None:
-        """Create the pool without connecting: the database may still be away when a service starts."""
-        self._pool = await asyncpg.create_pool(
+        """Create the pools without connecting: the database may still be away when a service starts."""
+        self._pool = await self._create_pool(self._pool_size)
+        self._system_pool = await self._create_pool(
+            _SYSTEM_CONNECTIONS, role=self.system_role, synchronous_commit="off"
+        )
+
+    async def _create_pool(self, size: int, **settings: str) -> Any:
+        return await asyncpg.create_pool(
             self._url,
             min_size=0,
-            max_size=self._pool_size,
+            max_size=size,
             max_inactive_connection_lifetime=60,
             timeout=self._acquire_timeout,
             command_timeout=10,
@@ -284,18 +267,20 @@ class Database:
                 # takes an array, because it cannot know how short ours are: a fifth of its time.
                 "plan_cache_mode": "force_generic_plan",
                 **self._planner,
+                **settings,
             },
         )
 
     async def close(self) -> None:
-        """Close the pool; connections that do not end within 5 s are cut."""
-        if self._pool is None:
-            return
-        try:
-            async with asyncio.timeout(5):
-                await self._pool.close()
-        except TimeoutError:
-            self._pool.terminate()
+        """Close the pools; connections that do not end within 5 s are cut."""
+        for pool in (self._pool, self._system_pool):
+            if pool is None:
+                continue
+            try:
+                async with asyncio.timeout(5):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
 
     async def __aenter__(self) -> "Database":
         await self.open()
@@ -355,7 +340,7 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, begin: str, tenant_id: UUID | None) -> AsyncIterator[Tx]:
-        connection = await self._acquire()
+        connection = await self._acquire(self._pool)
         tx = Tx(connection, begin, tenant_id, self.signals, self.memories)
         try:
             yield tx
@@ -373,10 +358,26 @@ class Database:
             await self._pool.release(connection)
         tx.committed()
 
-    async def _acquire(self) -> Any:
-        if self._pool is None:
+    async def system_fetch(self, query: str, *args: object) -> Sequence[Any]:
+        """One statement on the plumbing tables of all tenants that commits by itself, in one round trip.
+
+        It does not wait for the disk, so it is for marks whose loss only repeats work. Its few connections are the system
+        role's for good.
+
+        Raises:
+            Unavailable: as `tx`.
+        """
+        connection = await self._acquire(self._system_pool)
+        try:
+            rows: Sequence[Any] = await connection.fetch(query, *args)
+            return rows
+        finally:
+            await self._system_pool.release(connection)
+
+    async def _acquire(self, pool: Any) -> Any:
+        if pool is None:
             raise Unavailable("the database pool is not open", code="database_unavailable")
         try:
-            return await self._pool.acquire(timeout=self._acquire_timeout)
+            return await pool.acquire(timeout=self._acquire_timeout)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"no database connection: {type(error).__name__}", code="database_unavailable") from error

@@ -282,19 +282,20 @@ class Worker:
         token = new_id()
         now = self.now()
         names = list(self.types)
-        async with self.db.system_tx(durable=False) as tx:
-            rows = await tx.fetch(_queries["job_claim"], now, names, free, token, self.lease)
-            rest = await tx.fetchrow(_queries["job_rest"], names, now) if len(rows) < free else None
+        rows = await self.db.system_fetch(_queries["job_claim"], now, names, free, token, self.lease)
         for row in rows:
-            job = Job(**row, lease_token=token)
+            if row["id"] is None:
+                continue
+            fields = {name: value for name, value in row.items() if name not in ("held_back", "next_due")}
+            job = Job(**fields, lease_token=token)
             self.metrics.job_lag.labels(job.type).observe(max((now - job.scheduled_at).total_seconds(), 0))
             task = asyncio.create_task(self._run(job))
             self._running[task] = token
             task.add_done_callback(self._finished)
-        if rest is None:
+        if len(self._running) >= self.concurrency:
             return idle
-        self._more = rest["held_back"]
-        next_due: datetime | None = rest["next_due"]
+        self._more = rows[0]["held_back"]
+        next_due: datetime | None = rows[0]["next_due"]
         return idle if next_due is None else min(idle, max(next_due - self.now(), timedelta(milliseconds=1)))
 
     def _finished(self, task: "asyncio.Task[None]") -> None:

@@ -15,7 +15,9 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timest
 ON CONFLICT DO NOTHING;
 
 -- name: job_claim
--- Jobs of one lane run one at a time, by their order in the lane and then as they were put.
+-- Jobs of one lane run one at a time, by their order in the lane and then as they were put. At least one row comes back,
+-- with an id of null if there is no job, because every row says how things are beyond the claim: whether something is due
+-- all the same (it waits in its lane, is in another worker's hands, or had no room), and when the next job is due.
 WITH due AS (
     SELECT j.id
     FROM jobs AS j
@@ -29,19 +31,21 @@ WITH due AS (
     ORDER BY j.scheduled_at, j.seq
     LIMIT $3
     FOR UPDATE OF j SKIP LOCKED
+), claimed AS (
+    UPDATE jobs
+    SET status = 'running', attempts = attempts + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval
+    FROM due
+    WHERE jobs.id = due.id
+    RETURNING jobs.id, jobs.tenant_id, jobs.type, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.scheduled_at,
+        jobs.correlation_id, jobs.traceparent
+), rest AS (
+    SELECT EXISTS (
+            SELECT FROM jobs WHERE status = 'ready' AND type = ANY ($2::text[]) AND scheduled_at <= $1
+                AND NOT EXISTS (SELECT FROM due WHERE due.id = jobs.id)) AS held_back,
+        (SELECT min(scheduled_at) FROM jobs
+         WHERE status = 'ready' AND type = ANY ($2::text[]) AND scheduled_at > $1) AS next_due
 )
-UPDATE jobs
-SET status = 'running', attempts = attempts + 1, lease_token = $4, lease_until = clock_timestamp() + $5::interval
-FROM due
-WHERE jobs.id = due.id
-RETURNING jobs.id, jobs.tenant_id, jobs.type, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.scheduled_at,
-    jobs.correlation_id, jobs.traceparent;
-
--- name: job_rest
--- After a claim that had room for more: what is due all the same waits in its lane, or is in another worker's hands.
-SELECT EXISTS (
-        SELECT FROM jobs WHERE status = 'ready' AND type = ANY ($1::text[]) AND scheduled_at <= $2) AS held_back,
-    (SELECT min(scheduled_at) FROM jobs WHERE status = 'ready' AND type = ANY ($1::text[]) AND scheduled_at > $2) AS next_due;
+SELECT claimed.*, rest.held_back, rest.next_due FROM rest LEFT JOIN claimed ON true;
 
 -- name: job_heartbeat
 UPDATE jobs SET lease_until = clock_timestamp() + $2::interval WHERE lease_token = ANY ($1::uuid[]) AND status = 'running';

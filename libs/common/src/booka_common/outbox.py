@@ -5,11 +5,14 @@ inbox makes the repetition harmless. Sent rows are kept for replay.
 """
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
+from booka_common.batching import Batcher
 from booka_common.contracts.envelope import Envelope, Message
 from booka_common.db import Database, Tx, load_queries
 from booka_common.errors import is_transient
@@ -17,32 +20,49 @@ from booka_common.faults import FaultPoints
 from booka_common.observability import Metrics, current_traceparent
 from booka_common.publisher import Outgoing, Publisher
 
-__all__ = ["Relay", "put", "replay"]
+__all__ = ["HANDED_OFF_FOR", "Relay", "put", "replay"]
 
 _log = logging.getLogger(__name__)
+_MOST_IN_FLIGHT = 2000
+#: A message that its writer publishes is not due for anybody else for so long: if the writer dies, it is late by this.
+HANDED_OFF_FOR = timedelta(seconds=2)
+_NOBODY = timedelta(0)
 _queries = load_queries("booka_common", "outbox.sql")
 
 
 async def put(tx: Tx, *envelopes: Envelope[Message]) -> None:
-    """Write `envelopes` into the outbox of the open transaction. An id that is already there is left as it is."""
+    """Write `envelopes` into the outbox of the open transaction. An id that is already there is left as it is.
+
+    While this process relays, they are published from memory once the transaction has committed.
+    """
     if not envelopes:
         return
     traceparent = current_traceparent()
-    bodies = [
-        (envelope if envelope.traceparent else envelope.model_copy(update={"traceparent": traceparent}))
-        .model_dump_json()
-        .encode()
+    messages = [
+        Outgoing(envelope.id, envelope.data.key, envelope.correlation_id, _body(envelope, traceparent))
         for envelope in envelopes
     ]
-    await tx.execute(
+    handoff = tx.signals.handoff
+    rows = await tx.fetch(
         _queries["outbox_put"],
-        [envelope.id for envelope in envelopes],
+        [message.id for message in messages],
         [envelope.tenant_id for envelope in envelopes],
-        [envelope.data.key for envelope in envelopes],
-        [envelope.correlation_id for envelope in envelopes],
-        bodies,
+        [message.routing_key for message in messages],
+        [message.correlation_id for message in messages],
+        [message.body for message in messages],
+        _NOBODY if handoff is None else HANDED_OFF_FOR,
     )
-    tx.wake(tx.signals.outbox_written)
+    if handoff is None:
+        tx.wake(tx.signals.outbox_written)
+    elif rows:
+        written = {row["id"] for row in rows}
+        tx.then(partial(handoff, [message for message in messages if message.id in written]))
+
+
+def _body(envelope: Envelope[Message], traceparent: str | None) -> bytes:
+    if traceparent is not None and envelope.traceparent is None:
+        envelope = envelope.model_copy(update={"traceparent": traceparent})
+    return envelope.model_dump_json().encode()
 
 
 async def replay(tx: Tx, *, routing_key: str, since: timedelta) -> int:
@@ -55,8 +75,12 @@ async def replay(tx: Tx, *, routing_key: str, since: timedelta) -> int:
 class Relay:
     """Publishes what the outbox holds. Any number of relays, in any number of replicas, may run at once.
 
+    What this process commits is published straight from memory and marked afterwards; its rows are not due for others
+    until `HANDED_OFF_FOR` has passed. What is due in the table is claimed from there: what a dead process left behind,
+    what the broker did not confirm, and everything while the broker is away.
+
     Args:
-        lanes: loops of this process; a second one claims while the first waits for confirms.
+        lanes: loops of this process that claim; a second one claims while the first waits for confirms.
         batch: messages per claim.
     """
 
@@ -76,18 +100,63 @@ class Relay:
         self._faults = faults
         self._lanes = lanes
         self._batch = batch
+        self._fresh: list[Outgoing] = []
+        self._on_their_way: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._marks: Batcher[Sequence[UUID], None] = Batcher(self._mark_sent)
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for lane in range(self._lanes):
-                # One lane looks by itself for what is due again or was left by another replica; the others need not.
-                group.create_task(self._lane(timedelta(seconds=1 if lane == 0 else 60)))
+        self._db.signals.handoff = self._take
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in range(self._lanes):
+                    # One lane looks by itself for what is due again or was left by another replica; the others need not.
+                    group.create_task(self._lane(timedelta(seconds=1 if lane == 0 else 60)))
+        finally:
+            self._db.signals.handoff = None
+
+    def _take(self, messages: Sequence[Outgoing]) -> None:
+        """Publish `messages`, which have just been committed, with whatever else is committed in this turn of the loop."""
+        if self._in_flight + len(self._fresh) + len(messages) > _MOST_IN_FLIGHT:
+            return  # the broker is slower than we are: the table holds them until they are due
+        if not self._fresh:
+            task = asyncio.get_running_loop().create_task(self._express(), context=contextvars.Context())
+            self._on_their_way.add(task)
+            task.add_done_callback(self._on_their_way.discard)
+        self._fresh.extend(messages)
+
+    async def _express(self) -> None:
+        messages, self._fresh = self._fresh, []
+        self._in_flight += len(messages)
+        try:
+            outcomes = await self._publisher.publish(messages)
+            self._faults.hit("relay.confirmed")
+            sent = [message.id for message, error in zip(messages, outcomes, strict=True) if error is None]
+            if sent:
+                await self._marks.do(sent)
+            if len(sent) < len(messages):
+                errors = (error for error in outcomes if error is not None)
+                _log.warning("%d messages not confirmed, first: %s", len(messages) - len(sent), next(errors))
+        except Exception as error:
+            # The rows come due in the table, where the lanes know how to wait for the broker and the database.
+            if not is_transient(error):
+                _log.exception("handed-off messages were not published or not marked")
+        finally:
+            self._in_flight -= len(messages)
+
+    async def _mark_sent(self, batches: Sequence[Sequence[UUID]]) -> list[None]:
+        ids = [id for batch in batches for id in batch]
+        await self._db.system_fetch(_queries["outbox_mark_sent"], ids)
+        self._metrics.outbox_published.labels("sent").inc(len(ids))
+        return [None] * len(batches)
 
     async def flush(self, timeout: timedelta) -> None:
         """Publish what is waiting now; give up after `timeout`. For the end of a process."""
         try:
             async with asyncio.timeout(timeout.total_seconds()):
+                while self._on_their_way:
+                    await asyncio.wait(self._on_their_way)
                 while await self.step():
                     pass
         except Exception as error:

@@ -1,9 +1,11 @@
 -- Statements of the outbox. All run under the service's system role except outbox_put, which joins the business transaction.
 
 -- name: outbox_put
-INSERT INTO outbox (id, tenant_id, routing_key, correlation_id, body)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bytea[])
-ON CONFLICT (id) DO NOTHING;
+-- $6: how long whoever wrote them has them to itself for publishing.
+INSERT INTO outbox (id, tenant_id, routing_key, correlation_id, body, next_attempt_at)
+SELECT *, clock_timestamp() + $6::interval FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bytea[])
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
 
 -- name: outbox_claim
 SELECT id, routing_key, correlation_id, body
