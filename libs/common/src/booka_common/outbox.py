@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from booka_common.batching import Batcher
 from booka_common.contracts.envelope import Envelope, Message
 from booka_common.db import Database, Tx, load_queries
 from booka_common.errors import is_transient
@@ -23,7 +22,9 @@ from booka_common.publisher import Outgoing, Publisher
 __all__ = ["HANDED_OFF_FOR", "Relay", "put", "replay"]
 
 _log = logging.getLogger(__name__)
-_MOST_IN_FLIGHT = 2000
+_MOST_WAITING = 2000
+#: How long a confirmed message may wait for others to be marked with.
+_MARKED_AFTER = timedelta(milliseconds=50)
 #: A message that its writer publishes is not due for anybody else for so long: if the writer dies, it is late by this.
 HANDED_OFF_FOR = timedelta(seconds=2)
 _NOBODY = timedelta(0)
@@ -101,9 +102,9 @@ class Relay:
         self._lanes = lanes
         self._batch = batch
         self._fresh: list[Outgoing] = []
-        self._on_their_way: set[asyncio.Task[None]] = set()
-        self._in_flight = 0
-        self._marks: Batcher[Sequence[UUID], None] = Batcher(self._mark_sent)
+        self._publishing: asyncio.Task[None] | None = None
+        self._sent: list[UUID] = []
+        self._marking: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -117,46 +118,63 @@ class Relay:
             self._db.signals.handoff = None
 
     def _take(self, messages: Sequence[Outgoing]) -> None:
-        """Publish `messages`, which have just been committed, with whatever else is committed in this turn of the loop."""
-        if self._in_flight + len(self._fresh) + len(messages) > _MOST_IN_FLIGHT:
+        """Publish `messages`, which have just been committed, with whatever else is committed until their turn comes."""
+        if len(self._fresh) + len(messages) > _MOST_WAITING:
             return  # the broker is slower than we are: the table holds them until they are due
-        if not self._fresh:
-            task = asyncio.get_running_loop().create_task(self._express(), context=contextvars.Context())
-            self._on_their_way.add(task)
-            task.add_done_callback(self._on_their_way.discard)
         self._fresh.extend(messages)
+        if self._publishing is None:
+            self._publishing = asyncio.get_running_loop().create_task(self._publish(), context=contextvars.Context())
 
-    async def _express(self) -> None:
-        messages, self._fresh = self._fresh, []
-        self._in_flight += len(messages)
+    async def _publish(self) -> None:
         try:
-            outcomes = await self._publisher.publish(messages)
-            self._faults.hit("relay.confirmed")
-            sent = [message.id for message, error in zip(messages, outcomes, strict=True) if error is None]
-            if sent:
-                await self._marks.do(sent)
-            if len(sent) < len(messages):
-                errors = (error for error in outcomes if error is not None)
-                _log.warning("%d messages not confirmed, first: %s", len(messages) - len(sent), next(errors))
+            while self._fresh:
+                messages, self._fresh = self._fresh[: self._batch], self._fresh[self._batch :]
+                outcomes = await self._publisher.publish(messages)
+                self._faults.hit("relay.confirmed")
+                self._confirmed(
+                    [message.id for message, error in zip(messages, outcomes, strict=True) if error is None]
+                )
+                if errors := [error for error in outcomes if error is not None]:
+                    _log.warning("%d messages not confirmed, first: %s", len(errors), errors[0])
         except Exception as error:
-            # The rows come due in the table, where the lanes know how to wait for the broker and the database.
+            # Their rows come due in the table, where the lanes know how to wait for the broker.
+            self._fresh.clear()
             if not is_transient(error):
-                _log.exception("handed-off messages were not published or not marked")
+                _log.exception("committed messages were not published from memory")
         finally:
-            self._in_flight -= len(messages)
+            self._publishing = None
 
-    async def _mark_sent(self, batches: Sequence[Sequence[UUID]]) -> list[None]:
-        ids = [id for batch in batches for id in batch]
-        await self._db.system_fetch(_queries["outbox_mark_sent"], ids)
+    def _confirmed(self, ids: Sequence[UUID]) -> None:
         self._metrics.outbox_published.labels("sent").inc(len(ids))
-        return [None] * len(batches)
+        self._sent.extend(ids)
+        if self._sent and self._marking is None:
+            self._marking = asyncio.get_running_loop().create_task(self._mark_soon(), context=contextvars.Context())
+
+    async def _mark_soon(self) -> None:
+        """Mark what was confirmed, once for all that is confirmed meanwhile. A crash before it only publishes again."""
+        try:
+            await asyncio.sleep(_MARKED_AFTER.total_seconds())
+        finally:
+            self._marking = None
+        await self._mark_sent()
+
+    async def _mark_sent(self) -> None:
+        ids, self._sent = self._sent, []
+        try:
+            if ids:
+                await self._db.system_fetch(_queries["outbox_mark_sent"], ids)
+        except Exception as error:
+            _log.warning("%d published messages could not be marked, and will be published again: %r", len(ids), error)
 
     async def flush(self, timeout: timedelta) -> None:
         """Publish what is waiting now; give up after `timeout`. For the end of a process."""
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                while self._on_their_way:
-                    await asyncio.wait(self._on_their_way)
+                if self._publishing is not None:
+                    await asyncio.wait([self._publishing])
+                if self._marking is not None:
+                    self._marking.cancel()
+                await self._mark_sent()
                 while await self.step():
                     pass
         except Exception as error:
