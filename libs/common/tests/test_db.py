@@ -60,11 +60,72 @@ async def test_a_connection_that_was_used_before_carries_no_tenant_over(settings
             assert await raw.fetch("SELECT * FROM notes") == []
 
 
+async def put_job(tx, tenant_id):
+    await tx.execute(
+        """INSERT INTO jobs (id, tenant_id, type, payload, max_attempts, scheduled_at, correlation_id)
+           VALUES ($1, $2, 'shared', '{}', 1, 'infinity', $1)""",
+        new_id(),
+        tenant_id,
+    )
+
+
+async def test_a_shared_transaction_reaches_its_tenants_plumbing_and_nothing_else(db):
+    ours, also, theirs = new_id(), new_id(), new_id()
+    for tenant in (ours, also, theirs):
+        await add_note(db, tenant)
+        async with db.tx(tenant) as tx:
+            await put_job(tx, tenant)
+    seen = "SELECT DISTINCT tenant_id FROM jobs WHERE type = 'shared' AND tenant_id = ANY ($1)"
+    async with db.shared_tx([ours, also]) as tx:
+        assert {row["tenant_id"] for row in await tx.fetch(seen, [ours, also, theirs])} == {ours, also}
+        assert await tx.fetch("SELECT * FROM notes") == [], "not one of the service's shared tables"
+        await put_job(tx, also)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with db.shared_tx([ours, also]) as tx:
+            await put_job(tx, theirs)
+    async with db.shared_tx([ours, ours]) as tx:
+        assert tx.tenant_id == ours, "one tenant's transaction like any other"
+        assert await tx.fetchval("SELECT count(*) FROM notes") == 1
+    async with db.tx(theirs) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM jobs WHERE type = 'shared'") == 1
+
+
+async def test_a_table_is_shared_while_its_service_says_so(settings, db):
+    ours, also = new_id(), new_id()
+    for tenant in (ours, also):
+        await add_note(db, tenant)
+    admin, own = settings.migrate_url.get_secret_value(), settings.database_url.get_secret_value()
+    for tables, expected in ((("notes",), 2), ((), 0)):
+        await migrate(admin, own, schema="booking", package="common_probe", system_tables={}, shared_tables=tables)
+        async with db.shared_tx([ours, also]) as tx:
+            assert await tx.fetchval("SELECT count(*) FROM notes") == expected
+
+
+async def test_what_follows_a_commit_does_not_follow_a_rollback(db, tenant_id):
+    said = []
+    async with db.tx(tenant_id) as tx:
+        tx.then(lambda: said.append("kept"))
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with tx.savepoint():
+                tx.then(lambda: said.append("undone"))
+                await tx.fetchval("SELECT 1/0")
+        assert said == []
+    assert said == ["kept"]
+    with pytest.raises(ZeroDivisionError):
+        async with db.tx(tenant_id) as tx:
+            tx.then(lambda: said.append("rolled back"))
+            raise ZeroDivisionError
+    assert said == ["kept"]
+
+
 async def test_the_system_role_reaches_the_plumbing_of_all_tenants_and_no_business_table(db, tenant_id):
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="notes"):
         async with db.system_tx() as tx:
             await tx.fetch("SELECT * FROM outbox LIMIT 1")
             await tx.fetch("SELECT * FROM notes")
+    assert await db.system_fetch("SELECT current_setting('synchronous_commit')") == [("off",)]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="notes"):
+        await db.system_fetch("SELECT * FROM notes")
 
 
 async def test_the_service_role_does_not_inherit_the_system_role(db, tenant_id):

@@ -90,6 +90,46 @@ async def test_what_is_written_while_a_batch_is_on_its_way_does_not_wait_for_the
     await publisher.close()
 
 
+async def test_what_a_dead_writer_had_to_itself_comes_due_for_everybody(db, amqp_url, tenant_id):
+    taken = []
+    db.signals.handoff = taken.extend  # takes the messages, and dies
+    envelope = paid(tenant_id)
+    async with db.tx(tenant_id) as tx:
+        await outbox.put(tx, envelope)
+        assert taken == []
+    assert [message.id for message in taken] == [envelope.id]
+    async with db.tx(tenant_id) as tx:
+        await outbox.put(tx, envelope)
+    assert len(taken) == 1, "it is there already: the first one stands"
+    relay, publisher = relay_of(db, amqp_url)
+    async with Tap(amqp_url) as tap:
+        while await relay.step():
+            pass
+        assert await unsent(db, tenant_id) == 1, "still its writer's"
+
+        async def relayed():
+            await relay.step()
+            return await unsent(db, tenant_id) == 0
+
+        await eventually(relayed, timeout=outbox.HANDED_OFF_FOR.total_seconds() + 8)
+        assert (await tap.next(DepositPaid, tenant_id=tenant_id)).id == envelope.id
+    await publisher.close()
+
+
+async def test_what_is_in_hand_at_the_end_is_published_and_marked(db, amqp_url, tenant_id):
+    relay, publisher = relay_of(db, amqp_url)
+    running = asyncio.create_task(relay.run())
+    await asyncio.sleep(0)
+    async with db.tx(tenant_id) as tx:
+        await outbox.put(tx, *(paid(tenant_id) for _ in range(300)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert db.signals.handoff is None
+    await relay.flush(timedelta(seconds=20))
+    assert await unsent(db, tenant_id) == 0
+    await publisher.close()
+
+
 async def test_a_message_nobody_is_bound_to_stays_in_the_outbox(db, amqp_url, tenant_id):
     relay, publisher = relay_of(db, amqp_url)
 

@@ -298,3 +298,42 @@ async def test_two_workers_run_each_job_once(db, tenant_id):
 def test_backoff_stays_within_its_bounds(attempts):
     delay = backoff(attempts, timedelta(seconds=1), timedelta(minutes=5))
     assert timedelta(0) <= delay <= min(timedelta(minutes=5), timedelta(seconds=1) * 2 ** min(attempts - 1, 30))
+
+
+async def test_jobs_that_end_together_are_recorded_together_and_one_that_cannot_be_does_not_stop_the_others(db):
+    tenants, type = [new_id() for _ in range(6)], f"t-{new_id()}"
+    all_in = asyncio.Event()
+    recorded, running = [], []
+
+    async def handler(job: Job):
+        running.append(job.id)
+        if len(running) == len(tenants):
+            all_in.set()
+        await all_in.wait()
+        return Done(result=(job.tenant_id, job.payload["n"]))
+
+    async def record_all(tx, results):
+        recorded.append(results)
+        if any(n == 3 for _, n in results):
+            raise ValueError("this one cannot be recorded")
+        await jobs.put_all(
+            tx,
+            [
+                jobs.NewJob(tenant, f"after-{type}", {"n": n}, datetime.now(UTC), new_id(), unique_key=str(n))
+                for tenant, n in results
+            ],
+        )
+
+    ids = [await add(db, tenant, type, n=n) for n, tenant in enumerate(tenants)]
+    async with working(db, {type: JobType(handler, record_all=record_all)}):
+        for n, (tenant, job_id) in enumerate(zip(tenants, ids, strict=True)):
+            if n != 3:
+                await eventually(ends_as(db, tenant, job_id, "done"))
+        assert (await state(db, tenants[3], ids[3]))["status"] == "running", "left to its lease"
+    assert len(recorded[0]) > 1
+    for n, tenant in enumerate(tenants):
+        async with db.tx(tenant) as tx:
+            followed = await tx.fetch(
+                "SELECT payload FROM jobs WHERE tenant_id = $1 AND type = $2", tenant, f"after-{type}"
+            )
+        assert [row["payload"] for row in followed] == ([] if n == 3 else [{"n": n}])
