@@ -289,3 +289,69 @@ async def test_the_directory_forgets_after_its_time_and_never_answers_for_what_i
         await here.find(channel.id)
     with pytest.raises(UnknownChannel):
         await here.find(new_id())
+
+
+async def test_salons_share_a_batch_and_nothing_else(db: Database, channels: Channels) -> None:
+    tenants = [new_id() for _ in range(4)]
+    lines = [await channels.put(tenant, new_id(), ORDER, now=NOW) for tenant in tenants]
+    intake = Intake(db, stale_after=DAY)
+    broken = ChatMessage("client", "BAD", (PN,), None, "text", "nul \x00 byte", None, NOW, {})
+    # Everybody writes from the same number, with the same ids: what keeps them apart is the salon alone.
+    deliveries = [(line, said(f"M{number}", text=str(number))) for number in range(3) for line in lines]
+    deliveries += [(lines[0], broken), (lines[1], said("M1", text="1")), (lines[2], said("M2", text="2"))]
+    outcomes = await asyncio.gather(
+        *(intake.receive(line, [message], now=NOW) for line, message in deliveries), return_exceptions=True
+    )
+    assert sorted(map(str, outcomes))[:12] == ["accepted"] * 12
+    assert len([one for one in outcomes if isinstance(one, Exception)]) == 1, "the one that cannot be stored"
+    assert outcomes.count("duplicate") == 2
+    conversations = set()
+    for tenant in tenants:
+        heard = await announced(db, tenant)
+        assert sorted(message.turn for message in heard) == [1, 2, 3]
+        assert {message.text for message in heard} == {"0", "1", "2"}
+        conversations |= {message.conversation_id for message in heard}
+    assert len(conversations) == len(tenants)
+
+
+async def test_requests_of_several_salons_share_a_batch_and_keep_their_order(db: Database, channels: Channels) -> None:
+    tenants = [new_id() for _ in range(3)]
+    asked = []
+    for tenant in tenants:
+        line = await channels.put(tenant, new_id(), ORDER, now=NOW)
+        await take(db, line, said("M1"))
+        conversation = await only_conversation(db, tenant)
+        asked += [
+            Envelope.of(
+                SendRequested(conversation_id=conversation.id, text=f"{position}", purpose="reply", position=position),
+                tenant_id=tenant,
+                now=NOW,
+            )
+            for position in (1, 2, 3)
+        ]
+    stray = Envelope.of(asked[0].data, tenant_id=tenants[1], now=NOW)
+    requests = Requests(db, attempts=3)
+    outcomes = await asyncio.gather(
+        *(requests.take(ask, now=NOW) for ask in [*asked, stray, *asked]), return_exceptions=True
+    )
+    assert [type(one) for one in outcomes if one is not None] == [UnknownConversation]
+    for tenant in tenants:
+        async with db.tx(tenant) as tx:
+            rows = await tx.fetch(
+                """SELECT j.lane_order, j.scheduled_at, m.text FROM jobs AS j
+                   JOIN messages AS m ON m.tenant_id = $1 AND m.id = (j.payload ->> 'message_id')::uuid
+                   WHERE j.tenant_id = $1 ORDER BY j.lane_order""",
+                tenant,
+            )
+        assert [(row["lane_order"], row["text"]) for row in rows] == [(1, "1"), (2, "2"), (3, "3")]
+        assert {row["scheduled_at"] for row in rows} == {NOW}, "none was held back"
+
+
+async def test_a_batch_reaches_the_tables_of_its_salons_only(db: Database, channels: Channels) -> None:
+    tenants = [new_id() for _ in range(3)]
+    for tenant in tenants:
+        await take(db, await channels.put(tenant, new_id(), ORDER, now=NOW), said("M1"))
+    async with db.shared_tx(tenants[:2]) as tx:
+        for table in ("channels", "contacts", "contact_aliases", "conversations", "messages"):
+            seen = await tx.fetch(f"SELECT DISTINCT tenant_id FROM {table}")  # noqa: S608
+            assert {row["tenant_id"] for row in seen} == set(tenants[:2]), table
