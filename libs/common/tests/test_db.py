@@ -6,9 +6,10 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from booka_common.db import Database, Memory, Signal, load_queries
+from booka_common.db import Database, Signal, load_queries
 from booka_common.errors import Unavailable
 from booka_common.ids import new_id
+from booka_common.memory import Memory
 from booka_common.migrate import migrate
 from booka_common.service import Service
 

@@ -1,4 +1,4 @@
-"""What a process remembers of what it has read. Nothing here is ever true by itself: whoever recalls it asks whether it still holds."""
+"""What a process remembers of what it has read. It is never true by itself: whoever recalls it asks whether it still holds."""
 
 from collections import OrderedDict
 from typing import Any, Generic, TypeVar

@@ -11,8 +11,8 @@ from booka_common.money import Currency, Money
 __all__ = [
     "AvailabilityFound",
     "AvailabilityRequested",
-    "CancellationQuoted",
     "CancellationQuoteRequested",
+    "CancellationQuoted",
     "CancellationRequested",
     "CatalogueChanged",
     "CatalogueService",
