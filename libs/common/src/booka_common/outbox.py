@@ -105,6 +105,7 @@ class Relay:
         self._publishing: asyncio.Task[None] | None = None
         self._sent: list[UUID] = []
         self._marking: asyncio.Task[None] | None = None
+        self._one_mark = asyncio.Lock()  # so that whoever marks last knows that all is marked
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -159,12 +160,15 @@ class Relay:
         await self._mark_sent()
 
     async def _mark_sent(self) -> None:
-        ids, self._sent = self._sent, []
-        try:
-            if ids:
-                await self._db.system_fetch(_queries["outbox_mark_sent"], ids)
-        except Exception as error:
-            _log.warning("%d published messages could not be marked, and will be published again: %r", len(ids), error)
+        async with self._one_mark:
+            ids, self._sent = self._sent, []
+            try:
+                if ids:
+                    await self._db.system_fetch(_queries["outbox_mark_sent"], ids)
+            except Exception as error:
+                _log.warning(
+                    "%d published messages could not be marked, they will be published again: %r", len(ids), error
+                )
 
     async def flush(self, timeout: timedelta) -> None:
         """Publish what is waiting now; give up after `timeout`. For the end of a process."""
