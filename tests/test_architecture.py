@@ -198,7 +198,10 @@ def unbound(sql: str, tables: set[str]) -> str | None:
         for table, columns in re.findall(r"INSERT INTO\s+(\w+)[^(]*\(([^)]*)\)", code)
         if table in tables and "tenant_id" in re.split(r"\W+", columns)
     ]
-    if not compared and not inserted:
+    # A batch brings the tenant of each of its rows: unnest(…) AS i (tenant_id, …), matched by i.tenant_id.
+    batches = re.findall(r"unnest\([^;]*?\)\s+AS (\w+) \([^)]*\btenant_id\b", code)
+    batched = [alias for alias in batches if re.search(rf"tenant_id\s*=\s*{alias}\.tenant_id", code)]
+    if not compared and not inserted and not batched:
         return "no tenant_id = $n"
     if len(re.findall(r"\btenant_id\b", code)) < len(references):
         return f"{len(references)} tenant tables, but tenant_id is not compared for each"
@@ -226,6 +229,13 @@ def test_every_statement_names_its_tenant(service):
         ("INSERT INTO visits (tenant_id, id) VALUES ($1, $2)", False),
         ("INSERT INTO visits (id) VALUES ($2)", True),
         ("SELECT 1 FROM elsewhere", False),
+        (
+            "SELECT 1 FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
+            " JOIN visits AS v ON v.tenant_id = i.tenant_id AND v.id = i.id",
+            False,
+        ),
+        ("SELECT 1 FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id) JOIN visits AS v ON v.id = i.id", True),
+        ("SELECT 1 FROM unnest($1::uuid[]) AS i (id) JOIN visits AS v ON v.tenant_id = i.tenant_id", True),
     ],
 )
 def test_the_tenant_check_can_fail(sql, wrong):

@@ -1,10 +1,10 @@
 """Acknowledgements stand for others only where everything before them is settled."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from booka_common.acknowledging import Acknowledger
+from booka_common.testing import eventually
 
 
 @dataclass(eq=False)
@@ -77,9 +77,11 @@ async def test_it_waits_a_moment_for_others_and_not_for_many_and_not_at_the_end(
     channel = Channel()
     acks = Acknowledger(patience=timedelta(milliseconds=1), most=3)
     await acks.handled(Message(channel, 1))
-    async with asyncio.timeout(5):
-        while not channel.frames:  # noqa: ASYNC110 - a timer of the loop, nothing else tells
-            await asyncio.sleep(0.001)
+
+    async def acknowledged():
+        return channel.frames
+
+    await eventually(acknowledged)
     assert channel.frames == [(1, False)]
     acks = Acknowledger(patience=timedelta(hours=1), most=3)
     channel = Channel()

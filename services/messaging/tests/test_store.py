@@ -127,9 +127,21 @@ async def test_the_intake_of_known_contacts_uses_its_indexes(db: Database, setti
     channel_id = new_id()
     await put_channel(db, tenant_id, channel_id)
     async with db.tx(tenant_id) as tx:
-        for number in range(50):
-            alias = (Alias("pn", f"3519123400{number:02}"),)
-            await store.put_person(tx, tenant_id, channel_id, new_id(), new_id(), alias, name=None, phone=None, now=NOW)
+        # As many as make a plan by the tenant alone expensive, whatever other tests have left.
+        people = """SELECT gen_random_uuid() AS id, gen_random_uuid() AS v, n FROM generate_series(1, 4000) AS n"""
+        await tx.execute(
+            f"""WITH p AS MATERIALIZED ({people}), c AS (
+                    INSERT INTO contacts (tenant_id, id, created_at) SELECT $1, id, $3 FROM p
+                ), a AS (
+                    INSERT INTO contact_aliases (tenant_id, channel_id, kind, value, contact_id, created_at)
+                    SELECT $1, $2, 'pn', '351' || n, id, $3 FROM p
+                )
+                INSERT INTO conversations (tenant_id, id, channel_id, contact_id, created_at, active_at)
+                SELECT $1, v, $2, id, $3, $3 FROM p""",  # noqa: S608
+            tenant_id,
+            channel_id,
+            NOW,
+        )
     assert settings.migrate_url is not None
     admin = await asyncpg.connect(settings.migrate_url.get_secret_value())
     await admin.execute("ANALYZE messaging.contacts, messaging.contact_aliases, messaging.conversations")
