@@ -20,6 +20,8 @@ _REVISIONS = {
     ("dialog", llm.LlmSettingsChanged): "llm_revision",
 }
 _TURNS = ("dialog", messaging.MessageReceived)
+#: Heard once by a key of its own, and not through the inbox.
+_SENDS = ("messaging", messaging.SendRequested)
 
 
 def _unheard() -> Iterator[str]:
@@ -46,6 +48,8 @@ def _unheard() -> Iterator[str]:
                 )
             else:
                 heard = f"SELECT 1 FROM {service}.inbox AS i WHERE i.message_id = s.id"  # noqa: S608
+                if (service, message) == _SENDS:
+                    heard = "SELECT 1 FROM messaging.messages AS m WHERE m.tenant_id = $1 AND m.request_id = s.id"
                 yield f"SELECT count(*) FROM ({said}) AS s WHERE NOT EXISTS ({heard})"  # noqa: S608
 
 
@@ -59,7 +63,8 @@ _UNDONE = tuple(
     " AND (status = 'running' OR (status = 'ready' AND scheduled_at <= now()))"
     for name in SERVICES
 )
-_AT_REST = " UNION ALL ".join(f"({query})" for query in (*_UNSAID, *_UNHEARD, *_UNDONE))
+_WAITED_FOR = (*_UNSAID, *_UNHEARD, *_UNDONE)
+_AT_REST = " UNION ALL ".join(f"SELECT {n}, ({query})" for n, query in enumerate(_WAITED_FOR))
 _OF_TENANTS = """
     SELECT n.nspname || '.' || c.relname AS name
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -101,10 +106,15 @@ class Tables:
         """
         deadline = time.monotonic() + timeout
         for tenant_id in tenant_ids:
-            while left := sum(await self.column(_AT_REST, tenant_id)):
+            while left := await self._under_way(tenant_id):
                 if time.monotonic() > deadline:
-                    raise AssertionError(f"{left} things are still under way for {tenant_id}")
+                    raise AssertionError(f"still under way for {tenant_id}: {left}")
                 await asyncio.sleep(0.02)
+
+    async def _under_way(self, tenant_id: UUID) -> dict[str, int]:
+        """How much each statement still finds, where it finds anything."""
+        rows = await self._connection.fetch(_AT_REST, tenant_id)
+        return {_WAITED_FOR[number]: count for number, count in rows if count}
 
     async def picture(self, *tenant_ids: UUID) -> dict[str, tuple[int, str]]:
         """Count and digest of the rows of these tenants (and of nobody's) in every table: the same picture, no effect."""
