@@ -89,7 +89,8 @@ CREATE TABLE staff (
     version integer NOT NULL DEFAULT 1 CHECK (version >= 1),
     PRIMARY KEY (tenant_id, id)
 );
-COMMENT ON COLUMN staff.feed_version IS 'of the calendar address that is valid now; 0: there is none';
+COMMENT ON COLUMN staff.feed_version IS
+    'of the calendar address: odd while one is valid, even while there is none; it only goes up, so that no address comes back';
 
 -- A duration or price of its own where it differs from the service's.
 CREATE TABLE staff_services (
