@@ -135,6 +135,15 @@ async def test_the_same_request_in_another_envelope_holds_once(salon: Salon) -> 
     assert await salon.said(HoldRefused) == []
 
 
+async def test_the_same_request_after_its_hold_is_over_changes_nothing(salon: Salon) -> None:
+    wish = salon.wish(at(3, 10), staff=salon.ana)
+    await salon.hear(wish)
+    salon.clock.advance(timedelta(minutes=10))
+    await salon.hear(wish)
+    assert len(await salon.said(ReservationHeld)) == 1
+    assert await salon.said(ReservationExpired) == []
+
+
 async def test_a_client_holds_two_at_most(salon: Salon) -> None:
     wish = salon.wish(at(3, 9))
     starts = (at(3, 9), at(3, 10), at(3, 11))

@@ -39,9 +39,10 @@ WITH due AS (
     RETURNING jobs.id, jobs.tenant_id, jobs.type, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.scheduled_at,
         jobs.correlation_id, jobs.traceparent
 ), rest AS (
-    SELECT EXISTS (
-            SELECT FROM jobs WHERE status = 'ready' AND type = ANY ($2::text[]) AND scheduled_at <= $1
-                AND NOT EXISTS (SELECT FROM due WHERE due.id = jobs.id)) AS held_back,
+    -- In the order of the index: an EXISTS may be looked for among all that is done.
+    SELECT (SELECT true FROM jobs WHERE status = 'ready' AND type = ANY ($2::text[]) AND scheduled_at <= $1
+                AND NOT EXISTS (SELECT FROM due WHERE due.id = jobs.id)
+            ORDER BY scheduled_at, seq LIMIT 1) IS NOT NULL AS held_back,
         (SELECT min(scheduled_at) FROM jobs
          WHERE status = 'ready' AND type = ANY ($2::text[]) AND scheduled_at > $1) AS next_due
 )

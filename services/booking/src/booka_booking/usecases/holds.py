@@ -179,6 +179,9 @@ async def _choose(
             seating, locked = None, True
             continue
         if lapsed:
+            # What is in the way may be what this very request was granted: then it changes nothing.
+            if again := await _again(tx, wish):
+                return again
             # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
             await free_overdue(tx, lapsed, occasion)
         written, held = await _write(tx, salon, plan, seating, wish, occasion)
