@@ -21,6 +21,8 @@ class Line:
 
     async def post(self, path: str, body: bytes, headers: str = "") -> int:
         """Post JSON; return the status once the whole answer is there."""
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # the server has not kept it that long
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
