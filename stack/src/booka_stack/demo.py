@@ -24,7 +24,7 @@ __all__ = ["addresses", "play"]
 
 _PAY_LINK = re.compile(r"http\S+/pay/(\w+)")
 _HOPS = " UNION ALL ".join(
-    f"SELECT '{name}' AS service, routing_key, created_at, sent_at FROM {name}.outbox WHERE tenant_id = $1 AND created_at >= $2"  # noqa: S608 - our own names
+    f"SELECT '{name}' AS service, routing_key, created_at FROM {name}.outbox WHERE tenant_id = $1 AND created_at >= $2"  # noqa: S608 - our own names
     for name in SERVICES
 )
 
@@ -62,10 +62,7 @@ class _Stage:
         hops.add_column()
         hops.add_row("0 ms", origin)
         for row in await self.tables.fetch(f"{_HOPS} ORDER BY created_at", DEMO_TENANT, started):
-            confirmed = (
-                "" if row["sent_at"] is None else f"  (on the broker after {_ms(row['created_at'], row['sent_at'])})"
-            )
-            hops.add_row(_ms(started, row["created_at"]), f"{row['service']:<9} says {row['routing_key']}{confirmed}")
+            hops.add_row(_ms(started, row["created_at"]), f"{row['service']:<9} says {row['routing_key']}")
         hops.add_row(_ms(started, ended), f"{end}: the phone has it")
         self.console.print(hops)
         self.console.print(
