@@ -1,6 +1,7 @@
 """Every statement fits the schema, binds its tenant, and reaches no other salon's rows."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from uuid import UUID
 
 import asyncpg
@@ -15,7 +16,11 @@ from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.store import Channel, Incoming
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-QUERIES = load_queries("booka_messaging")
+QUERIES = {
+    name: statement
+    for path in (resources.files("booka_messaging") / "queries").iterdir()
+    for name, statement in load_queries("booka_messaging", f"queries/{path.name}").items()
+}
 #: Before the tenant is known, and a lock that reads nothing.
 WITHOUT_TENANT = {"channel_by_id", "identity_lock"}
 

@@ -1,4 +1,4 @@
-"""Typed functions over `queries.sql`; rows become the words of the domain here and nowhere else."""
+"""Typed functions over `queries/`; rows become the words of the domain here and nowhere else."""
 
 from booka_messaging.store.channels import (
     Channel,
@@ -9,16 +9,8 @@ from booka_messaging.store.channels import (
     rotate_channel,
     set_connection,
 )
-from booka_messaging.store.incoming import (
-    Incoming,
-    Settled,
-    Taken,
-    lock_identity,
-    people,
-    put_person,
-    record_merge,
-    take_messages,
-)
+from booka_messaging.store.identity import lock_identity, people, put_person, record_merge
+from booka_messaging.store.incoming import Incoming, Settled, Taken, take_messages
 from booka_messaging.store.outgoing import (
     Accepted,
     Asked,

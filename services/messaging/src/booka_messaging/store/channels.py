@@ -7,10 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from booka_common.db import Tx
+from booka_common.db import Tx, load_queries
 from booka_messaging.domain.verification import AuthMode
 from booka_messaging.errors import UnknownChannel
-from booka_messaging.store.statements import QUERIES
 
 __all__ = [
     "Channel",
@@ -21,6 +20,8 @@ __all__ = [
     "rotate_channel",
     "set_connection",
 ]
+
+queries = load_queries("booka_messaging", "queries/channels.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Channel:
 
 async def channel_by_id(tx: Tx, channel_id: UUID) -> Channel | None:
     """The channel of whichever tenant; `tx` is a system transaction."""
-    row = await tx.fetchrow(QUERIES["channel_by_id"], channel_id)
+    row = await tx.fetchrow(queries["channel_by_id"], channel_id)
     return Channel(**row) if row else None
 
 
@@ -71,7 +72,7 @@ async def put_channel(
     """
     try:
         row: Any = await tx.fetchrow(
-            QUERIES["channel_put"],
+            queries["channel_put"],
             tx.tenant_id,
             channel_id,
             gateway,
@@ -94,21 +95,21 @@ async def rotate_channel(
     tx: Tx, channel_id: UUID, *, secret: bytes, previous_until: datetime, now: datetime
 ) -> Channel | None:
     """Put `secret` in front; the one before it stays valid until `previous_until`."""
-    row = await tx.fetchrow(QUERIES["channel_rotate"], tx.tenant_id, channel_id, secret, previous_until, now)
+    row = await tx.fetchrow(queries["channel_rotate"], tx.tenant_id, channel_id, secret, previous_until, now)
     return Channel(**row) if row else None
 
 
 async def get_channel(tx: Tx, channel_id: UUID) -> Channel | None:
     """The tenant's channel."""
-    row = await tx.fetchrow(QUERIES["channel_get"], tx.tenant_id, channel_id)
+    row = await tx.fetchrow(queries["channel_get"], tx.tenant_id, channel_id)
     return Channel(**row) if row else None
 
 
 async def list_channels(tx: Tx) -> list[Channel]:
     """The tenant's channels, oldest first. A salon has a handful."""
-    return [Channel(**row) for row in await tx.fetch(QUERIES["channel_list"], tx.tenant_id)]
+    return [Channel(**row) for row in await tx.fetch(queries["channel_list"], tx.tenant_id)]
 
 
 async def set_connection(tx: Tx, channel_id: UUID, *, state: str, reason: str | None, now: datetime) -> None:
     """Note what the gateway says of its connection."""
-    await tx.execute(QUERIES["channel_connection"], tx.tenant_id, channel_id, state, reason, now)
+    await tx.execute(queries["channel_connection"], tx.tenant_id, channel_id, state, reason, now)

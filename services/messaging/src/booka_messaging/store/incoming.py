@@ -1,4 +1,4 @@
-"""What clients write, and who they are."""
+"""What clients write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,20 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from booka_common.db import Tx
-from booka_messaging.domain.model import Alias, ChatMessage, Merge, Person
-from booka_messaging.store.statements import QUERIES
+from booka_common.db import Tx, load_queries
+from booka_messaging.domain.model import ChatMessage
 
 __all__ = [
     "Incoming",
     "Settled",
     "Taken",
-    "lock_identity",
-    "people",
-    "put_person",
-    "record_merge",
     "take_messages",
 ]
+
+queries = load_queries("booka_messaging", "queries/incoming.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
     messages = [item.message for item in batch]
     aliases = [(number, alias) for number, message in enumerate(messages) for alias in message.aliases]
     rows = await tx.fetch(
-        QUERIES["messages_take"],
+        queries["messages_take"],
         list(range(len(batch))),
         [item.tenant_id for item in batch],
         [item.channel_id for item in batch],
@@ -86,46 +83,3 @@ def _taken(row: Any) -> Taken:
     if row["conversation_id"] is not None:
         settled = Settled(row["conversation_id"], row["contact_id"], row["turn"], row["name"], row["phone"])
     return Taken(row["duplicate"], row["stored"], settled)
-
-
-async def lock_identity(tx: Tx, channel_id: UUID) -> None:
-    """Wait until nobody else settles who is who on this channel."""
-    await tx.execute(QUERIES["identity_lock"], channel_id)
-
-
-async def people(tx: Tx, tenant_id: UUID, channel_id: UUID, aliases: Sequence[Alias]) -> list[Person]:
-    """The contacts that `aliases` belong to."""
-    kinds, values = [alias.kind for alias in aliases], [alias.value for alias in aliases]
-    rows = await tx.fetch(QUERIES["people_by_alias"], tenant_id, channel_id, kinds, values)
-    return [Person(**row) for row in rows]
-
-
-async def put_person(
-    tx: Tx,
-    tenant_id: UUID,
-    channel_id: UUID,
-    contact_id: UUID,
-    conversation_id: UUID,
-    aliases: Sequence[Alias],
-    *,
-    name: str | None,
-    phone: str | None,
-    now: datetime,
-) -> None:
-    """Create or update a contact, add the aliases that are new, and open its conversation if there is none."""
-    kinds, values = [alias.kind for alias in aliases], [alias.value for alias in aliases]
-    await tx.execute(
-        QUERIES["person_put"], tenant_id, contact_id, name, phone, now, channel_id, kinds, values, conversation_id
-    )
-
-
-async def record_merge(tx: Tx, tenant_id: UUID, decision: Merge) -> None:
-    """Make the others part of the survivor."""
-    survivor, others = decision.survivor, decision.others
-    contacts = [person.contact_id for person in others]
-    await tx.execute(QUERIES["merge_aliases"], tenant_id, survivor.contact_id, contacts)
-    conversations = [person.conversation_id for person in others if person.conversation_id]
-    await tx.execute(
-        QUERIES["merge_conversations"], tenant_id, survivor.contact_id, survivor.conversation_id, conversations
-    )
-    await tx.execute(QUERIES["merge_contacts"], tenant_id, survivor.contact_id, contacts)

@@ -7,9 +7,8 @@ from typing import Any, get_args
 from uuid import UUID
 
 from booka_common.contracts.messaging import SendRequested
-from booka_common.db import Tx
+from booka_common.db import Tx, load_queries
 from booka_messaging.domain.model import Alias, AliasKind, Delivery, Receipt, outranked
-from booka_messaging.store.statements import QUERIES
 
 __all__ = [
     "Accepted",
@@ -27,6 +26,8 @@ __all__ = [
     "release_held",
 ]
 
+queries = load_queries("booka_messaging", "queries/outgoing.sql")
+
 
 @dataclass(frozen=True, slots=True)
 class Touched:
@@ -40,7 +41,7 @@ class Touched:
 async def record_receipt(tx: Tx, channel_id: UUID, receipt: Receipt, *, now: datetime) -> Touched | None:
     """Raise a message's state to the receipt's; None if more is known already, or it is no message of ours (yet)."""
     row = await tx.fetchrow(
-        QUERIES["receipt_apply"],
+        queries["receipt_apply"],
         tx.tenant_id,
         channel_id,
         receipt.provider_id,
@@ -79,7 +80,7 @@ class Asked:
 async def queue_sends(tx: Tx, batch: Sequence[Asked], *, now: datetime) -> list[Queued | None]:
     """Store outgoing messages, one at most for a conversation; None where there is no such conversation or it is stored."""
     rows = await tx.fetch(
-        QUERIES["sends_queue"],
+        queries["sends_queue"],
         [asked.tenant_id for asked in batch],
         [asked.data.conversation_id for asked in batch],
         [asked.id for asked in batch],
@@ -97,12 +98,12 @@ async def release_held(
     tx: Tx, tenant_id: UUID, conversation_id: UUID, position: int, *, job_type: str, lane: str, now: datetime
 ) -> None:
     """Let the jobs start that were held back for the request at `position`."""
-    await tx.execute(QUERIES["send_release"], tenant_id, conversation_id, job_type, lane, position, now)
+    await tx.execute(queries["send_release"], tenant_id, conversation_id, job_type, lane, position, now)
 
 
 async def overtake(tx: Tx, tenant_id: UUID, conversation_id: UUID, position: int) -> None:
     """Go on without what is missing before the request at `position`."""
-    await tx.execute(QUERIES["send_overtakes"], tenant_id, conversation_id, position)
+    await tx.execute(queries["send_overtakes"], tenant_id, conversation_id, position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ async def begin_sends(
 ) -> dict[tuple[UUID, UUID], OutboundMessage]:
     """Mark attempts and load what they need, by `(tenant_id, message_id)`; absent: the message is not waiting to be sent."""
     rows = await tx.fetch(
-        QUERIES["sends_begin"], [tenant_id for tenant_id, _ in batch], [message_id for _, message_id in batch], now
+        queries["sends_begin"], [tenant_id for tenant_id, _ in batch], [message_id for _, message_id in batch], now
     )
     return {(row["tenant_id"], row["id"]): _outbound(row) for row in rows}
 
@@ -157,7 +158,7 @@ class Accepted:
 async def finish_sends(tx: Tx, batch: Sequence[Accepted]) -> list[Delivery]:
     """Record what gateways have; return each message's state, which a fast receipt may have raised."""
     rows = await tx.fetch(
-        QUERIES["sends_done"],
+        queries["sends_done"],
         [accepted.tenant_id for accepted in batch],
         [accepted.message_id for accepted in batch],
         [accepted.channel_id for accepted in batch],
@@ -170,11 +171,11 @@ async def finish_sends(tx: Tx, batch: Sequence[Accepted]) -> list[Delivery]:
 
 async def record_failure(tx: Tx, message_id: UUID, code: str) -> tuple[UUID, UUID] | None:
     """The message will not be sent; return its conversation and request, None if it was sent or failed before."""
-    row = await tx.fetchrow(QUERIES["send_failed"], tx.tenant_id, message_id, code)
+    row = await tx.fetchrow(queries["send_failed"], tx.tenant_id, message_id, code)
     return (row["conversation_id"], row["request_id"]) if row else None
 
 
 async def ours_among(tx: Tx, channel_id: UUID, provider_ids: Sequence[str]) -> set[str]:
     """Which of `provider_ids` are recorded as sent by us."""
-    rows = await tx.fetch(QUERIES["provider_ids_known"], tx.tenant_id, channel_id, list(provider_ids))
+    rows = await tx.fetch(queries["provider_ids_known"], tx.tenant_id, channel_id, list(provider_ids))
     return {row["provider_id"] for row in rows}

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from booka_common.db import Tx
-from booka_messaging.store.statements import QUERIES
+from booka_common.db import Tx, load_queries
 
 __all__ = [
     "ConversationRow",
@@ -16,6 +15,8 @@ __all__ = [
     "conversations",
     "messages",
 ]
+
+queries = load_queries("booka_messaging", "queries/reading.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class ConversationRow:
 
 async def conversations(tx: Tx, *, before: UUID | None, limit: int) -> list[ConversationRow]:
     """The conversations, the last active first, after `before` in that order."""
-    rows = await tx.fetch(QUERIES["conversation_list"], tx.tenant_id, before, limit)
+    rows = await tx.fetch(queries["conversation_list"], tx.tenant_id, before, limit)
     return [ConversationRow(**row) for row in rows]
 
 
 async def conversation_exists(tx: Tx, conversation_id: UUID) -> bool:
     """Whether the tenant has this conversation."""
-    return await tx.fetchrow(QUERIES["conversation_get"], tx.tenant_id, conversation_id) is not None
+    return await tx.fetchrow(queries["conversation_get"], tx.tenant_id, conversation_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +67,5 @@ class MessageRow:
 
 async def messages(tx: Tx, conversation_id: UUID, *, before: UUID | None, limit: int) -> list[MessageRow]:
     """The messages of a conversation, newest first, older than `before`."""
-    rows = await tx.fetch(QUERIES["message_list"], tx.tenant_id, conversation_id, before, limit)
+    rows = await tx.fetch(queries["message_list"], tx.tenant_id, conversation_id, before, limit)
     return [MessageRow(**row) for row in rows]
