@@ -76,7 +76,7 @@ async def test_every_key_starts_with_the_tenant(settings: Settings) -> None:
         )
     finally:
         await connection.close()
-    assert {row["name"] for row in rows if row["first"] != "tenant_id"} == {"channels_endpoint"}
+    assert {row["name"] for row in rows if row["first"] != "tenant_id"} == {"channels_endpoint", "channels_cloud_line"}
     assert len(rows) >= 8
 
 

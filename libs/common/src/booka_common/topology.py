@@ -30,6 +30,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
     "dialog": (
         messaging.MessageReceived,
         messaging.MessageFailed,
+        messaging.ContactErased,
         booking.CatalogueChanged,
         booking.AvailabilityFound,
         booking.ReservationHeld,
@@ -71,7 +72,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         booking.ReservationCancelled,
         booking.DepositUnusable,
     ),
-    "llm": (llm.InterpretationRequested, messaging.MessageReceived),
+    "llm": (llm.InterpretationRequested, messaging.MessageReceived, messaging.ContactErased),
     "scheduler": (
         booking.ReservationConfirmed,
         booking.ReservationMoved,
@@ -86,6 +87,11 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
         messaging.MessageSent,
         messaging.MessageDelivered,
         messaging.MessageFailed,
+        messaging.ConversationTakenOver,
+        messaging.ConversationHandedBack,
+        messaging.ChannelStateChanged,
+        messaging.ChannelFellSilent,
+        messaging.ContactErased,
     ),
     "dialog": (
         messaging.SendRequested,
@@ -135,6 +141,10 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
 UNHEARD: tuple[type[Message], ...] = (
     messaging.MessageSent,
     messaging.MessageDelivered,
+    messaging.ConversationTakenOver,
+    messaging.ConversationHandedBack,
+    messaging.ChannelStateChanged,
+    messaging.ChannelFellSilent,
     payments.MismatchFound,
     booking.ReservationFinished,
 )

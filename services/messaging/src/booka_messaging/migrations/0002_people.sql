@@ -1,0 +1,59 @@
+-- The people who write, and the talks with them.
+
+CREATE TABLE contacts (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text,
+    phone text,
+    merged_into uuid,
+    blocked_at timestamptz,
+    erased_at timestamptz,
+    -- Two ids of a kind of which people have one: perhaps two people. Somebody at the salon has a look.
+    contested boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, merged_into) REFERENCES contacts (tenant_id, id)
+);
+
+-- A contact is the set of its aliases: gateways name the same person by phone number, LID or business-scoped id.
+CREATE TABLE contact_aliases (
+    tenant_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('pn', 'lid', 'bsuid')),
+    value text NOT NULL,
+    contact_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, channel_id, kind, value),
+    FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id)
+);
+CREATE INDEX contact_aliases_contact ON contact_aliases (tenant_id, contact_id);
+
+-- `turns` counts the client's messages that were said on the broker. A conversation whose contact turned out to be
+-- somebody known keeps its id and history; `merged_into` says where the talk goes on.
+CREATE TABLE conversations (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    -- Positions of what was asked to be said: known without a gap, and the highest seen.
+    asked_through integer NOT NULL DEFAULT 0,
+    asked_highest integer NOT NULL DEFAULT 0,
+    turns integer NOT NULL DEFAULT 0,
+    merged_into uuid,
+    -- Who of the salon answers, and until when (null: until it is handed back).
+    attended_by text CHECK (attended_by IN ('phone', 'console')),
+    attended_until timestamptz,
+    -- When the client last wrote, by the gateway's clock: providers take free text for a while after it.
+    client_at timestamptz,
+    created_at timestamptz NOT NULL,
+    active_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id),
+    FOREIGN KEY (tenant_id, merged_into) REFERENCES conversations (tenant_id, id),
+    CONSTRAINT conversations_attended CHECK (attended_by IS NOT NULL OR attended_until IS NULL)
+);
+CREATE UNIQUE INDEX conversations_contact ON conversations (tenant_id, channel_id, contact_id) WHERE merged_into IS NULL;
+CREATE INDEX conversations_merged ON conversations (tenant_id, merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX conversations_active ON conversations (tenant_id, active_at, id) WHERE merged_into IS NULL;

@@ -1,0 +1,68 @@
+-- What was said, what became of it, and what it cost.
+
+-- `author`: the client, a person of the salon (on their own phone; in the console if there is a request), or Booka.
+-- `attempted_at`: set before the first call to the gateway; set without an outcome means the outcome is not known.
+CREATE TABLE messages (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    direction text NOT NULL CHECK (direction IN ('in', 'out')),
+    author text NOT NULL CHECK (author IN ('client', 'salon', 'booka')),
+    provider_id text,
+    kind text NOT NULL,
+    text text NOT NULL,
+    choice_id text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    -- The same as buttons or as a list, and as an approved template, where the line takes those.
+    choices jsonb,
+    template jsonb,
+    status text NOT NULL CHECK (status IN ('received', 'queued', 'sent', 'failed', 'delivered', 'read')),
+    turn integer,
+    request_id uuid,
+    purpose text,
+    -- Who of the salon wrote it in the console.
+    written_by text,
+    failure text,
+    attempted_at timestamptz,
+    sent_at timestamptz,
+    edited_at timestamptz,
+    deleted_at timestamptz,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id),
+    CONSTRAINT messages_direction CHECK ((direction = 'in') = (author = 'client')),
+    CONSTRAINT messages_requested CHECK (CASE author WHEN 'booka' THEN request_id IS NOT NULL WHEN 'client' THEN request_id IS NULL ELSE true END)
+);
+-- The author is part of it because the echo of our own message may come in before its id is recorded here.
+CREATE UNIQUE INDEX messages_provider ON messages (tenant_id, channel_id, provider_id, author) WHERE provider_id IS NOT NULL;
+CREATE UNIQUE INDEX messages_request ON messages (tenant_id, request_id) WHERE request_id IS NOT NULL;
+CREATE UNIQUE INDEX messages_turn ON messages (tenant_id, conversation_id, turn) WHERE turn IS NOT NULL;
+CREATE INDEX messages_conversation ON messages (tenant_id, conversation_id, id);
+
+-- What is known of an outgoing message by its gateway's id. The gateway may report the delivery before its answer to the
+-- send is recorded here: whoever comes second meets the first one on this row.
+CREATE TABLE receipts (
+    tenant_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    provider_id text NOT NULL,
+    status text NOT NULL CHECK (status IN ('sent', 'failed', 'delivered', 'read')),
+    message_id uuid,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, channel_id, provider_id),
+    FOREIGN KEY (tenant_id, message_id) REFERENCES messages (tenant_id, id)
+);
+
+-- Messages that the provider charges for, as its receipts say. A message is counted once, when its price is first told.
+CREATE TABLE charges (
+    tenant_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    provider_id text NOT NULL,
+    category text NOT NULL,
+    model text NOT NULL,
+    billable boolean NOT NULL,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, channel_id, provider_id),
+    FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id)
+);
+CREATE INDEX charges_at ON charges (tenant_id, at);
