@@ -43,7 +43,9 @@ class MessageReceived(Message):
     contact_name: str | None = None
     phone: str | None = Field(None, description="E.164, when the gateway tells it")
     sent_at: AwareDatetime = Field(description="the gateway's time of the message, 1 s resolution")
-    attended: bool = Field(False, description="a person of the salon has taken the conversation over: nothing is answered")
+    attended: bool = Field(
+        False, description="a person of the salon has taken the conversation over: nothing is answered"
+    )
 
 
 class Choice(Fact):
@@ -65,7 +67,9 @@ class Choices(Fact):
 class TemplateUse(Fact):
     """Which approved text says the same, for providers that take free text only for a while after the client wrote."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Booka's name of it; a channel knows the provider's")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Booka's name of it; a channel knows the provider's"
+    )
     locale: str = Field(description="BCP 47, for example `pt`")
     parameters: tuple[str, ...] = Field((), max_length=10, description="the words for its gaps, in order")
 
