@@ -27,7 +27,7 @@ from booka_messaging.domain.model import (
     phone_of,
 )
 from booka_messaging.store import Channel, Incoming, Settled
-from booka_messaging.usecases.news import delivery_news
+from booka_messaging.usecases.receipts import receive_receipt
 
 __all__ = ["Intake", "Outcome"]
 
@@ -77,7 +77,8 @@ class Intake:
             case ChatMessage():
                 return await self._message(channel, event, now)
             case Receipt():
-                return await _receipt(self._db, channel, event, now)
+                touched = await receive_receipt(self._db, channel, event, now=now)
+                return "accepted" if touched else "duplicate"
             case ConnectionChanged(state, reason):
                 async with self._db.tx(channel.tenant_id) as tx:
                     await store.set_connection(tx, channel.id, state=state, reason=reason, now=now)
@@ -196,16 +197,3 @@ def _received(arrival: _Arrival, settled: Settled) -> Envelope[MessageReceived]:
         id=derived_id(incoming.id, "received"),
     )
     return envelope.model_copy(update={"traceparent": arrival.traceparent})
-
-
-async def _receipt(db: Database, channel: Channel, receipt: Receipt, now: datetime) -> Outcome:
-    """Raise a message's delivery state; receipts that come late or twice change nothing."""
-    async with db.tx(channel.tenant_id) as tx:
-        touched = await store.record_receipt(tx, channel.id, receipt, now=now)
-        if touched is None:
-            return "duplicate"
-        if (data := delivery_news(receipt.status, touched)) is not None:
-            await outbox.put(
-                tx, Envelope.of(data, tenant_id=channel.tenant_id, now=now, id=derived_id(touched.id, receipt.status))
-            )
-    return "accepted"
