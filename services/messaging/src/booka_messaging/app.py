@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.service import Runtime, assemble, system_clock
+from booka_messaging.api.conversations import conversation_routes
 from booka_messaging.api.manage import manage_routes
 from booka_messaging.api.webhooks import webhook_routes
 from booka_messaging.consumers import subscribe
@@ -42,6 +43,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app = assemble(runtime, job_types(settings, sending, now), resources=resources)
     app.include_router(webhook_routes(runtime, settings, channels, sealer))
     app.include_router(manage_routes(runtime, channels))
+    app.include_router(conversation_routes(runtime))
     return app
 
 

@@ -1,10 +1,10 @@
-"""The signed internal API: channels are provisioned, conversations are read."""
+"""`/v1/channels`: the lines of a salon are provisioned."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from booka_common.errors import Invalid
@@ -12,7 +12,6 @@ from booka_common.internal import Caller, authenticate
 from booka_common.service import Runtime
 from booka_messaging.domain.verification import AuthMode, min_secret_bytes
 from booka_messaging.store import Channel
-from booka_messaging.usecases import reading
 from booka_messaging.usecases.channels import ChannelOrder, Channels
 
 __all__ = ["manage_routes"]
@@ -75,64 +74,11 @@ class ChannelList(BaseModel):
     items: list[ChannelView]
 
 
-class ConversationView(BaseModel):
-    """A conversation. `turns` counts the client's messages that were answered."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    channel_id: UUID
-    contact_id: UUID
-    name: str | None
-    phone: str | None
-    turns: int
-    active_at: datetime
-    created_at: datetime
-
-
-class ConversationPage(BaseModel):
-    """Conversations, the last active first. `next` is the `before` of the next page."""
-
-    items: list[ConversationView]
-    next: UUID | None
-
-
-class MessageView(BaseModel):
-    """A message. `author`: client, salon (typed on the salon's phone), or booka."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    direction: Literal["in", "out"]
-    author: Literal["client", "salon", "booka"]
-    kind: str
-    text: str
-    choice_id: str | None
-    status: Literal["received", "queued", "sent", "failed", "delivered", "read"]
-    turn: int | None
-    purpose: str | None
-    failure: str | None
-    provider_id: str | None
-    request_id: UUID | None
-    metadata: dict[str, Any]
-    sent_at: datetime | None
-    received_at: datetime
-
-
-class MessagePage(BaseModel):
-    """Messages, newest first. `next` is the `before` of the next page."""
-
-    items: list[MessageView]
-    next: UUID | None
-
-
 def manage_routes(runtime: Runtime, channels: Channels) -> APIRouter:
-    """`/v1/channels` and `/v1/conversations`."""
+    """Provisioning of channels."""
     caller = authenticate(runtime.settings.secret_set("internal_secrets"), runtime.now)
     Signed = Annotated[Caller, Depends(caller)]
-    Limit = Annotated[int, Query(ge=1, le=200)]
     router = APIRouter(prefix="/v1")
-    db = runtime.db
 
     @router.put("/channels/{channel_id}", tags=["channels"], summary="Create or replace a channel")
     async def put_channel(who: Signed, channel_id: UUID, order: ChannelPut) -> ChannelView:
@@ -172,20 +118,6 @@ def manage_routes(runtime: Runtime, channels: Channels) -> APIRouter:
         secret = _long_enough(channel.auth_mode, rotation.secret)
         keep = timedelta(hours=rotation.keep_previous_hours)
         return _view(await channels.rotate(who.tenant_id, channel_id, secret, keep=keep, now=runtime.now()))
-
-    @router.get("/conversations", tags=["conversations"], summary="Conversations, the last active first")
-    async def list_conversations(who: Signed, before: UUID | None = None, limit: Limit = 50) -> ConversationPage:
-        rows = await reading.conversations(db, who.tenant_id, before=before, limit=limit)
-        items = [ConversationView.model_validate(row) for row in rows]
-        return ConversationPage(items=items, next=items[-1].id if len(items) == limit else None)
-
-    @router.get("/conversations/{conversation_id}/messages", tags=["conversations"], summary="Messages, newest first")
-    async def list_messages(
-        who: Signed, conversation_id: UUID, before: UUID | None = None, limit: Limit = 50
-    ) -> MessagePage:
-        rows = await reading.messages(db, who.tenant_id, conversation_id, before=before, limit=limit)
-        items = [MessageView.model_validate(row) for row in rows]
-        return MessagePage(items=items, next=items[-1].id if len(items) == limit else None)
 
     return router
 
