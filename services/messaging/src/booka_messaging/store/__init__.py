@@ -11,6 +11,7 @@ from booka_messaging.store.channels import (
 )
 from booka_messaging.store.identity import lock_identity, people, put_person, record_merge
 from booka_messaging.store.incoming import Incoming, Settled, Taken, take_messages
+from booka_messaging.store.linestate import StateChange, note_line_state
 from booka_messaging.store.outgoing import (
     Accepted,
     Asked,
@@ -44,6 +45,7 @@ __all__ = [
     "OutboundMessage",
     "Queued",
     "Settled",
+    "StateChange",
     "Taken",
     "Touched",
     "begin_sends",
@@ -55,6 +57,7 @@ __all__ = [
     "list_channels",
     "lock_identity",
     "messages",
+    "note_line_state",
     "ours_among",
     "overtake",
     "people",

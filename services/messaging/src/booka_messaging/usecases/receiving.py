@@ -27,6 +27,7 @@ from booka_messaging.domain.model import (
     phone_of,
 )
 from booka_messaging.store import Channel, Incoming, Settled
+from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.receipts import receive_receipt
 
 __all__ = ["Intake", "Outcome"]
@@ -81,7 +82,7 @@ class Intake:
                 return "accepted" if touched else "duplicate"
             case ConnectionChanged(state, reason):
                 async with self._db.tx(channel.tenant_id) as tx:
-                    await store.set_connection(tx, channel.id, state=state, reason=reason, now=now)
+                    await line_changed(tx, channel.id, state, reason, now)
                 return "accepted"
             case Ignored():
                 return "ignored"
