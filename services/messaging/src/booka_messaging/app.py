@@ -1,6 +1,6 @@
 """The composition root: what messaging is made of."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 
 from fastapi import FastAPI
@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.service import Runtime, assemble, system_clock
+from booka_messaging.api.channels import channel_routes
 from booka_messaging.api.conversations import conversation_routes
-from booka_messaging.api.manage import manage_routes
 from booka_messaging.api.webhooks import webhook_routes
 from booka_messaging.consumers import subscribe
 from booka_messaging.jobs import job_types
+from booka_messaging.providers.cloud import Cloud
 from booka_messaging.providers.evolution import Evolution
+from booka_messaging.providers.gateway import Gateway
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.sending import Sending
@@ -25,24 +27,23 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     """The service as an ASGI application; its lifespan opens and closes everything."""
     runtime = Runtime.of(SERVICE, settings, now)
     sealer = settings.sealer()
-    evolution = Evolution(
-        connect=timedelta(seconds=settings.gateway_connect_seconds),
-        total=timedelta(seconds=settings.gateway_total_seconds),
-        connections=2 * settings.worker_concurrency,
-    )
-    sending = Sending(
-        runtime.db, sealer, {"evolution": evolution}, recheck=timedelta(seconds=settings.send_recheck_seconds)
-    )
+    connect = timedelta(seconds=settings.gateway_connect_seconds)
+    total = timedelta(seconds=settings.gateway_total_seconds)
+    connections = 2 * settings.worker_concurrency
+    evolution = Evolution(connect=connect, total=total, connections=connections)
+    cloud = Cloud(connect=connect, total=total, connections=connections)
+    gateways: Mapping[str, Gateway] = {"evolution": evolution, "cloud": cloud}
+    sending = Sending(runtime.db, sealer, gateways, recheck=timedelta(seconds=settings.send_recheck_seconds))
     channels = Channels(runtime.db, sealer, cache_seconds=settings.channel_cache_seconds)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with evolution:
+        async with evolution, cloud:
             yield
 
     app = assemble(runtime, job_types(settings, sending, now), resources=resources)
     app.include_router(webhook_routes(runtime, settings, channels, sealer))
-    app.include_router(manage_routes(runtime, channels))
+    app.include_router(channel_routes(runtime, channels))
     app.include_router(conversation_routes(runtime))
     return app
 

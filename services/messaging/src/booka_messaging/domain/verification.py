@@ -1,4 +1,6 @@
-"""How a channel's webhooks prove where they come from: an HMAC of the raw body, a static secret, or Evolution's JWT."""
+"""How a channel's webhooks prove where they come from: an HMAC of the raw body, a static secret, Evolution's JWT, or Meta's
+signature.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,10 +10,11 @@ import jwt
 
 from booka_common.errors import NotConfigured, Unauthenticated
 from booka_common.signing import MIN_SECRET_BYTES, SecretSet, single_header, verify, verify_secret
+from booka_messaging.domain.cloud_verification import verify_delivery
 
 __all__ = ["JWT_LEEWAY", "SECRET_HEADER", "SIGNATURE_HEADER", "AuthMode", "authenticate", "min_secret_bytes"]
 
-AuthMode = Literal["hmac", "header", "jwt"]
+AuthMode = Literal["hmac", "header", "jwt", "meta"]
 
 SIGNATURE_HEADER = "x-booka-signature"
 SECRET_HEADER = "x-booka-webhook-secret"  # noqa: S105 - a header's name
@@ -41,6 +44,8 @@ def authenticate(
         presented = single_header(headers(SIGNATURE_HEADER), SIGNATURE_HEADER)
         scheme, _, signature = presented.partition("=")
         return verify(secrets, body, [signature] if scheme == "sha256" else [])
+    if mode == "meta":
+        return verify_delivery(secrets, headers, body)
     if mode == "header":
         return verify_secret(secrets, single_header(headers(SECRET_HEADER), SECRET_HEADER))
     scheme, _, token = single_header(headers("authorization"), "authorization").partition(" ")

@@ -26,7 +26,17 @@ queries = load_queries("booka_messaging", "queries/channels.sql")
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A salon's line to its clients. Credentials are sealed."""
+    """A salon's line to its clients. Credentials are sealed.
+
+    Attributes:
+        instance: the gateway's name of the line; for the Cloud API its phone number id.
+        secret: what its webhooks are made with; None: the installation's own Meta app.
+        verify_token: what Meta must say when it asks whether the address is ours; None without a Meta app of its own.
+        takeover_minutes: how long Booka falls silent once a person of the salon types; None: until it is handed back.
+        heard_at: of the last webhook, to the minute.
+        swept_through: up to where the gateway's store was looked through for what was missed.
+        silent_since: set once it was said that nothing comes from it any more.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -35,13 +45,21 @@ class Channel:
     base_url: str
     api_key: bytes
     auth_mode: AuthMode
-    secret: bytes
+    secret: bytes | None
     previous_secret: bytes | None
     previous_until: datetime | None
+    verify_token: bytes | None
     active: bool
+    takeover_minutes: int | None
+    messages_per_minute: int
+    show_typing: bool
+    transcribe: bool
     state: str | None
     state_reason: str | None
     state_at: datetime | None
+    heard_at: datetime | None
+    swept_through: datetime | None
+    silent_since: datetime | None
     created_at: datetime
     updated_at: datetime
 

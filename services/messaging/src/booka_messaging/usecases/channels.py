@@ -139,6 +139,8 @@ def webhook_secrets(channel: Channel, sealer: Sealer, now: datetime) -> SecretSe
     Raises:
         NotConfigured: no encryption key opens them.
     """
+    if channel.secret is None:
+        return SecretSet(f"auth.secret of channel {channel.id}", ())
     field = _secret_field(channel.id)
     values = [sealer.open(channel.tenant_id, field, channel.secret)]
     if channel.previous_secret is not None and channel.previous_until is not None and now < channel.previous_until:

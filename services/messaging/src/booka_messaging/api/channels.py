@@ -14,7 +14,7 @@ from booka_messaging.domain.verification import AuthMode, min_secret_bytes
 from booka_messaging.store import Channel
 from booka_messaging.usecases.channels import ChannelOrder, Channels
 
-__all__ = ["manage_routes"]
+__all__ = ["channel_routes"]
 
 
 class _Request(BaseModel):
@@ -74,7 +74,7 @@ class ChannelList(BaseModel):
     items: list[ChannelView]
 
 
-def manage_routes(runtime: Runtime, channels: Channels) -> APIRouter:
+def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
     """Provisioning of channels."""
     caller = authenticate(runtime.settings.secret_set("internal_secrets"), runtime.now)
     Signed = Annotated[Caller, Depends(caller)]
