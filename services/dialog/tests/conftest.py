@@ -356,7 +356,13 @@ class Client:
     turn: int = 0
 
     def writes(
-        self, text: str, *, turn: int | None = None, kind: Any = "text", at: datetime = NOW
+        self,
+        text: str,
+        *,
+        turn: int | None = None,
+        kind: Any = "text",
+        at: datetime = NOW,
+        attended: bool = False,
     ) -> Envelope[MessageReceived]:
         """The next message, or the one of a given turn."""
         self.turn = turn or self.turn + 1
@@ -368,6 +374,7 @@ class Client:
             kind=kind,
             text=text,
             sent_at=at,
+            attended=attended,
         )
         return Envelope.of(data, tenant_id=self.tenant_id, now=at)
 

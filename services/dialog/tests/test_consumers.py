@@ -22,7 +22,7 @@ from booka_common.contracts.booking import (
     ReservationMoved,
 )
 from booka_common.contracts.llm import InterpretationRequested, LlmSettingsChanged
-from booka_common.contracts.messaging import MessageFailed, SendRequested
+from booka_common.contracts.messaging import ContactErased, MessageFailed, SendRequested
 from booka_common.contracts.payments import CheckoutOpened
 from booka_common.contracts.waitlist import WaitlistJoined, WaitlistOffered, WaitlistRequested
 from booka_common.ids import new_id
@@ -265,6 +265,19 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(
     await tap.next(SendRequested, tenant_id=tenant_id)
     ((headers, _body), *_) = await dead_letters(url, "dialog.message-received")
     assert "ValidationError" in str(headers["x-booka-reason"])
+
+
+async def test_an_erased_client_is_forgotten(tap: Tap, url: str, salon: Any, deps: Deps, tenant_id: UUID) -> None:
+    await publish(url, salon.writes("my name is Maria Secreta"))
+    await tap.next(SendRequested, tenant_id=tenant_id)
+    erased = salon.says_service(ContactErased(contact_id=salon.contact_id, conversation_ids=(salon.conversation_id,)))
+    await publish(url, *[erased] * 5)
+
+    async def forgotten() -> bool:
+        stored = await usecases.get_session(deps, tenant_id, salon.conversation_id)
+        return not stored.session.greeted
+
+    await eventually(forgotten)
 
 
 async def test_an_undelivered_reply_is_counted_and_answered_by_nobody(

@@ -16,6 +16,8 @@ __all__ = ["register"]
 
 _log = logging.getLogger(__name__)
 
+#: The salon wants it so: one of its people answers, or nobody should.
+_WANTED = frozenset({"attended", "blocked", "erased"})
 #: Everything that answers a conversation; all of it is taken in the same way.
 _ANSWERS: tuple[type[Answer], ...] = (
     booking.AvailabilityFound,
@@ -56,7 +58,11 @@ def register(consumers: Consumers, deps: Deps, metrics: Metrics) -> None:
     async def message_failed(envelope: Envelope[messaging.MessageFailed]) -> None:
         # Nothing can be said to somebody who cannot be reached; an operator sees the count.
         undelivered.labels(envelope.data.code).inc()
-        _log.warning("a reply will not reach the client: %s", envelope.data.code)
+        if envelope.data.code not in _WANTED:
+            _log.warning("a reply will not reach the client: %s", envelope.data.code)
+
+    async def contact_erased(envelope: Envelope[messaging.ContactErased]) -> None:
+        await usecases.forget(deps, envelope)
 
     async def catalogue_changed(envelope: Envelope[booking.CatalogueChanged]) -> None:
         await usecases.keep_catalogue(deps, envelope)
@@ -69,6 +75,7 @@ def register(consumers: Consumers, deps: Deps, metrics: Metrics) -> None:
 
     consumers.subscribe(messaging.MessageReceived, message_received)
     consumers.subscribe(messaging.MessageFailed, message_failed)
+    consumers.subscribe(messaging.ContactErased, contact_erased)
     consumers.subscribe(booking.CatalogueChanged, catalogue_changed)
     consumers.subscribe(llm.LlmSettingsChanged, llm_settings_changed)
     for answer in _ANSWERS:

@@ -21,7 +21,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('dialog:' || $1::uuid::text, 0));
 -- One round trip: the session, the salon and the turns that wait. A statement of its own, after the lock, so that it
 -- sees what the previous holder committed.
 SELECT s.state, coalesce(s.turns_taken, 0) AS turns_taken, coalesce(s.said, 0) AS said, coalesce(s.version, 0) AS version,
-    c.catalogue, coalesce(c.llm_enabled, false) AS llm_enabled,
+    s.forgotten_at IS NOT NULL AS forgotten, c.catalogue, coalesce(c.llm_enabled, false) AS llm_enabled,
     (SELECT jsonb_agg(jsonb_build_object('turn', t.turn, 'payload', t.payload) ORDER BY t.turn)
      FROM turns AS t
      WHERE t.tenant_id = $1 AND t.conversation_id = $2 AND t.taken_at IS NULL) AS pending
@@ -39,6 +39,16 @@ INSERT INTO sessions (tenant_id, conversation_id, state, turns_taken, said, crea
 VALUES ($1, $2, $3, $4, $7, $6, $6)
 ON CONFLICT (tenant_id, conversation_id) DO UPDATE
 SET state = excluded.state, turns_taken = excluded.turns_taken, said = excluded.said, version = sessions.version + 1, updated_at = excluded.updated_at;
+
+-- name: session_forget
+-- The row stays, so that what is still under way finds out that there is nobody to talk to.
+WITH turned AS (
+    UPDATE turns SET payload = NULL, taken_at = $4 WHERE tenant_id = $1 AND conversation_id = $2 AND taken_at IS NULL
+)
+INSERT INTO sessions (tenant_id, conversation_id, state, forgotten_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $4, $4)
+ON CONFLICT (tenant_id, conversation_id) DO UPDATE
+SET state = excluded.state, version = sessions.version + 1, updated_at = excluded.updated_at,
+    forgotten_at = coalesce(sessions.forgotten_at, excluded.forgotten_at);
 
 -- name: session_get
 SELECT state, turns_taken, version, updated_at FROM sessions WHERE tenant_id = $1 AND conversation_id = $2;

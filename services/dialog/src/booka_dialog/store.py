@@ -15,6 +15,7 @@ __all__ = [
     "StoredSession",
     "Turn",
     "arrived",
+    "forget",
     "get_session",
     "load",
     "lock",
@@ -28,11 +29,17 @@ _queries = load_queries("booka_dialog")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A message of the client that waits to be taken. `message_id` is the id of the envelope that brought it."""
+    """A message of the client that waits to be taken.
+
+    Attributes:
+        message_id: the id of the envelope that brought it.
+        attended: a person of the salon answers it.
+    """
 
     turn: int
     message_id: UUID
     said: ClientSaid
+    attended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,7 @@ class Conversation:
 
     Attributes:
         said: how many things the client has been told so far.
+        forgotten: the client's data was erased; nothing is said there any more.
     """
 
     session: Session | None
@@ -49,6 +57,7 @@ class Conversation:
     salon: Salon | None
     llm_enabled: bool
     pending: tuple[Turn, ...]
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +80,7 @@ async def arrived(tx: Tx, conversation_id: UUID, turn: Turn) -> bool:
         "contact_id": str(said.contact_id) if said.contact_id else None,
         "contact_name": said.contact_name,
         "phone": said.phone,
+        "attended": turn.attended,
     }
     got: bool = await tx.fetchval(_queries["turn_arrived"], tx.tenant_id, conversation_id, turn.turn, payload)
     if not got:
@@ -93,6 +103,7 @@ async def load(tx: Tx, conversation_id: UUID) -> Conversation:
         salon=Salon(CatalogueChanged.model_validate(row["catalogue"])) if row["catalogue"] else None,
         llm_enabled=row["llm_enabled"],
         pending=tuple(_turn(item) for item in row["pending"] or ()),
+        forgotten=row["forgotten"],
     )
 
 
@@ -108,6 +119,12 @@ async def save(tx: Tx, session: Session, *, turns_taken: int, said: int, taken: 
         now,
         said,
     )
+
+
+async def forget(tx: Tx, conversation_id: UUID, *, now: datetime) -> None:
+    """Empty the session and the turns that wait, for good. Lock the conversation first."""
+    blank = dump_session(Session(conversation_id=conversation_id))
+    await tx.execute(_queries["session_forget"], tx.tenant_id, conversation_id, blank, now)
 
 
 async def get_session(tx: Tx, conversation_id: UUID) -> StoredSession | None:
@@ -146,4 +163,5 @@ def _turn(item: dict[str, Any]) -> Turn:
             contact_name=payload["contact_name"],
             phone=payload["phone"],
         ),
+        attended=payload.get("attended", False),
     )

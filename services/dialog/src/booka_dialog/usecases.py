@@ -9,7 +9,7 @@ from booka_common import inbox, jobs, outbox
 from booka_common.contracts.booking import CancellationQuoteRequested, CatalogueChanged
 from booka_common.contracts.envelope import Envelope, Message
 from booka_common.contracts.llm import InterpretationRequested, LlmSettingsChanged
-from booka_common.contracts.messaging import MessageReceived, SendRequested
+from booka_common.contracts.messaging import ContactErased, MessageReceived, SendRequested
 from booka_common.db import Database, Tx
 from booka_common.ids import derived_id, new_id
 from booka_dialog import store
@@ -33,6 +33,7 @@ __all__ = [
     "QUOTE_TIMEOUT",
     "Deps",
     "Stepped",
+    "forget",
     "get_session",
     "input_over_http",
     "keep_catalogue",
@@ -89,12 +90,13 @@ async def take_turn(deps: Deps, envelope: Envelope[MessageReceived]) -> None:
     """Answer a message of the client, together with whatever else is waiting in the conversation.
 
     A repeated delivery finds its turn kept already; it still drains, because the first one may have died in between.
+    A turn that a person of the salon attends to counts as taken, and the session stays where it was.
     """
     data = envelope.data
     said = ClientSaid(
         text=data.text, kind=data.kind, contact_id=data.contact_id, contact_name=data.contact_name, phone=data.phone
     )
-    turn = store.Turn(turn=data.turn, message_id=envelope.id, said=said)
+    turn = store.Turn(turn=data.turn, message_id=envelope.id, said=said, attended=data.attended)
     cause = _Cause(envelope.id, envelope.tenant_id, envelope.correlation_id, envelope)
     async with deps.db.tx(envelope.tenant_id) as tx:
         locked = await store.arrived(tx, data.conversation_id, turn)
@@ -157,6 +159,14 @@ async def keep_llm_setting(deps: Deps, envelope: Envelope[LlmSettingsChanged]) -
     """Know whether the salon has the model switched on."""
     async with deps.db.tx(envelope.tenant_id) as tx:
         await store.put_llm_setting(tx, enabled=envelope.data.enabled, revision=envelope.data.revision)
+
+
+async def forget(deps: Deps, envelope: Envelope[ContactErased]) -> None:
+    """Know nothing any more of what was said in these conversations; repeated, it changes nothing."""
+    for conversation_id in envelope.data.conversation_ids:
+        async with deps.db.tx(envelope.tenant_id) as tx:
+            await store.lock(tx, conversation_id)
+            await store.forget(tx, conversation_id, now=deps.now())
 
 
 async def get_session(deps: Deps, tenant_id: UUID, conversation_id: UUID) -> store.StoredSession:
@@ -246,7 +256,7 @@ async def _drain(deps: Deps, tx: Tx, conversation_id: UUID, cause: _Cause, *, wa
         tx,
         found,
         session,
-        [turn.said for turn in ready],
+        [turn.said for turn in ready if not turn.attended],  # the salon answers the others
         last,
         turns_taken=reached,
         taken=[turn.turn for turn in ready],
@@ -271,6 +281,7 @@ async def _answer(
 ) -> tuple[Session, tuple[str, ...]]:
     """Step through `given`, store the session and put its effects into the outbox; the texts that the client is told."""
     now = deps.now()
+    given = () if found.forgotten else given
     context = Context(
         now=now, request_id=derived_id(cause.id, "request"), salon=found.salon, llm_enabled=found.llm_enabled
     )
