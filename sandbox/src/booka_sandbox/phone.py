@@ -11,7 +11,7 @@ from fastapi.templating import Jinja2Templates
 
 from booka_sandbox.cloud.network import Network
 from booka_sandbox.evolution.gateway import Gateway
-from booka_sandbox.evolution.state import digits
+from booka_sandbox.lines import digits
 from booka_sandbox.screens import Watched
 
 

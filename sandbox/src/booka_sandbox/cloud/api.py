@@ -14,8 +14,8 @@ from booka_sandbox.cloud.errors import Refused
 from booka_sandbox.cloud.network import Network
 from booka_sandbox.cloud.orders import Body
 from booka_sandbox.cloud.state import Line, Phone
-from booka_sandbox.evolution.state import digits
 from booka_sandbox.faults import Fault, Faults
+from booka_sandbox.lines import digits
 from booka_sandbox.settings import Settings
 
 VERSION = re.compile(r"v\d+\.\d+")

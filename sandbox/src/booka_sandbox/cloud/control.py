@@ -5,14 +5,13 @@ from typing import Any, Literal
 
 import aiohttp
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from booka_sandbox.cloud.network import Network, Order, Together
+from booka_sandbox.cloud.network import Network, Together
 from booka_sandbox.cloud.shapes import CLIENT_KINDS
-from booka_sandbox.cloud.state import FIELDS, Change, Line, Phone, Window
-from booka_sandbox.evolution.state import digits
-from booka_sandbox.screens import changes
+from booka_sandbox.cloud.state import FIELDS, Change, Line, Window
+from booka_sandbox.line_control import Release, Said, add_line_routes, number_of
+from booka_sandbox.lines import digits
 from booka_sandbox.settings import Settings
 
 
@@ -44,29 +43,12 @@ class Subscription(BaseModel):
     verify_token: str
 
 
-class Said(BaseModel):
+class LineSaid(Said):
     """Body of POST …/phones/{number}/messages."""
 
-    model_config = ConfigDict(extra="forbid")
+    kinds = CLIENT_KINDS
 
-    text: str = ""
-    push_name: str | None = None
-    id: str | None = None
-    timestamp: int | None = Field(default=None, description="unix seconds; default now")
-    kind: str = "text"
-    choice_id: str | None = None
     about: str | None = Field(default=None, description="id of the message that is answered or reacted to")
-    from_me: bool = Field(default=False, description="a person typed it in the salon's own app: smb_message_echoes")
-    copies: int = Field(default=1, ge=0, le=1000, description="deliver the same webhook so many times concurrently")
-    delay: float = Field(default=0.0, ge=0, description="seconds before the webhook leaves")
-
-    @field_validator("kind")
-    @classmethod
-    def known(cls, kind: str) -> str:
-        """Only kinds a phone can send."""
-        if kind not in CLIENT_KINDS:
-            raise ValueError(f"one of {', '.join(CLIENT_KINDS)}")
-        return kind
 
 
 class PhoneOrder(BaseModel):
@@ -91,14 +73,10 @@ class RawChange(BaseModel):
     copies: int = Field(default=1, ge=1, le=1000)
 
 
-class Release(BaseModel):
+class LineRelease(Release):
     """Body of POST …/release."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    order: Order = "said"
     together: Together = "posts"
-    copies: int = Field(default=1, ge=1, le=1000)
     keep_holding: bool = False
 
 
@@ -111,12 +89,6 @@ def router(network: Network, settings: Settings) -> APIRouter:  # noqa: C901 - a
         if line is None:
             raise HTTPException(404, f"no line {line_id}; make it with PUT /_/cloud/lines/{line_id}")
         return line
-
-    def number_of(text: str) -> str:
-        number = digits(text)
-        if not 7 <= len(number) <= 15:
-            raise HTTPException(422, "a phone number has 7 to 15 digits")
-        return number
 
     @routes.put("/lines/{line_id}")
     async def put_line(line_id: str, order: LineOrder) -> dict[str, Any]:
@@ -152,13 +124,8 @@ def router(network: Network, settings: Settings) -> APIRouter:  # noqa: C901 - a
         network.report(line_of(line_id), Change(raw.field, raw.value, None, None), copies=raw.copies)
         return {"field": raw.field}
 
-    @routes.post("/lines/{line_id}/hold", status_code=204)
-    async def hold(line_id: str) -> None:
-        line = line_of(line_id)
-        line.held = line.held or []
-
     @routes.post("/lines/{line_id}/release")
-    async def release(line_id: str, order: Release) -> dict[str, int]:
+    async def release(line_id: str, order: LineRelease) -> dict[str, int]:
         return {"posts": network.release(line_of(line_id), **order.model_dump())}
 
     @routes.put("/lines/{line_id}/phones/{number}")
@@ -166,31 +133,15 @@ def router(network: Network, settings: Settings) -> APIRouter:  # noqa: C901 - a
         phone = line_of(line_id).phone(number_of(number))
         for name, value in order.model_dump(exclude_none=True).items():
             setattr(phone, name, value or None if name in {"username", "fails_with"} else value)
-        return _phone(phone)
+        return phone.described()
 
     @routes.post("/lines/{line_id}/phones/{number}/messages", status_code=201)
-    async def say(line_id: str, number: str, said: Said) -> dict[str, Any]:
+    async def say(line_id: str, number: str, said: LineSaid) -> dict[str, Any]:
         after = network.ledger.last_seq
-        more = said.model_dump(exclude={"text", "id"})
-        message = network.say(line_of(line_id), number_of(number), said.text, message_id=said.id, **more)
+        message = network.say(line_of(line_id), number_of(number), said.text, **said.how())
         return {"id": message.id, "number": message.number, "after": after}
 
-    @routes.get("/lines/{line_id}/phones/{number}/messages")
-    async def conversation(line_id: str, number: str) -> list[dict[str, Any]]:
-        phone = line_of(line_id).phones.get(number_of(number))
-        return [m.for_phone() for m in phone.messages] if phone else []
-
-    @routes.post("/lines/{line_id}/phones/{number}/read")
-    async def read(line_id: str, number: str) -> dict[str, int]:
-        line = line_of(line_id)
-        return {"read": network.read(line, line.phone(number_of(number)))}
-
-    @routes.get("/lines/{line_id}/phones/{number}/stream", response_class=StreamingResponse)
-    async def stream(line_id: str, number: str) -> StreamingResponse:
-        phone = line_of(line_id).phone(number_of(number))
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(changes(phone), media_type="text/event-stream", headers=headers)
-
+    add_line_routes(routes, "/lines/{name}", line_of, network.read)
     return routes
 
 
@@ -232,17 +183,5 @@ def _described(line: Line) -> dict[str, Any]:
         "service_billable": line.service_billable,
         "templates": line.templates,
         "held": None if line.held is None else len(line.held),
-        "phones": [_phone(phone) for phone in line.phones.values()],
-    }
-
-
-def _phone(phone: Phone) -> dict[str, Any]:
-    return {
-        "number": phone.number,
-        "wa_id": phone.wa_id,
-        "user_id": phone.user_id,
-        "push_name": phone.push_name,
-        "username": phone.username,
-        "fails_with": phone.fails_with,
-        "messages": len(phone.messages),
+        "phones": [phone.described() for phone in line.phones.values()],
     }

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -14,8 +13,8 @@ from booka_sandbox.cloud.errors import Refused
 from booka_sandbox.cloud.state import WINDOW_SECONDS, Change, Line, Medium, Message, Phone, new_message_id
 from booka_sandbox.delivery import CLOUD_RETRIES, Deliverer, Webhook
 from booka_sandbox.ledger import Ledger
+from booka_sandbox.lines import Order
 
-Order = Literal["said", "reversed", "shuffled"]
 Together = Literal["posts", "changes", "messages"]
 _TICKS = {"sent": "SERVER_ACK", "delivered": "DELIVERY_ACK", "read": "READ"}
 
@@ -59,7 +58,7 @@ class Network:
             type=content["type"],
             status="SERVER_ACK",
         )
-        self._keep(phone, message)
+        phone.keep(message)
         known = {"instance": line.id, "number": phone.number, "text": text, "key_id": message.id, "from_me": from_me}
         self.ledger.add("message.said", **known)
         if from_me:
@@ -73,7 +72,7 @@ class Network:
 
         def arrived(_: int) -> None:
             if message.status == "SERVER_ACK":
-                self._tick(phone, message, "DELIVERY_ACK")
+                phone.tick(message, "DELIVERY_ACK")
 
         self.report(line, change, copies=copies, delay=delay, done=arrived)
         return message
@@ -100,7 +99,7 @@ class Network:
             self._status(line, phone, message, "failed", failure)
             self.ledger.add("message.failed", instance=line.id, number=phone.number, key_id=message.id, code=failure)
             return
-        self._keep(phone, message)
+        phone.keep(message)
         known = {"instance": line.id, "number": phone.number, "text": message.text, "key_id": message.id}
         self.ledger.add("message.sent", **known, type=message.type, callback=message.callback)
         self._status(line, phone, message, "sent")
@@ -112,7 +111,7 @@ class Network:
             message = phone.find(message_id)
             if message is None or message.from_salon:
                 continue
-            self._tick(phone, message, "READ")
+            phone.tick(message, "READ")
             if typing:
                 phone.tell({"type": "presence", "presence": "composing"})
                 self.ledger.add("presence.sent", instance=line.id, number=phone.number, presence="composing")
@@ -133,19 +132,12 @@ class Network:
         """Tell the line's webhook, if it is subscribed; or keep it until the release of what is held."""
         if not line.webhook_url or change.field not in line.fields:
             return
-        if line.held is not None:
-            line.held.extend([change] * copies)
-            return
-        self._post(line, [change], copies=copies, delay=delay, done=done)
+        if not line.kept_back(change, copies):
+            self._post(line, [change], copies=copies, delay=delay, done=done)
 
     def release(self, line: Line, *, order: Order, together: Together, copies: int, keep_holding: bool) -> int:
         """Deliver what was held: in which order, how much in one POST, and each POST how often. Returns the POSTs."""
-        changes = line.held or []
-        line.held = [] if keep_holding else None
-        if order == "reversed":
-            changes = changes[::-1]
-        elif order == "shuffled":
-            random.shuffle(changes)
+        changes = line.let_go(order, keep_holding=keep_holding)
         if not changes:
             return 0
         if together == "posts":
@@ -182,20 +174,12 @@ class Network:
 
     def _status(self, line: Line, phone: Phone, message: Message, name: str, failure: int | None = None) -> None:
         if failure is None:
-            self._tick(phone, message, _TICKS[name])
+            phone.tick(message, _TICKS[name])
         told = shapes.status(line, phone, message, name, int(time.time()), failure)
         content: dict[str, Any] = {"statuses": [told]}
         if failure is None:
             content["contacts"] = [shapes.contact(phone)]
         self.report(line, Change("messages", shapes.value(line, **content), phone.number, message.id))
-
-    def _tick(self, phone: Phone, message: Message, status: str) -> None:
-        message.status = status
-        phone.tell({"type": "status", "id": message.id, "status": status})
-
-    def _keep(self, phone: Phone, message: Message) -> None:
-        phone.messages.append(message)
-        phone.tell({"type": "message", "message": message.for_phone()})
 
     def _medium(self, line: Line, kind: str) -> dict[str, Any]:
         if kind not in shapes.MEDIA_TYPES:

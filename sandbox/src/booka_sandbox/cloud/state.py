@@ -1,14 +1,13 @@
 """What WhatsApp's servers know: lines (one business phone number each), and the phones that talk with them."""
 
-import asyncio
 import base64
 import hashlib
 import secrets
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-KEPT_PER_PHONE = 500
+from booka_sandbox import lines
+
 FIELDS = ("messages", "smb_message_echoes")
 WINDOW_SECONDS = 24 * 3600
 
@@ -16,58 +15,38 @@ Window = Literal["status", "error", "off"]
 """What becomes of a free text outside the 24 hours: accepted and failed later, refused at once, or sent."""
 
 
-@dataclass
-class Message:
-    """One message of a conversation. `timestamp` in unix seconds; `status` in the words of the phone page."""
+@dataclass(kw_only=True)
+class Message(lines.Message):
+    """One message with what the Cloud API's statuses tell of it."""
 
-    id: str
-    number: str
-    from_salon: bool
-    text: str
-    timestamp: int
-    type: str
-    status: str
     category: str = "service"
     in_window: bool = True
     callback: str | None = None
     choices: list[dict[str, str]] = field(default_factory=list)
 
     def for_phone(self) -> dict[str, Any]:
-        """What the browser phone shows."""
-        return {
-            "id": self.id,
-            "side": "salon" if self.from_salon else "client",
-            "text": self.text,
-            "timestamp": self.timestamp,
-            "type": self.type,
-            "status": self.status,
-            "choices": self.choices,
-        }
+        """With its buttons, or the rows of its list."""
+        return {**super().for_phone(), "choices": self.choices}
 
 
 @dataclass
-class Phone:
-    """A client's phone. `wa_id`: how WhatsApp spells its number. `username`: webhooks no longer tell the number.
-    `fails_with`: what is sent to it is accepted and then fails with that error code."""
+class Phone(lines.Phone[Message]):
+    """A client's phone. `username`: webhooks no longer tell the number. `fails_with`: what is sent to it is accepted
+    and then fails with that error code."""
 
-    number: str
-    wa_id: str
-    user_id: str
-    push_name: str = ""
+    user_id: str = ""
     username: str | None = None
     fails_with: int | None = None
     last_said: int | None = None
-    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_PER_PHONE))
-    watchers: set[asyncio.Queue[dict[str, Any]]] = field(default_factory=set)
 
-    def tell(self, change: dict[str, Any]) -> None:
-        """Show a change on every open screen of this phone."""
-        for watcher in self.watchers:
-            watcher.put_nowait(change)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.user_id = self.user_id or user_id_of(self.number)
 
-    def find(self, message_id: str) -> Message | None:
-        """The message with that id, looking from the newest."""
-        return next((m for m in reversed(self.messages) if m.id == message_id), None)
+    def described(self) -> dict[str, Any]:
+        """With what only the Cloud API knows."""
+        own = {"user_id": self.user_id, "username": self.username, "fails_with": self.fails_with}
+        return {**super().described(), **own}
 
 
 @dataclass(frozen=True)
@@ -95,14 +74,12 @@ class Medium:
         return hashlib.sha256(self.content).hexdigest()
 
 
-@dataclass
-class Line:
+@dataclass(kw_only=True)
+class Line(lines.Line[Phone, Change]):
     """One business phone number with its app's webhook."""
 
     id: str
     waba_id: str
-    own_number: str
-    display_name: str
     access_token: str
     app_secret: str
     verify_token: str
@@ -114,17 +91,11 @@ class Line:
     """Whether free-form replies cost, as they do from October 2026 on."""
     templates: dict[str, dict[str, int]] = field(default_factory=dict)
     """Approved templates: name → language → number of body parameters."""
-    phones: dict[str, Phone] = field(default_factory=dict)
     media: dict[str, Medium] = field(default_factory=dict)
-    held: list[Change] | None = None
-    """Changes that wait for their release; None: they leave at once."""
 
-    def phone(self, number: str) -> Phone:
-        """The phone with that number (digits), however it is spelt; made on first sight."""
-        phone = self.phones.get(number) or next((p for p in self.phones.values() if p.wa_id == number), None)
-        if phone is None:
-            phone = self.phones[number] = Phone(number, number, user_id_of(number))
-        return phone
+    def new_phone(self, number: str) -> Phone:
+        """A phone whose number everybody is told."""
+        return Phone(number)
 
     def phone_of_user(self, user_id: str) -> Phone | None:
         """The phone of a business-scoped user id."""

@@ -12,8 +12,9 @@ from fastapi.responses import JSONResponse
 
 from booka_sandbox.evolution import shapes
 from booka_sandbox.evolution.gateway import Gateway, Refused
-from booka_sandbox.evolution.state import ALL_EVENTS, Instance, Message, WebhookTarget, digits
+from booka_sandbox.evolution.state import ALL_EVENTS, Instance, Message, WebhookTarget
 from booka_sandbox.faults import Fault, Faults
+from booka_sandbox.lines import digits
 from booka_sandbox.settings import Settings
 
 Body = dict[str, Any]
@@ -108,8 +109,7 @@ class EvolutionApi:
             phone = next((p for p in instance.phones.values() if address in {p.number, p.wa_id, p.lid}), None)
             message = phone.find(str(key.get("id"))) if phone else None
             if phone is not None and message is not None:
-                message.status = "READ"
-                phone.tell({"type": "status", "id": key.get("id"), "status": "READ"})
+                phone.tick(message, "READ")
         return JSONResponse({"message": "Read messages", "read": "success"}, 201)
 
     def set_webhook(self, instance: Instance, body: Body) -> Response:
@@ -261,13 +261,13 @@ def _record(instance: Instance, message: Message) -> Body:
         "id": f"cm{message.id.lower()}",
         "key": message.key,
         "pushName": message.push_name,
-        "messageType": message.message_type,
+        "messageType": message.type,
         "message": message.content,
         "messageTimestamp": message.timestamp,
         "instanceId": instance.id,
         "source": "unknown",
         "contextInfo": None,
-        "MessageUpdate": [{"status": message.status}] if message.from_me else [],
+        "MessageUpdate": [{"status": message.status}] if message.from_salon else [],
     }
 
 

@@ -3,13 +3,13 @@
 from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from booka_sandbox.evolution.gateway import Gateway
 from booka_sandbox.evolution.shapes import CLIENT_KINDS, Addressing, instance_record, webhook_record
-from booka_sandbox.evolution.state import ALL_EVENTS, Instance, Phone, WebhookTarget, digits
-from booka_sandbox.screens import changes
+from booka_sandbox.evolution.state import ALL_EVENTS, Instance, WebhookTarget
+from booka_sandbox.line_control import Release, Said, add_line_routes, number_of
+from booka_sandbox.lines import digits
 
 
 class InstanceOrder(BaseModel):
@@ -30,30 +30,13 @@ class InstanceOrder(BaseModel):
     token: str | None = None
 
 
-class Said(BaseModel):
+class InstanceSaid(Said):
     """Body of POST …/phones/{number}/messages."""
 
-    model_config = ConfigDict(extra="forbid")
+    kinds = CLIENT_KINDS
 
-    text: str = ""
-    push_name: str | None = None
-    id: str | None = None
-    timestamp: int | None = Field(default=None, description="unix seconds; default now")
-    kind: str = "text"
-    choice_id: str | None = None
-    from_me: bool = Field(default=False, description="a person at the salon typed it on the salon's own phone")
     addressing: Addressing | None = None
     group: str | None = Field(default=None, description="id of a group in which it is said")
-    copies: int = Field(default=1, ge=0, le=1000, description="deliver the same webhook so many times concurrently")
-    delay: float = Field(default=0.0, ge=0, description="seconds before the webhook leaves")
-
-    @field_validator("kind")
-    @classmethod
-    def known(cls, kind: str) -> str:
-        """Only kinds a phone can send."""
-        if kind not in CLIENT_KINDS:
-            raise ValueError(f"one of {', '.join(CLIENT_KINDS)}")
-        return kind
 
 
 class PhoneOrder(BaseModel):
@@ -64,15 +47,6 @@ class PhoneOrder(BaseModel):
     exists: bool | None = None
     wa_id: str | None = Field(default=None, description="how WhatsApp spells the number: its address has these digits")
     push_name: str | None = None
-
-
-class Release(BaseModel):
-    """Body of POST …/release."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    order: Literal["said", "reversed", "shuffled"] = "said"
-    copies: int = Field(default=1, ge=1, le=1000)
 
 
 class RawEvent(BaseModel):
@@ -95,12 +69,6 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
             raise HTTPException(404, f"no instance named {name}; make it with PUT /_/evolution/instances/{name}")
         return instance
 
-    def number_of(text: str) -> str:
-        number = digits(text)
-        if not 7 <= len(number) <= 15:
-            raise HTTPException(422, "a phone number has 7 to 15 digits")
-        return number
-
     @routes.put("/instances/{name}")
     async def put_instance(name: str, order: InstanceOrder) -> dict[str, Any]:
         instance = gateway.instances.get(name) or gateway.create(name, order.own_number, order.display_name)
@@ -122,11 +90,6 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
         gateway.emit(instance_of(name), raw.event, raw.data, copies=raw.copies)
         return {"event": raw.event}
 
-    @routes.post("/instances/{name}/hold", status_code=204)
-    async def hold(name: str) -> None:
-        instance = instance_of(name)
-        instance.held = instance.held or []
-
     @routes.post("/instances/{name}/release")
     async def release(name: str, order: Release) -> dict[str, int]:
         return {"posts": gateway.release(instance_of(name), order=order.order, copies=order.copies)}
@@ -140,44 +103,15 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
             phone.wa_id = number_of(order.wa_id)
         if order.push_name is not None:
             phone.push_name = order.push_name
-        return _phone(phone)
+        return phone.described()
 
     @routes.post("/instances/{name}/phones/{number}/messages", status_code=201)
-    async def say(name: str, number: str, said: Said) -> dict[str, Any]:
+    async def say(name: str, number: str, said: InstanceSaid) -> dict[str, Any]:
         after = gateway.ledger.last_seq
-        message = gateway.say(
-            instance_of(name),
-            number_of(number),
-            said.text,
-            kind=said.kind,
-            choice_id=said.choice_id,
-            push_name=said.push_name,
-            message_id=said.id,
-            timestamp=said.timestamp,
-            from_me=said.from_me,
-            addressing=said.addressing,
-            group=said.group,
-            copies=said.copies,
-            delay=said.delay,
-        )
+        message = gateway.say(instance_of(name), number_of(number), said.text, **said.how())
         return {"id": message.id, "number": message.number, "key": message.key, "after": after}
 
-    @routes.get("/instances/{name}/phones/{number}/messages")
-    async def conversation(name: str, number: str) -> list[dict[str, Any]]:
-        phone = instance_of(name).phones.get(number_of(number))
-        return [m.for_phone() for m in phone.messages] if phone else []
-
-    @routes.post("/instances/{name}/phones/{number}/read")
-    async def read(name: str, number: str) -> dict[str, int]:
-        instance = instance_of(name)
-        return {"read": gateway.read(instance, instance.phone(number_of(number)))}
-
-    @routes.get("/instances/{name}/phones/{number}/stream", response_class=StreamingResponse)
-    async def stream(name: str, number: str) -> StreamingResponse:
-        phone = instance_of(name).phone(number_of(number))
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(changes(phone), media_type="text/event-stream", headers=headers)
-
+    add_line_routes(routes, "/instances/{name}", instance_of, gateway.read)
     return routes
 
 
@@ -214,17 +148,6 @@ def _described(instance: Instance) -> dict[str, Any]:
         "webhook": webhook_record(instance),
         "jwt": instance.webhook.jwt_key is not None,
         "hmac": instance.webhook.hmac_secret is not None,
-        "phones": [_phone(phone) for phone in instance.phones.values()],
+        "phones": [phone.described() for phone in instance.phones.values()],
         "record": instance_record(instance),
-    }
-
-
-def _phone(phone: Phone) -> dict[str, Any]:
-    return {
-        "number": phone.number,
-        "wa_id": phone.wa_id,
-        "lid": phone.lid,
-        "exists": phone.exists,
-        "push_name": phone.push_name,
-        "messages": len(phone.messages),
     }

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,8 +11,9 @@ import jwt
 
 from booka_sandbox.delivery import EVOLUTION_RETRIES, Deliverer, Webhook
 from booka_sandbox.evolution import shapes
-from booka_sandbox.evolution.state import Instance, Message, Phone, digits, new_message_id
+from booka_sandbox.evolution.state import Instance, Message, Phone, new_message_id
 from booka_sandbox.ledger import Ledger
+from booka_sandbox.lines import Order, digits
 
 HUMAN_AT_THE_SALON = "Você"
 """The literal push name Evolution gives to messages typed on the salon's own phone."""
@@ -82,15 +82,15 @@ class Gateway:
             id=message_id,
             number=number,
             key=shapes.message_key(instance, phone, message_id, from_me=from_me, addressing=addressing, group=group),
-            from_me=from_me,
+            from_salon=from_me,
             text=text or shapes.PLACEHOLDERS.get(kind, ""),
             timestamp=timestamp or int(time.time()),
-            message_type=message_type,
+            type=message_type,
             content=content,
             push_name=HUMAN_AT_THE_SALON if from_me else phone.push_name or phone.number,
             status="SERVER_ACK",
         )
-        self._keep(phone, message)
+        phone.keep(message)
         self.ledger.add(
             "message.said", instance=instance.name, number=number, text=text, key_id=message_id, from_me=from_me
         )
@@ -99,8 +99,7 @@ class Gateway:
 
         def arrived(_: int) -> None:
             if message.status == "SERVER_ACK":
-                message.status = "DELIVERY_ACK"
-                phone.tell({"type": "status", "id": message_id, "status": message.status})
+                phone.tick(message, "DELIVERY_ACK")
 
         self.emit(
             instance,
@@ -118,7 +117,7 @@ class Gateway:
         """The client reads: every salon message not yet read becomes READ. Returns how many."""
         changed = 0
         for message in phone.messages:
-            if message.from_me and message.status in {"PENDING", "SERVER_ACK", "DELIVERY_ACK"}:
+            if message.from_salon and message.status in {"PENDING", "SERVER_ACK", "DELIVERY_ACK"}:
                 self._progress(instance, phone, message, "READ")
                 changed += 1
         return changed
@@ -152,15 +151,15 @@ class Gateway:
             id=message_id,
             number=phone.number,
             key=shapes.message_key(instance, phone, message_id, from_me=True, addressing="pn"),
-            from_me=True,
+            from_salon=True,
             text=text,
             timestamp=int(time.time()),
-            message_type=message_type,
+            type=message_type,
             content=content,
             push_name="",
             status="PENDING",
         )
-        self._keep(phone, message)
+        phone.keep(message)
         self.ledger.add(
             "message.sent",
             instance=instance.name,
@@ -203,21 +202,15 @@ class Gateway:
             "id": key_id,
         }
         webhook = Webhook(url, body, lambda: headers, fields)
-        if instance.held is not None:
-            instance.held.extend([webhook] * copies)
-            return
-        self._deliverer.send(webhook, EVOLUTION_RETRIES, copies=copies, delay=delay, done=done)
+        if not instance.kept_back(webhook, copies):
+            self._deliverer.send(webhook, EVOLUTION_RETRIES, copies=copies, delay=delay, done=done)
 
-    def release(self, instance: Instance, *, order: str, copies: int) -> int:
+    def release(self, instance: Instance, *, order: Order, copies: int) -> int:
         """Deliver what was held, in which order and each how often. Returns the number of POSTs.
 
         Evolution promises no order: the POSTs start in this one, a moment apart.
         """
-        webhooks, instance.held = instance.held or [], None
-        if order == "reversed":
-            webhooks = webhooks[::-1]
-        elif order == "shuffled":
-            random.shuffle(webhooks)
+        webhooks = instance.let_go(order)
         for webhook in webhooks:
             self._deliverer.send(webhook, EVOLUTION_RETRIES, copies=copies)
         return len(webhooks) * copies
@@ -250,29 +243,24 @@ class Gateway:
             "status": message.status,
             "message": message.content,
             "contextInfo": None,
-            "messageType": message.message_type,
+            "messageType": message.type,
             "messageTimestamp": message.timestamp,
             "instanceId": instance.id,
             "source": source,
         }
 
     def _progress(self, instance: Instance, phone: Phone, message: Message, status: str) -> None:
-        message.status = status
-        phone.tell({"type": "status", "id": message.id, "status": status})
+        phone.tick(message, status)
         data = {
             "keyId": message.id,
             "remoteJid": message.key["remoteJid"],
-            "fromMe": message.from_me,
+            "fromMe": message.from_salon,
             "participant": None,
             "status": status,
             "instanceId": instance.id,
             "messageId": f"cm{message.id.lower()}",
         }
         self.emit(instance, "messages.update", data, number=phone.number, key_id=message.id)
-
-    def _keep(self, phone: Phone, message: Message) -> None:
-        phone.messages.append(message)
-        phone.tell({"type": "message", "message": message.for_phone()})
 
 
 def _number_of(name: str) -> str:

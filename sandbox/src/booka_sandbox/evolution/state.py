@@ -1,13 +1,12 @@
 """What an Evolution server knows: instances (one WhatsApp number each), and the phones that talk with them."""
 
-import asyncio
 import hashlib
 import secrets
 import uuid
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from booka_sandbox import lines
 from booka_sandbox.delivery import Webhook
 
 ALL_EVENTS = (
@@ -17,56 +16,31 @@ ALL_EVENTS = (
     "CONNECTION_UPDATE",
     "QRCODE_UPDATED",
 )
-KEPT_PER_PHONE = 500
 
 
-@dataclass
-class Message:
-    """One message of a conversation. `from_me` = from the salon. `timestamp` in unix seconds."""
+@dataclass(kw_only=True)
+class Message(lines.Message):
+    """One message with what Evolution's webhooks and store tell of it."""
 
-    id: str
-    number: str
     key: dict[str, Any]
-    from_me: bool
-    text: str
-    timestamp: int
-    message_type: str
     content: dict[str, Any]
     push_name: str
-    status: str
-
-    def for_phone(self) -> dict[str, Any]:
-        """What the browser phone shows."""
-        return {
-            "id": self.id,
-            "side": "salon" if self.from_me else "client",
-            "text": self.text,
-            "timestamp": self.timestamp,
-            "type": self.message_type,
-            "status": self.status,
-        }
 
 
 @dataclass
-class Phone:
-    """A client's phone. `exists=False`: the number has no WhatsApp. `wa_id`: how WhatsApp spells its number."""
+class Phone(lines.Phone[Message]):
+    """A client's phone. `exists=False`: the number has no WhatsApp."""
 
-    number: str
-    lid: str
-    wa_id: str
     exists: bool = True
-    push_name: str = ""
-    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_PER_PHONE))
-    watchers: set[asyncio.Queue[dict[str, Any]]] = field(default_factory=set)
+    lid: str = field(init=False)
 
-    def tell(self, change: dict[str, Any]) -> None:
-        """Show a change on every open screen of this phone."""
-        for watcher in self.watchers:
-            watcher.put_nowait(change)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.lid = lid_of(self.number)
 
-    def find(self, message_id: str) -> Message | None:
-        """The message with that id, looking from the newest."""
-        return next((m for m in reversed(self.messages) if m.id == message_id), None)
+    def described(self) -> dict[str, Any]:
+        """With what only Evolution knows."""
+        return {**super().described(), "lid": self.lid, "exists": self.exists}
 
 
 @dataclass
@@ -86,29 +60,21 @@ class WebhookTarget:
         return self.enabled and bool(self.url) and event.upper().replace(".", "_") in self.events
 
 
-@dataclass
-class Instance:
+@dataclass(kw_only=True)
+class Instance(lines.Line[Phone, Webhook]):
     """One connected WhatsApp number. `version` is the Evolution version it behaves like."""
 
     name: str
-    own_number: str
-    display_name: str
     version: str = "2.3.7"
     state: str = "open"
     addressing: str | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     token: str = field(default_factory=lambda: secrets.token_hex(16).upper())
     webhook: WebhookTarget = field(default_factory=WebhookTarget)
-    phones: dict[str, Phone] = field(default_factory=dict)
-    held: list[Webhook] | None = None
-    """Webhooks that wait for their release; None: they leave at once."""
 
-    def phone(self, number: str) -> Phone:
-        """The phone with that number (digits), however it is spelt; made on first sight."""
-        phone = self.phones.get(number) or next((p for p in self.phones.values() if p.wa_id == number), None)
-        if phone is None:
-            phone = self.phones[number] = Phone(number, lid_of(number), number)
-        return phone
+    def new_phone(self, number: str) -> Phone:
+        """A phone that is on WhatsApp."""
+        return Phone(number)
 
     @property
     def own_jid(self) -> str:
@@ -119,11 +85,6 @@ class Instance:
 def lid_of(number: str) -> str:
     """A made-up but stable 15-digit WhatsApp LID for a number."""
     return str(10**14 + int.from_bytes(hashlib.sha256(number.encode()).digest()[:8], "big") % (9 * 10**14))
-
-
-def digits(text: str) -> str:
-    """Only the digits: +34 600-11 → 3460011."""
-    return "".join(c for c in text if c.isdigit())
 
 
 def new_message_id(*, from_api: bool) -> str:
