@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Response
 from booka_booking.api.asking import Callers, Clock, change_of, existing, expect, room_for
 from booka_booking.api.conflicts import conflict_routes
 from booka_booking.api.hours import hours_shown, spans_of, week_of, week_shown
-from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
 from booka_booking.api.people import staff_routes, time_off_routes
 from booka_booking.api.policies import policy_routes
 from booka_booking.api.pools import pool_routes, resource_routes
@@ -29,6 +28,7 @@ from booka_common.db import Database
 from booka_common.errors import Invalid, NotFound, Unprocessable
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import IfMatch, check_version, etag
 
 __all__ = ["catalogue_routes"]

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from booka_booking.api.asking import Callers, Clock
-from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
 from booka_booking.api.shapes import Name, Text
 from booka_booking.store import clients as store
 from booka_booking.usecases.clients import Erased, erase
@@ -17,6 +16,7 @@ from booka_common.errors import Conflict, NotFound
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.ids import new_id
 from booka_common.internal import Caller
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import IfMatch, check_version, etag
 
 __all__ = ["client_routes"]

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel
 
 from booka_booking.api.asking import Callers, Clock
-from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
 from booka_booking.domain.conflicts import Conflict, ConflictCode
 from booka_booking.domain.times import Interval
 from booka_booking.store import catalogue
@@ -16,6 +15,7 @@ from booka_booking.usecases import conflicts
 from booka_booking.usecases.conflicts import InConflict
 from booka_common.db import Database
 from booka_common.internal import Caller
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 
 __all__ = ["conflict_routes"]
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Response
 
 from booka_booking.api.asking import Callers, Clock, change_of, existing, expect, room_for
 from booka_booking.api.hours import span_of, span_shown, week_of, week_shown, weekday_numbers, weekdays_shown
-from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
 from booka_booking.api.shapes import (
     SkillBody,
     StaffBody,
@@ -25,6 +24,7 @@ from booka_common.db import Database, Tx
 from booka_common.errors import Conflict, Invalid, Unprocessable
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import IfMatch, check_version, etag
 
 __all__ = ["staff_routes", "time_off_routes"]

@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from booka_booking.api.asking import Callers, Clock, change_of, existing, expect, room_for
-from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
 from booka_booking.api.shapes import (
     PoolBody,
     PoolChanged,
@@ -20,6 +19,7 @@ from booka_common.db import Database
 from booka_common.errors import Conflict, Invalid
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import IfMatch, check_version, etag
 
 __all__ = ["pool_routes", "resource_routes"]

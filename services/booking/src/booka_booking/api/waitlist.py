@@ -9,7 +9,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from booka_booking.api.asking import Callers, Clock, existing
 from booka_booking.api.hours import CLOCK, span_of, span_shown
-from booka_booking.api.paging import Cursor, Limit, Page, page_of, position_after
 from booka_booking.api.wants import Wants
 from booka_booking.domain.times import Span
 from booka_booking.domain.waitlist import Entry, EntryStatus, Look, Outcome
@@ -25,6 +24,7 @@ from booka_common.errors import Conflict
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.ids import new_id
 from booka_common.internal import Caller
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import IfMatch, check_version, etag
 
 __all__ = ["waitlist_routes"]
