@@ -6,13 +6,16 @@ from typing import Any
 import aio_pika
 
 from booka_common import topology
+from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.llm import (
     InterpretationReady,
     InterpretationRequested,
     InterpretationUnavailable,
     LlmSettingsChanged,
 )
+from booka_common.contracts.messaging import ContactErased
 from booka_common.db import Database
+from booka_common.ids import new_id
 from booka_common.testing import Tap, dead_letters, eventually, publish, running, signed
 from booka_llm.app import create_app
 from booka_llm.settings import Settings
@@ -61,6 +64,29 @@ async def test_a_salon_with_the_model_off_is_told_and_none_of_its_messages_kept(
     async with db.tx(tenant_id) as tx:
         assert await tx.fetchval("SELECT count(*) FROM recent_messages WHERE tenant_id = $1", tenant_id) == 0
     assert endpoint.requests == []
+
+
+async def test_an_erased_client_is_forgotten(settings: Settings, db: Database, salon: Any) -> None:
+    tenant_id, amqp_url = salon.tenant_id, settings.amqp_url.get_secret_value()
+
+    async def kept() -> list[str]:
+        async with db.tx(tenant_id) as tx:
+            return [row["text"] for row in await tx.fetch("SELECT text FROM recent_messages ORDER BY turn")]
+
+    async with running(create_app(settings)) as client:
+        await client.put("/v1/settings", json={"enabled": True, "history_messages": 4}, auth=signed(tenant_id))
+        await publish(amqp_url, salon.hears("bom dia"), salon.hears("other", conversation_id=new_id()))
+
+        async def both() -> bool:
+            return len(await kept()) == 2
+
+        async def one() -> bool:
+            return await kept() == ["other"]
+
+        await eventually(both)
+        data = ContactErased(contact_id=new_id(), conversation_ids=(salon.conversation_id,))
+        await publish(amqp_url, *[Envelope.of(data, tenant_id=tenant_id, now=datetime.now(UTC))] * 5)
+        await eventually(one)
 
 
 async def test_a_poison_message_is_put_aside_with_its_reason_and_traffic_flows(settings: Settings, salon: Any) -> None:

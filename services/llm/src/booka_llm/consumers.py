@@ -7,7 +7,7 @@ from booka_common import topology
 from booka_common.consuming import Consumers
 from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.llm import InterpretationRequested
-from booka_common.contracts.messaging import MessageReceived
+from booka_common.contracts.messaging import ContactErased, MessageReceived
 from booka_common.db import Database
 from booka_common.service import system_clock
 from booka_llm import usecases
@@ -36,7 +36,12 @@ def subscribe(
             await usecases.message_received(db, settings, envelope, consumer=received, now=now())
 
     consumers.subscribe(InterpretationRequested, interpretation_requested)
+
+    async def contact_erased(envelope: Envelope[ContactErased]) -> None:
+        await usecases.forget(db, envelope, now=now())
+
     consumers.subscribe(MessageReceived, message_received)
+    consumers.subscribe(ContactErased, contact_erased)
 
 
 def describe(consumers: Consumers) -> None:

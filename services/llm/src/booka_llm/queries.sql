@@ -29,18 +29,38 @@ FOR SHARE OF s
 ON CONFLICT (tenant_id, message_id) DO NOTHING;
 
 -- name: message_prune
--- One more than a prompt holds: the newest is usually the message that is being interpreted.
+-- One more than a prompt holds: the newest is usually the message that is being interpreted. Nothing at all of somebody who
+-- was erased: this statement comes after the row lock of `message_put`, so it knows of every erasure that was before it.
 DELETE FROM recent_messages
 WHERE tenant_id = $1 AND conversation_id = $2
-  AND turn <= (
-      SELECT r.turn FROM recent_messages AS r
-      WHERE r.tenant_id = $1 AND r.conversation_id = $2
-      ORDER BY r.turn DESC
-      OFFSET (SELECT s.history_messages + 1 FROM tenant_settings AS s WHERE s.tenant_id = $1)
-      LIMIT 1);
+  AND (turn <= (
+          SELECT r.turn FROM recent_messages AS r
+          WHERE r.tenant_id = $1 AND r.conversation_id = $2
+          ORDER BY r.turn DESC
+          OFFSET (SELECT s.history_messages + 1 FROM tenant_settings AS s WHERE s.tenant_id = $1)
+          LIMIT 1)
+      OR EXISTS (SELECT FROM forgotten_conversations AS f WHERE f.tenant_id = $1 AND f.conversation_id = $2));
 
 -- name: message_expire
+WITH forgotten AS (
+    DELETE FROM forgotten_conversations WHERE tenant_id = $1 AND forgotten_at < $2
+)
 DELETE FROM recent_messages WHERE tenant_id = $1 AND sent_at < $2;
+
+-- name: settings_lock
+-- Waits for messages that are being kept right now; those after it find out what the holder of the lock has done.
+SELECT 1 FROM tenant_settings WHERE tenant_id = $1 FOR UPDATE;
+
+-- name: conversations_forget
+WITH forgotten AS (
+    INSERT INTO forgotten_conversations (tenant_id, conversation_id, forgotten_at)
+    SELECT $1, c.id, $3 FROM unnest($2::uuid[]) AS c (id)
+    ON CONFLICT (tenant_id, conversation_id) DO NOTHING
+), asked AS (
+    UPDATE jobs SET payload = payload || '{"text": ""}'
+    WHERE tenant_id = $1 AND type = $4 AND payload ->> 'conversation_id' = ANY ($2::uuid[]::text[])
+)
+DELETE FROM recent_messages WHERE tenant_id = $1 AND conversation_id = ANY ($2::uuid[]);
 
 -- name: message_forget
 DELETE FROM recent_messages WHERE tenant_id = $1;

@@ -1,5 +1,6 @@
 """llm's rows. Every function works in the caller's transaction and on its tenant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = [
     "UsageRow",
     "expire_messages",
     "finish_call",
+    "forget_conversations",
     "forget_messages",
     "last_messages",
     "list_calls",
@@ -103,6 +105,12 @@ async def remember(tx: Tx, message: MessageReceived, text: str) -> None:
     )
     if stored:
         await tx.execute(_queries["message_prune"], tx.tenant_id, message.conversation_id)
+
+
+async def forget_conversations(tx: Tx, conversation_ids: Sequence[UUID], *, asking_job: str, now: datetime) -> None:
+    """Drop the texts of these conversations, also in the jobs of type `asking_job`, and keep none of theirs that comes late."""
+    await tx.execute(_queries["settings_lock"], tx.tenant_id)
+    await tx.execute(_queries["conversations_forget"], tx.tenant_id, list(conversation_ids), now, asking_job)
 
 
 async def expire_messages(tx: Tx, before: datetime) -> None:

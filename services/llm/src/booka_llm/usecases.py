@@ -13,7 +13,7 @@ from booka_common.contracts.llm import (
     InterpretationUnavailable,
     LlmSettingsChanged,
 )
-from booka_common.contracts.messaging import MessageReceived
+from booka_common.contracts.messaging import ContactErased, MessageReceived
 from booka_common.db import Database, Tx
 from booka_common.ids import derived_id, new_id
 from booka_llm import errors, store
@@ -30,6 +30,7 @@ __all__ = [
     "UsageReport",
     "answer",
     "expire_messages",
+    "forget",
     "get_settings",
     "interpretation_requested",
     "list_calls",
@@ -134,6 +135,12 @@ async def message_received(
             correlation_id=envelope.correlation_id,
             unique_key=midnight.date().isoformat(),
         )
+
+
+async def forget(db: Database, envelope: Envelope[ContactErased], *, now: datetime) -> None:
+    """Know nothing any more of what was said in these conversations; repeated, it changes nothing."""
+    async with db.tx(envelope.tenant_id) as tx:
+        await store.forget_conversations(tx, envelope.data.conversation_ids, asking_job=INTERPRET, now=now)
 
 
 async def expire_messages(tx: Tx, settings: Settings, now: datetime) -> None:
