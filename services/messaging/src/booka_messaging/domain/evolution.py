@@ -21,7 +21,7 @@ from booka_messaging.domain.model import (
 )
 from booka_messaging.domain.reading import MAX_TEXT, fact, identifier, instant, line, mapping, person_name, text
 
-__all__ = ["MAX_TEXT", "alias_of", "read", "read_stored"]
+__all__ = ["MAX_TEXT", "alias_of", "read", "read_kept", "read_stored"]
 
 _MAX_ITEMS = 100
 
@@ -121,8 +121,18 @@ def read(payload: Mapping[str, Any], now: datetime, *, path_event: str | None = 
 
 def read_stored(record: object, now: datetime) -> ChatMessage | None:
     """A message of ours out of Evolution's own store; None for anything else."""
-    message = _message(record, None, now)
-    return message if isinstance(message, ChatMessage) and message.author == "salon" else None
+    message = read_kept(record, None, now)
+    return message if message is not None and message.author == "salon" else None
+
+
+def read_kept(record: object, own: Alias | None, now: datetime) -> ChatMessage | None:
+    """What somebody said, out of Evolution's own store, as its webhook would have told it; None for anything else.
+
+    Args:
+        own: the salon's own address, which a webhook tells as `sender`.
+    """
+    message = _message(record, own, now)
+    return message if isinstance(message, ChatMessage) else None
 
 
 def alias_of(jid: object) -> Alias | None:

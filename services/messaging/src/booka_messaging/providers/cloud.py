@@ -8,6 +8,8 @@ from urllib.parse import quote
 from booka_common.errors import Unavailable
 from booka_messaging.domain.cloud import alias_of_number, alias_of_user
 from booka_messaging.domain.cloud_codes import verdict
+from booka_messaging.domain.media import Media
+from booka_messaging.domain.media_sources import source_of
 from booka_messaging.domain.model import Alias
 from booka_messaging.domain.reading import identifier, line, mapping, sequence
 from booka_messaging.providers.calling import Answer, Caller
@@ -15,7 +17,9 @@ from booka_messaging.providers.gateway import (
     Capabilities,
     Choices,
     Connection,
+    FetchOutcome,
     Line,
+    Missed,
     NotNow,
     OutcomeUnknown,
     Refused,
@@ -24,6 +28,7 @@ from booka_messaging.providers.gateway import (
     StoredMessage,
     Template,
 )
+from booka_messaging.providers.media import Downloads, MediaLimits, TooLarge, as_medium
 
 __all__ = ["Cloud"]
 
@@ -42,18 +47,24 @@ class Cloud:
         connect: for a connection, the wait for a free one included.
         total: for one call altogether.
         connections: at most.
+        media: what is fetched at most of what clients send.
     """
 
     capabilities = Capabilities(proof="receipts", interactive=True, window=timedelta(hours=24))
 
-    def __init__(self, *, connect: timedelta, total: timedelta, connections: int) -> None:
+    def __init__(
+        self, *, connect: timedelta, total: timedelta, connections: int, media: MediaLimits | None = None
+    ) -> None:
         self._caller = Caller(connect=connect, total=total, connections=connections)
+        self._downloads = Downloads(media or MediaLimits(), connect=connect)
 
     async def __aenter__(self) -> "Cloud":
         await self._caller.__aenter__()
+        await self._downloads.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        await self._downloads.__aexit__(*error)
         await self._caller.__aexit__(*error)
 
     async def send_text(self, line: Line, to: Alias, text: str, *, reference: str | None = None) -> SendOutcome:
@@ -112,6 +123,37 @@ class Cloud:
         """
         raise Unavailable("the Cloud API does not tell what it has sent", code="no_store")
 
+    async def received_between(self, line: Line, start: datetime, end: datetime) -> Missed:
+        """There is no store to ask: Meta repeats its webhooks for seven days instead.
+
+        Raises:
+            Unavailable: always, with code `no_store`.
+        """
+        raise Unavailable("the Cloud API does not tell what it has received", code="no_store")
+
+    async def fetch_media(self, line: Line, media: Media) -> FetchOutcome:
+        """`GET /{media id}`, then the address that it names, which holds for 5 minutes and needs the token as well."""
+        answer = await self._caller.call("GET", f"{line.base_url}/{quote(media.ref, safe='')}", _bearer(line))
+        if not isinstance(answer, Answer):
+            return NotNow(answer.reason)
+        if answer.status >= 300:
+            return _no_medium(answer, line)
+        told, limits = mapping(answer.json()), self._downloads.limits
+        source = source_of(told.get("url"), line.base_url, limits.hosts)
+        if source is None:
+            return Refused("media_host", "Meta names an address from which media are not fetched")
+        content = await self._downloads.fetch("GET", source, _bearer(line))
+        match content:
+            case TooLarge():
+                return Refused("media_too_large", f"it is larger than {limits.max_bytes} bytes")
+            case NotNow():
+                return content
+        if content.status != 200:
+            # The address ends soon, and is asked for anew by the next attempt.
+            return NotNow(f"the medium's address answered {content.status}")
+        declared = told.get("mime_type")
+        return as_medium(content.body, declared if isinstance(declared, str) else media.mime_type, limits.max_bytes)
+
     async def _send(
         self, line: Line, to: Alias, kind: str, content: Mapping[str, Any], reference: str | None
     ) -> SendOutcome:
@@ -159,6 +201,15 @@ def _outcome(answer: Answer, to_line: Line) -> SendOutcome:
             return NotNow(detail, delay)
         case "line_down":
             return NotNow(detail, delay, line_down=True)
+
+
+def _no_medium(answer: Answer, of_line: Line) -> FetchOutcome:
+    code = mapping(mapping(answer.json()).get("error")).get("code")
+    if answer.status == 404 or code == 100:  # Graph's word for an object that is not there
+        return Refused("media_gone", "Meta does not have it any more")
+    if answer.status >= 500 or answer.status in (401, 408, 429) or code in (4, 190, 80007, 130429):
+        return NotNow(_detail(answer, of_line))
+    return Refused(f"refused_{answer.status}", _detail(answer, of_line))
 
 
 def _sent(body: Mapping[str, Any]) -> Sent:

@@ -1,4 +1,4 @@
-"""Evolution API over HTTP: `sendText`, `sendPresence`, `connectionState` and `findMessages`."""
+"""Evolution API over HTTP: `sendText`, `sendPresence`, `connectionState`, and what it keeps."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,14 +7,18 @@ from urllib.parse import quote
 
 from booka_common.errors import Unavailable
 from booka_messaging.domain.evolution import alias_of, read_stored
+from booka_messaging.domain.media import Media
 from booka_messaging.domain.model import Alias, ChatMessage
 from booka_messaging.domain.reading import mapping
 from booka_messaging.providers.calling import Answer, Caller
+from booka_messaging.providers.evolution_reading import fetch_medium, received_between
 from booka_messaging.providers.gateway import (
     Capabilities,
     Choices,
     Connection,
+    FetchOutcome,
     Line,
+    Missed,
     NotNow,
     OutcomeUnknown,
     Refused,
@@ -23,6 +27,7 @@ from booka_messaging.providers.gateway import (
     StoredMessage,
     Template,
 )
+from booka_messaging.providers.media import Downloads, MediaLimits
 
 __all__ = ["Evolution"]
 
@@ -40,19 +45,25 @@ class Evolution:
         connect: for a connection, the wait for a free one included.
         total: for one call altogether.
         connections: at most.
+        media: what is fetched at most of what clients send.
     """
 
     #: Buttons and lists are taken with 201 and never arrive, so choices are always sent as numbered text.
     capabilities = Capabilities(proof="store", interactive=False, window=None)
 
-    def __init__(self, *, connect: timedelta, total: timedelta, connections: int) -> None:
+    def __init__(
+        self, *, connect: timedelta, total: timedelta, connections: int, media: MediaLimits | None = None
+    ) -> None:
         self._caller = Caller(connect=connect, total=total, connections=connections)
+        self._downloads = Downloads(media or MediaLimits(), connect=connect)
 
     async def __aenter__(self) -> "Evolution":
         await self._caller.__aenter__()
+        await self._downloads.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        await self._downloads.__aexit__(*error)
         await self._caller.__aexit__(*error)
 
     async def send_text(self, line: Line, to: Alias, text: str, *, reference: str | None = None) -> SendOutcome:
@@ -120,6 +131,14 @@ class Evolution:
             if len(records) < _PAGE or (isinstance(pages, int) and page >= pages):
                 break
         return found
+
+    async def received_between(self, line: Line, start: datetime, end: datetime) -> Missed:
+        """`POST /chat/findMessages/{instance}`."""
+        return await received_between(self._post, self._caller, line, start, end)
+
+    async def fetch_media(self, line: Line, media: Media) -> FetchOutcome:
+        """`POST /chat/getBase64FromMediaMessage/{instance}`."""
+        return await fetch_medium(self._downloads, line, media)
 
     async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> Answer | NotNow | OutcomeUnknown:
         return await self._caller.call("POST", _url(line, operation), {"apikey": line.api_key}, body)

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from booka_messaging.domain.model import Alias
+from booka_messaging.domain.media import Media
+from booka_messaging.domain.model import Alias, ChatMessage
 
 __all__ = [
     "Capabilities",
     "Choices",
     "Connection",
+    "FetchOutcome",
     "Gateway",
     "Line",
+    "Medium",
+    "Missed",
     "NotNow",
     "Option",
     "OutcomeUnknown",
@@ -149,6 +153,36 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """What a gateway's store has of a stretch of time.
+
+    Attributes:
+        messages: oldest first; those of clients, those that were typed on the salon's phone, and those that were sent through
+            the gateway. Read by the parser of its webhooks.
+        through: up to here, nothing is left out.
+        complete: that is the end of what was asked for.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    through: datetime
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """What a client sent, in full; `mime_type` is one that is handed on, and fits the content."""
+
+    content: bytes
+    mime_type: str
+
+    def __repr__(self) -> str:
+        return f"Medium({self.mime_type}, {len(self.content)} bytes)"
+
+
+FetchOutcome = Medium | Refused | NotNow
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """Whether a line can send now. `refused`: its key is wrong or its line unknown. `away`: the gateway does not answer."""
 
@@ -157,7 +191,7 @@ class Connection:
 
 
 class Gateway(Protocol):
-    """A way to clients' phones. No method ever raises for what the gateway does, except `sent_between`.
+    """A way to clients' phones. No method ever raises for what the gateway does, except those that ask its store.
 
     `reference` is ours; a gateway whose `proof` is `receipts` brings it back with them.
     """
@@ -197,4 +231,16 @@ class Gateway(Protocol):
         Raises:
             Unavailable: it does not tell now; code `no_store` if it never does.
         """
+        ...
+
+    async def received_between(self, line: Line, start: datetime, end: datetime) -> Missed:
+        """What was said in that time, by the gateway's own store: as much of it as one call reads, from the oldest on.
+
+        Raises:
+            Unavailable: it does not tell now; code `no_store` if it never does.
+        """
+        ...
+
+    async def fetch_media(self, line: Line, media: Media) -> FetchOutcome:
+        """Fetch what a client sent. `Refused.code`: `media_gone`, `media_too_large`, `media_type`, `media_host`."""
         ...
