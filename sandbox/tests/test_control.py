@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from collections import Counter
 
 import pytest
 
-from booka_sandbox.delivery import EVOLUTION_RETRIES
+from booka_sandbox.delivery import CLOUD_RETRIES, EVOLUTION_RETRIES, STRIPE_RETRIES
 from booka_sandbox.ledger import Ledger
 
 from .conftest import Sandbox
@@ -48,6 +49,22 @@ async def test_many_waiters_are_woken_by_their_own_entry() -> None:
     assert [entry["text"] for entry in found if entry] == [f"for {n}" for n in range(300)]
 
 
+def test_a_full_ledger_is_read_by_index() -> None:
+    """20 000 questions to 100 000 entries; looking at each entry would take a quarter of an hour."""
+    ledger = Ledger()
+    for n in range(50_000):
+        known = {"instance": f"salon-{n % 200}", "number": f"34600{n % 500:06d}", "key_id": f"3A{n}"}
+        ledger.add("message.said", **known)
+        ledger.add("message.sent", **known)
+    started = time.process_time()
+    for n in range(0, 50_000, 5):
+        assert [entry["seq"] for entry in ledger.find("message.sent", {"key_id": f"3A{n}"})] == [2 * n + 2]
+        found = ledger.find("message.said", {"number": f"34600{n % 500:06d}", "instance": f"salon-{n % 200}"}, limit=1)
+        assert found[0]["key_id"] == f"3A{n % 1000}"
+    assert len(ledger.find("message.sent", {}, since=50_000, limit=1000)) == 1000
+    assert time.process_time() - started < 5
+
+
 async def test_fault_after_the_effect_and_before_it(sandbox: Sandbox) -> None:
     await sandbox.instance()
     message = {"number": "34600111222", "text": "Hi"}
@@ -74,6 +91,45 @@ async def test_slow_answers(sandbox: Sandbox, kind: str) -> None:
     assert (await sandbox.http.get("/_/faults")).json() == []
 
 
+async def test_a_fault_may_strike_a_share_of_the_calls(sandbox: Sandbox) -> None:
+    await sandbox.instance()
+    await sandbox.http.post(
+        "/_/faults", json={"provider": "evolution", "kind": "error_before", "times": 9, "share": 0.5}
+    )
+    body = {"number": "34600111222", "text": "Hi"}
+    answers = [(await sandbox.evolution("POST", "/message/sendText/salon", body)).status_code for _ in range(40)]
+    assert Counter(answers) == {500: 9, 201: 31}
+    assert answers[:9] != [500] * 9
+
+
+async def test_many_phones_speak_at_once_and_their_webhooks_overtake_each_other(sandbox: Sandbox) -> None:
+    await sandbox.instance()
+    await sandbox.line()
+    await sandbox.http.put("/_/disorder", json={"doubled": 0.5, "late": 0.5, "seconds": 0.2, "unheard": 0.2})
+    ids: list[str] = []
+    for path in ("/_/evolution/instances/salon", "/_/cloud/lines/106540"):
+        said = [{"number": f"3460011{n % 10:04d}", "text": f"{n}"} for n in range(100)]
+        answer = await sandbox.http.post(f"{path}/messages", json=said)
+        assert answer.status_code == 201, answer.text
+        ids += answer.json()["ids"]
+    assert len(set(ids)) == 200
+    assert (await sandbox.http.get("/_/idle", params={"timeout": 0})).status_code == 408
+    assert (await sandbox.http.get("/_/idle")).status_code == 200
+    delivered = await sandbox.ledger(kind="webhook.delivered", limit=1000)
+    copies = Counter(entry["id"] for entry in delivered)
+    assert set(copies) == set(ids)
+    assert 60 < sum(count > 1 for count in copies.values()) < 140  # doubled
+    repeated = [entry for entry in delivered if entry["attempts"] > 1]
+    assert 20 < len(repeated) < 120  # its answer was lost
+    assert len(sandbox.receiver.hooks) == sum(entry["attempts"] for entry in delivered)
+    first = list(dict.fromkeys(entry["id"] for entry in delivered if entry["provider"] == "evolution"))
+    assert first != ids[:100]
+    assert sorted(first) == sorted(ids[:100])
+    await sandbox.http.delete("/_/disorder")
+    await sandbox.say("in order again")
+    await sandbox.receiver.next()
+
+
 async def test_typing_errors_in_orders_are_refused(sandbox: Sandbox) -> None:
     answer = await sandbox.http.post("/_/faults", json={"provider": "stripe", "kind": "delay", "second": 1})
     assert answer.status_code == 422
@@ -84,3 +140,10 @@ def test_evolutions_retries_take_about_twenty_minutes() -> None:
     assert 4 <= delays[0] <= 6
     assert max(delays) <= 360
     assert 950 <= sum(delays) <= 1500
+
+
+def test_meta_and_stripe_repeat_for_days_whatever_the_answer_is() -> None:
+    for policy, days in ((CLOUD_RETRIES, 7), (STRIPE_RETRIES, 3)):
+        assert policy.final_statuses == frozenset()
+        total = sum(policy.delay(failures, 1.0) for failures in range(1, policy.attempts))
+        assert total == pytest.approx(days * 86_400, rel=0.2)

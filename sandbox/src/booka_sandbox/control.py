@@ -1,14 +1,15 @@
 """Control shared by all providers: the ledger, waiting, faults."""
 
 import dataclasses
+import json
 import secrets
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from booka_sandbox.cloud.errors import status_of
-from booka_sandbox.delivery import Deliverer
+from booka_sandbox.delivery import Deliverer, Disorder
 from booka_sandbox.faults import Fault, Faults
 from booka_sandbox.ledger import Ledger, public_fields
 
@@ -27,6 +28,19 @@ class FaultOrder(BaseModel):
     times: int = Field(default=1, ge=1)
     seconds: float = Field(default=0.0, ge=0)
     match: str | None = Field(default=None, description="regular expression on the subject of the call")
+    share: float = Field(default=1.0, gt=0, le=1, description="of the calls that match; which ones is left to chance")
+
+
+class DisorderOrder(BaseModel):
+    """Body of PUT /_/disorder; see `Disorder`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    doubled: float = Field(default=0.0, ge=0, le=1)
+    late: float = Field(default=0.0, ge=0, le=1)
+    seconds: float = Field(default=1.0, ge=0, le=60)
+    unheard: float = Field(default=0.0, ge=0, lt=1)
+    seed: int = 1
 
 
 def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
@@ -43,10 +57,11 @@ def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
         kind: str | None = None,
         since: int = 0,
         limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Entries after `since`, oldest first. Any other query parameter must equal that field of the entry."""
         fields = public_fields(request.query_params.items(), {"kind", "since", "limit"})
-        return {"entries": ledger.find(kind, fields, since=since, limit=limit), "last": ledger.last_seq}
+        found = {"entries": ledger.find(kind, fields, since=since, limit=limit), "last": ledger.last_seq}
+        return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
     @routes.delete("/ledger", status_code=204)
     async def clear() -> None:
@@ -66,6 +81,18 @@ def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
             raise HTTPException(408, f"no {kind or 'entry'} {fields or ''} after {after} within {timeout:g} s")
         return entry
 
+    @routes.get("/idle")
+    async def idle(timeout: Annotated[float, Query(ge=0, le=300)] = 30.0) -> dict[str, Any]:
+        """Answers once no webhook is under way any more; 408 when time is up."""
+        if not await deliverer.idle(timeout):
+            raise HTTPException(408, f"{deliverer.under_way} webhooks are under way after {timeout:g} s")
+        return {"last_seq": ledger.last_seq}
+
+    _add_trouble(routes, faults, deliverer)
+    return routes
+
+
+def _add_trouble(routes: APIRouter, faults: Faults, deliverer: Deliverer) -> None:
     @routes.post("/faults", status_code=201)
     async def order_fault(order: FaultOrder) -> dict[str, Any]:
         usual = 500 if order.code is None else status_of(order.code)
@@ -81,4 +108,11 @@ def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
     async def cancel_faults() -> None:
         faults.clear()
 
-    return routes
+    @routes.put("/disorder")
+    async def set_disorder(order: DisorderOrder) -> dict[str, Any]:
+        deliverer.disorder = Disorder(**order.model_dump())
+        return order.model_dump()
+
+    @routes.delete("/disorder", status_code=204)
+    async def end_disorder() -> None:
+        deliverer.disorder = None

@@ -49,6 +49,32 @@ class Webhook:
     fields: Mapping[str, Any]
 
 
+class Disorder:
+    """An unruly way for webhooks. Shares (0–1) are of all webhooks; the same seed, the same luck.
+
+    Args:
+        doubled: sent twice at once.
+        late: leaves up to `seconds` later, so that others overtake it; each copy by itself.
+        unheard: the receiver's 2xx gets lost, and the provider repeats the webhook by its rule.
+    """
+
+    def __init__(self, *, doubled: float, late: float, seconds: float, unheard: float, seed: int) -> None:
+        self._doubled, self._late, self._seconds, self._unheard = doubled, late, seconds, unheard
+        self._dice = random.Random(seed)  # noqa: S311 - guards nothing
+
+    def copies(self, wanted: int) -> int:
+        """How many leave where `wanted` were to."""
+        return wanted + (wanted > 0 and self._dice.random() < self._doubled)
+
+    def delay(self) -> float:
+        """Seconds that one copy waits."""
+        return self._dice.uniform(0, self._seconds) if self._dice.random() < self._late else 0.0
+
+    def loses_answer(self) -> bool:
+        """Whether the sender never learns that its webhook was taken."""
+        return self._dice.random() < self._unheard
+
+
 class Deliverer:
     """Posts webhooks through one bounded pool of connections and writes the outcomes into the ledger."""
 
@@ -59,6 +85,7 @@ class Deliverer:
         self._slots = asyncio.Semaphore(max_connections)
         self._client: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self.disorder: Disorder | None = None
 
     async def start(self) -> None:
         """Open the pool."""
@@ -83,6 +110,16 @@ class Deliverer:
         """Webhooks not yet delivered nor abandoned."""
         return len(self._running)
 
+    async def idle(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is under way; False if that takes longer."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while self._running:
+                    await asyncio.wait(self._running)
+        except TimeoutError:
+            return False
+        return True
+
     def send(
         self,
         webhook: Webhook,
@@ -93,8 +130,10 @@ class Deliverer:
         done: Callable[[int], None] | None = None,
     ) -> None:
         """Deliver in the background: `copies` times concurrently, after `delay` seconds; `done(status)` after a 2xx."""
-        for _ in range(copies):
-            task = asyncio.create_task(self._deliver(webhook, policy, delay, done))
+        disorder = self.disorder
+        for _ in range(disorder.copies(copies) if disorder else copies):
+            wait = delay + (disorder.delay() if disorder else 0)
+            task = asyncio.create_task(self._deliver(webhook, policy, wait, done))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
@@ -105,6 +144,8 @@ class Deliverer:
             await asyncio.sleep(delay)
         for attempt in range(1, policy.attempts + 1):
             status, problem = await self._post(webhook, policy.timeout)
+            if self.disorder and 200 <= status < 300 and attempt < policy.attempts and self.disorder.loses_answer():
+                status, problem = 0, "the answer was lost"
             if 200 <= status < 300:
                 self._ledger.add(
                     "webhook.delivered", **webhook.fields, url=webhook.url, attempts=attempt, status=status

@@ -1,6 +1,7 @@
 """Failures on demand, for every provider: asked for over the control API, consumed by the next matching calls."""
 
 import asyncio
+import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ class Fault:
     """One order to fail. `error_before`: nothing happens, `status` is answered. `error_after`: the effect happens,
     `status` is answered. `timeout_after`: the effect happens, the answer comes `seconds` later. `delay`: `seconds`
     pass, then all is well. `match` is a regular expression on the call's subject (see README). `code`: the provider's
-    own error code in the body, where it has such (cloud). `retry_after`: seconds in the header of that name."""
+    own error code in the body, where it has such (cloud). `retry_after`: seconds in the header of that name. `share`:
+    of the calls that match, by chance."""
 
     id: str
     provider: Provider
@@ -32,6 +34,7 @@ class Fault:
     match: str | None
     code: int | None = None
     retry_after: int | None = None
+    share: float = 1.0
 
 
 class Faults:
@@ -40,6 +43,7 @@ class Faults:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._orders: list[Fault] = []
+        self._dice = random.Random(1)  # noqa: S311 - guards nothing, and is to fall the same way each time
 
     def add(self, fault: Fault) -> None:
         """Order a failure."""
@@ -61,6 +65,8 @@ class Faults:
             if fault.provider != provider or fault.operation not in {operation, "*"}:
                 continue
             if fault.match is not None and not re.search(fault.match, subject):
+                continue
+            if fault.share < 1 and self._dice.random() >= fault.share:
                 continue
             fault.times -= 1
             if fault.times <= 0:

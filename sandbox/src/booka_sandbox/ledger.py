@@ -9,6 +9,9 @@ from typing import Any
 Entry = dict[str, Any]
 """{"seq": int, "kind": str, "at": ISO 8601 UTC, …fields of the kind}"""
 
+INDEXED = ("number", "key_id", "instance", "id", "session_id")
+"""Fields by which entries of a kind are found without reading the others."""
+
 
 class _Waiter:
     def __init__(self, kind: str | None, fields: Mapping[str, str]) -> None:
@@ -22,8 +25,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
-        self._by_number: dict[tuple[str, str], list[Entry]] = {}
         self._by_kind: dict[str, list[Entry]] = {}
+        self._by_field: dict[tuple[str, str, str], list[Entry]] = {}
         self._waiters: dict[str, set[_Waiter]] = {}
         self._seq = 0
 
@@ -38,9 +41,10 @@ class Ledger:
         entry: Entry = {"seq": self._seq, "kind": kind, "at": datetime.now(UTC).isoformat(), **fields}
         self._entries.append(entry)
         self._by_kind.setdefault(kind, []).append(entry)
+        for name in INDEXED:
+            if name in fields:
+                self._by_field.setdefault((kind, name, _text(fields[name])), []).append(entry)
         number = fields.get("number")
-        if number is not None:
-            self._by_number.setdefault((kind, number), []).append(entry)
         for key in (_key(kind, number), _key(kind, None), _key(None, None)):
             for waiter in tuple(self._waiters.get(key, ())):
                 if not waiter.found.done() and _matches(entry, waiter.kind, waiter.fields):
@@ -84,15 +88,13 @@ class Ledger:
         """Forget the entries; numbering continues, so an `after` taken before stays valid."""
         self._entries = []
         self._by_kind = {}
-        self._by_number = {}
+        self._by_field = {}
 
     def _candidates(self, kind: str | None, fields: Mapping[str, str]) -> list[Entry]:
         if kind is None:
             return self._entries
-        number = fields.get("number")
-        if number is not None:
-            return self._by_number.get((kind, number), [])
-        return self._by_kind.get(kind, [])
+        lists = [self._by_field.get((kind, name, fields[name]), []) for name in INDEXED if fields.get(name)]
+        return min(lists, key=len, default=self._by_kind.get(kind, []))
 
 
 def public_fields(pairs: Iterable[tuple[str, str]], reserved: set[str]) -> dict[str, str]:

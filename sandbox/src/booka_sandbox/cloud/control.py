@@ -51,6 +51,12 @@ class LineSaid(Said):
     about: str | None = Field(default=None, description="id of the message that is answered or reacted to")
 
 
+class SaidBy(LineSaid):
+    """One of several messages: who says it, and what."""
+
+    number: str
+
+
 class PhoneOrder(BaseModel):
     """Body of PUT …/phones/{number}."""
 
@@ -140,6 +146,13 @@ def router(network: Network, settings: Settings) -> APIRouter:  # noqa: C901 - a
         after = network.ledger.last_seq
         message = network.say(line_of(line_id), number_of(number), said.text, **said.how())
         return {"id": message.id, "number": message.number, "after": after}
+
+    @routes.post("/lines/{line_id}/messages", status_code=201)
+    async def say_all(line_id: str, all_said: list[SaidBy]) -> dict[str, Any]:
+        """Many phones speak, one right after the other."""
+        line, after = line_of(line_id), network.ledger.last_seq
+        told = [network.say(line, number_of(said.number), said.text, **said.how()) for said in all_said]
+        return {"ids": [message.id for message in told], "after": after}
 
     add_line_routes(routes, "/lines/{name}", line_of, network.read)
     return routes

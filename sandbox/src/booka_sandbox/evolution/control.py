@@ -39,6 +39,12 @@ class InstanceSaid(Said):
     group: str | None = Field(default=None, description="id of a group in which it is said")
 
 
+class SaidBy(InstanceSaid):
+    """One of several messages: who says it, and what."""
+
+    number: str
+
+
 class PhoneOrder(BaseModel):
     """Body of PUT …/phones/{number}."""
 
@@ -110,6 +116,13 @@ def router(gateway: Gateway) -> APIRouter:  # noqa: C901 - a list of small route
         after = gateway.ledger.last_seq
         message = gateway.say(instance_of(name), number_of(number), said.text, **said.how())
         return {"id": message.id, "number": message.number, "key": message.key, "after": after}
+
+    @routes.post("/instances/{name}/messages", status_code=201)
+    async def say_all(name: str, all_said: list[SaidBy]) -> dict[str, Any]:
+        """Many phones speak, one right after the other."""
+        instance, after = instance_of(name), gateway.ledger.last_seq
+        told = [gateway.say(instance, number_of(said.number), said.text, **said.how()) for said in all_said]
+        return {"ids": [message.id for message in told], "after": after}
 
     add_line_routes(routes, "/instances/{name}", instance_of, gateway.read)
     return routes
