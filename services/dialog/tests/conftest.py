@@ -146,21 +146,32 @@ class Talk:
     session: Session = field(default_factory=lambda: Session(conversation_id=new_id(), contact_id=new_id()))
     now: datetime = NOW
     llm_enabled: bool = False
+    told: int = 0
     effects: tuple[Effect, ...] = ()
 
     def take(self, *given: Input) -> str:
         """Take inputs in at once; what the client is told, or an empty text."""
-        context = Context(now=self.now, request_id=new_id(), salon=self.house.salon, llm_enabled=self.llm_enabled)
+        context = Context(
+            now=self.now, request_id=new_id(), salon=self.house.salon, llm_enabled=self.llm_enabled, said=self.told
+        )
         after, self.effects = converse(self.session, given, context)
         self.session = load_session(dump_session(after))
         assert self.session == after
         texts = [effect.text for effect in self.effects if isinstance(effect, Say)]
         assert len(texts) <= 1
+        self.told += len(texts)
         return texts[0] if texts else ""
 
     def says(self, *texts: str) -> str:
         """The client writes."""
         return self.take(*(ClientSaid(text=text) for text in texts))
+
+    def taps(self, number: int) -> str:
+        """The client taps a choice of what was said last."""
+        choices = self.one(Say).choices
+        assert choices is not None
+        choice = choices.choices[number - 1]
+        return self.take(ClientSaid(text=choice.title, kind="choice", choice_id=choice.id))
 
     def one(self, kind: type[Any]) -> Any:
         """The only effect of this kind in the last step."""
@@ -361,6 +372,7 @@ class Client:
         *,
         turn: int | None = None,
         kind: Any = "text",
+        choice_id: str | None = None,
         at: datetime = NOW,
         attended: bool = False,
     ) -> Envelope[MessageReceived]:
@@ -373,6 +385,7 @@ class Client:
             turn=self.turn,
             kind=kind,
             text=text,
+            choice_id=choice_id,
             sent_at=at,
             attended=attended,
         )

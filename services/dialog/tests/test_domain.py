@@ -23,6 +23,7 @@ from booka_dialog.domain import (
     QuoteTimedOut,
     Say,
     Session,
+    converse,
     dump_session,
     load_session,
     step,
@@ -212,6 +213,52 @@ def test_every_question_can_be_answered(
     told = talk.says("restart")
     assert talk.session.state in {"service", "offer"}, (reached.state, talk.session.state)
     assert told
+
+
+@settings(max_examples=150, deadline=None)
+@given(script=SCRIPT, portuguese=st.booleans())
+def test_a_tap_is_the_number_of_its_line_and_nothing_is_lost(
+    script: Sequence[Any], portuguese: bool, make_house: Any, new_talk: Any
+) -> None:
+    """Where a question is shown as choices, its parts have every word of its text, and tapping one does what its number does."""
+    talk = new_talk(make_house("pt-BR" if portuguese else "en-GB"))
+    for item in script:
+        talk.take(item if isinstance(item, ClientSaid) else answer(talk, *item))
+        talk.now += timedelta(seconds=30)
+        choices = next((effect.choices for effect in talk.effects if isinstance(effect, Say)), None)
+        if choices is None:
+            continue
+        text, session = talk.one(Say).text, talk.session
+        lines = [
+            f"{number}. {choice.title}" + (f" – {choice.description}" if choice.description else "")
+            for number, choice in enumerate(choices.choices, start=1)
+        ]
+        assert "\n".join(lines) in text
+        rest = text.replace("\n".join(lines), "")
+        hints = {say(language, key) for language in CATALOGUES for key in ("hint_services", "hint_slots")}
+        assert {line for line in rest.splitlines() if line} - hints <= set(choices.lead.splitlines())
+        assert [choice.id for choice in choices.choices] == [
+            f"{talk.told}:{number}" for number in range(1, len(session.choices) + 1)
+        ]
+        context = Context(now=talk.now, request_id=new_id(), salon=talk.house.salon, said=talk.told)
+        for number, choice in enumerate(choices.choices, start=1):
+            tap = ClientSaid(text=choice.title, kind="choice", choice_id=choice.id)
+            assert converse(session, [tap], context) == converse(session, [ClientSaid(text=str(number))], context)
+
+
+@settings(max_examples=100, deadline=None)
+@given(script=st.lists(st.lists(SAID, min_size=1, max_size=4), min_size=1, max_size=8))
+def test_a_turn_has_one_message_however_much_came_at_once(
+    script: Sequence[Sequence[Any]], make_house: Any, new_talk: Any
+) -> None:
+    talk = new_talk(make_house("en-GB"))
+    for inputs in script:
+        context = Context(now=talk.now, request_id=new_id(), salon=talk.house.salon, said=talk.told)
+        talk.session, effects = converse(talk.session, inputs, context)
+        said = [effect for effect in effects if isinstance(effect, Say)]
+        assert len(said) <= 1
+        assert all(0 < len(effect.text) <= 4096 for effect in said)
+        talk.told += len(said)
 
 
 @settings(max_examples=100, deadline=None)

@@ -85,6 +85,38 @@ async def test_replies_are_numbered_in_the_order_in_which_they_are_said(
     assert [data["position"] for data in await outbox(deps, tenant_id, SendRequested)] == [1, 2, 3]
 
 
+@pytest.mark.usefixtures("open_salon")
+async def test_a_question_goes_out_with_its_choices_and_a_tap_comes_back_to_it(
+    deps: Deps, client: Any, tenant_id: UUID
+) -> None:
+    await usecases.take_turn(deps, client.writes("hi"))
+    (asked,) = await outbox(deps, tenant_id, SendRequested)
+    assert [choice["id"] for choice in asked["choices"]["choices"]] == ["1:1", "1:2", "1:3"]
+    await usecases.take_turn(deps, client.writes("Haircut", kind="choice", choice_id="1:1"))
+    assert (await said(deps, tenant_id))[-1].startswith("Haircut: who would you like")
+    await usecases.take_turn(deps, client.writes("whatever it was", kind="choice", choice_id="2:1"))
+    stored = await usecases.get_session(deps, tenant_id, client.conversation_id)
+    assert stored.session.state == "when"
+    assert stored.session.wishes[0].staff_id == client.house.staff["Ana"]
+    assert stored.session.shown_at == 3
+
+
+@pytest.mark.usefixtures("open_salon")
+async def test_what_is_said_long_after_the_client_wrote_names_its_template(
+    deps: Deps, client: Any, tenant_id: UUID, now: Any
+) -> None:
+    reminder = ReminderReady(
+        reminder_id=new_id(),
+        reservation_id=new_id(),
+        conversation_id=client.conversation_id,
+        visit=client.house.visit(now),
+    )
+    await usecases.take_answer(deps, client.says_service(reminder), client.conversation_id, reminder)
+    (told,) = await outbox(deps, tenant_id, SendRequested)
+    assert told["template"]["name"] == "visit_reminder"
+    assert told["choices"] is None
+
+
 async def test_a_salon_without_a_catalogue(deps: Deps, client: Any, tenant_id: UUID) -> None:
     await usecases.take_turn(deps, client.writes("hi"))
     assert "not open yet" in (await said(deps, tenant_id))[0]

@@ -77,6 +77,7 @@ async def arrived(tx: Tx, conversation_id: UUID, turn: Turn) -> bool:
         "message_id": str(turn.message_id),
         "text": said.text,
         "kind": said.kind,
+        "choice_id": said.choice_id,
         "contact_id": str(said.contact_id) if said.contact_id else None,
         "contact_name": said.contact_name,
         "phone": said.phone,
@@ -159,6 +160,7 @@ def _turn(item: dict[str, Any]) -> Turn:
         said=ClientSaid(
             text=payload["text"],
             kind=payload["kind"],
+            choice_id=payload.get("choice_id"),
             contact_id=UUID(payload["contact_id"]) if payload["contact_id"] else None,
             contact_name=payload["contact_name"],
             phone=payload["phone"],

@@ -94,7 +94,12 @@ async def take_turn(deps: Deps, envelope: Envelope[MessageReceived]) -> None:
     """
     data = envelope.data
     said = ClientSaid(
-        text=data.text, kind=data.kind, contact_id=data.contact_id, contact_name=data.contact_name, phone=data.phone
+        text=data.text,
+        kind=data.kind,
+        choice_id=data.choice_id,
+        contact_id=data.contact_id,
+        contact_name=data.contact_name,
+        phone=data.phone,
     )
     turn = store.Turn(turn=data.turn, message_id=envelope.id, said=said, attended=data.attended)
     cause = _Cause(envelope.id, envelope.tenant_id, envelope.correlation_id, envelope)
@@ -283,7 +288,11 @@ async def _answer(
     now = deps.now()
     given = () if found.forgotten else given
     context = Context(
-        now=now, request_id=derived_id(cause.id, "request"), salon=found.salon, llm_enabled=found.llm_enabled
+        now=now,
+        request_id=derived_id(cause.id, "request"),
+        salon=found.salon,
+        llm_enabled=found.llm_enabled,
+        said=found.said,
     )
     after, effects = converse(session, given, context)
     texts = tuple(effect.text for effect in effects if isinstance(effect, Say))
@@ -309,7 +318,12 @@ async def _put(
         if isinstance(effect, Say):
             said += 1
             data = SendRequested(
-                conversation_id=conversation_id, text=effect.text, purpose=effect.purpose, position=said
+                conversation_id=conversation_id,
+                text=effect.text,
+                purpose=effect.purpose,
+                position=said,
+                choices=effect.choices,
+                template=effect.template,
             )
         else:
             data = effect

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from booka_common.contracts import booking
+from booka_dialog.domain import templates
 from booka_dialog.domain.answers_booking import other_times, released
 from booka_dialog.domain.booked import look_for_another_time
 from booka_dialog.domain.inputs import Context, QuoteTimedOut, Say
@@ -49,7 +50,8 @@ def reservation_confirmed(message: booking.ReservationConfirmed, session: Sessio
             wishes=wishes,
         ),
     )
-    return replace(session, visits=visits), (Say(text=told, purpose="notice"),)
+    template = templates.about_visit("visit_confirmed", message.visit, voice)
+    return replace(session, visits=visits), (Say(text=told, purpose="notice", template=template),)
 
 
 def reservation_moved(message: booking.ReservationMoved, session: Session, ctx: Context) -> Moved:
@@ -65,7 +67,11 @@ def reservation_moved(message: booking.ReservationMoved, session: Session, ctx: 
         wishes=before.wishes if before else (),
     )
     voice = Voice.of(session, ctx)
-    told = Say(text=voice.visit("moved", message.visit, what=booked_lines(message.visit, voice)), purpose="notice")
+    told = Say(
+        text=voice.visit("moved", message.visit, what=booked_lines(message.visit, voice)),
+        purpose="notice",
+        template=templates.about_visit("visit_moved", message.visit, voice),
+    )
     session = replace(session, visits=(*session.without(message.reservation_id).visits, known))
     if session.moving != message.reservation_id:
         return session, (told,)
@@ -187,11 +193,13 @@ def reservation_cancelled(message: booking.ReservationCancelled, session: Sessio
         # Another booking may have been begun while this one was being cancelled: then only the target is over.
         busy = asked and session.state not in about_it
         session = replace(session, target=None) if busy else session.rested()
-    return session, (Say(text=told, purpose="notice" if by_salon else "reply"),)
+    template = templates.cancelled(known.visit, voice, by_salon=by_salon) if known else None
+    return session, (Say(text=told, purpose="notice" if by_salon else "reply", template=template),)
 
 
 def reminder_ready(message: booking.ReminderReady, session: Session, ctx: Context) -> Moved:
     """Tell the client of a visit that is near."""
     voice = Voice.of(session, ctx)
     told = voice.visit("reminder", message.visit, what=booked_lines(message.visit, voice))
-    return session, (Say(text=told, purpose="reminder"),)
+    template = templates.about_visit("visit_reminder", message.visit, voice)
+    return session, (Say(text=told, purpose="reminder", template=template),)

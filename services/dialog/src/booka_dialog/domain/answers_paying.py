@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from booka_common.contracts import payments
+from booka_dialog.domain import templates
 from booka_dialog.domain.inputs import Context, Say
 from booka_dialog.domain.questions import Moved
 from booka_dialog.domain.session import Held, Session
@@ -48,4 +49,5 @@ def refund_settled(message: payments.RefundSettled, session: Session, ctx: Conte
     """Money is on its way back."""
     voice = Voice.of(session, ctx)
     key = "refunded_unusable" if message.reason == "deposit_unusable" else "refunded"
-    return session, (Say(text=voice(key, amount=voice.formats.money(message.amount)), purpose="notice"),)
+    text, template = voice(key, amount=voice.formats.money(message.amount)), templates.refunded(message.amount, voice)
+    return session, (Say(text=text, purpose="notice", template=template),)

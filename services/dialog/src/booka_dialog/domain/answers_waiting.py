@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from booka_common.contracts import waitlist
+from booka_dialog.domain import templates
 from booka_dialog.domain.flow import advance
 from booka_dialog.domain.inputs import Context, Say
 from booka_dialog.domain.questions import Moved, ask, repeat
@@ -86,10 +87,11 @@ def offered(message: waitlist.WaitlistOffered, session: Session, ctx: Context) -
         what=booked_lines(offer.visit, voice),
         until=voice.formats.until(offer.expires_at, ctx.now),
     )
+    notice = Say(text=told, purpose="notice", template=templates.offer_of(offer, voice))
     if session.waiting:
-        return session, (Say(text=told, purpose="notice"),)
+        return session, (notice,)
     again, effects = repeat(session, ctx)
-    return again, (Say(text=told, purpose="notice"), *effects)
+    return again, (notice, *effects)
 
 
 def _wishes(message: waitlist.WaitlistOffered, salon: Salon) -> tuple[Wish, ...]:

@@ -12,6 +12,7 @@ from booka_dialog.domain.questions import Moved, ask, repeat
 from booka_dialog.domain.replies import at_any_time, by_state, taken_in
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import Session
+from booka_dialog.domain.showing import tapped
 from booka_dialog.domain.updates import Update, updated
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.wording import service_line
@@ -34,18 +35,22 @@ def on_client(session: Session, said: ClientSaid, ctx: Context) -> Moved:
         contact_name=said.contact_name or session.contact_name,
         phone=said.phone or session.phone,
     ), ctx)  # fmt: skip
-    reading = _read(session, said.text, ctx)
+    tap = tapped(session, said)
+    reading = _read(session, tap.text, ctx)
     if reading.language and (session.language is None or session.state != "name"):
         session = replace(session, language=reading.language)
     if salon is None or not salon.open:
         return session, (Say(text=Voice.of(session, ctx)("not_open")),)
     session = replace(session, language=session.language or salon.language)
-    if said.kind not in _READABLE and not said.text.strip():
+    if said.kind not in _READABLE and not tap.text.strip():
         told = Voice.of(session, ctx)("text_only")
         if session.state in {"idle", "done"} or session.waiting:
             return session, (Say(text=told),)
         return repeat(session, ctx, told)
-    return on_reading(session, reading, said.text, salon, ctx)
+    if tap.outdated and not (reading.mentions or reading.people or reading.when):
+        # A bare yes to a question of before is no yes to the one that is open now.
+        return repeat(session, ctx)
+    return on_reading(session, reading, tap.text, salon, ctx)
 
 
 def _fresh(session: Session, ctx: Context) -> Session:

@@ -6,6 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from booka_common.contracts import booking, llm, payments, waitlist
+from booka_common.contracts.messaging import Choices, TemplateUse
 from booka_dialog.domain.salon import Salon
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Effect",
     "Input",
     "InterpretationTimedOut",
+    "Parts",
     "QuoteTimedOut",
     "Request",
     "Say",
@@ -30,20 +32,23 @@ class Context:
     Attributes:
         request_id: the id of the request that this step may make; different for every step.
         salon: None until booking has published a catalogue.
+        said: how many things the client has been told so far.
     """
 
     now: datetime
     request_id: UUID
     salon: Salon | None
     llm_enabled: bool = False
+    said: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSaid:
-    """A message of the client."""
+    """A message of the client. `choice_id`: what they tapped, see `showing`; `text` is then its title."""
 
     text: str
     kind: str = "text"
+    choice_id: str | None = None
     contact_id: UUID | None = None
     contact_name: str | None = None
     phone: str | None = None
@@ -114,12 +119,31 @@ Input = ClientSaid | SlotsUpdated | SessionEnded | InterpretationTimedOut | Quot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A numbered question without its numbers: what stands around the list, title and description of each line."""
+
+    lead: str
+    options: tuple[tuple[str, str], ...]
+    button: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """Tell the client. A later question takes the place of an earlier one of the same turn; notices are all said."""
+    """Tell the client. A later question takes the place of an earlier one of the same turn; notices are all said.
+
+    Attributes:
+        text: all of it, for every phone.
+        parts: of a numbered question.
+        choices: the parts with their ids, once it is known what else is said with them.
+        template: says it where free text is no longer taken.
+    """
 
     text: str
     part: Literal["notice", "question"] = "notice"
     purpose: Literal["reply", "notice", "reminder"] = "reply"
+    parts: Parts | None = None
+    choices: Choices | None = None
+    template: TemplateUse | None = None
 
 
 Request = (

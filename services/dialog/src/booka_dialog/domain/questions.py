@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from booka_dialog.domain import wording, wording_booked
+from booka_common.contracts.messaging import TemplateUse
+from booka_dialog.domain import templates, wording, wording_booked
 from booka_dialog.domain.inputs import Context, Effect, Say
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import Session, State
+from booka_dialog.domain.showing import in_parts
 from booka_dialog.domain.voice import Voice, numbered
 from booka_dialog.domain.wording import Asked
 
@@ -37,6 +39,9 @@ _QUESTIONS: dict[State, Callable[[Session, Salon, Voice], Asked]] = {
     "offer_name": wording_booked.offer_name,
 }
 
+#: Questions that may come long after the client wrote.
+_TEMPLATES: dict[State, Callable[[Session, Voice], TemplateUse | None]] = {"offer": templates.offer}
+
 
 def notices(*texts: str) -> tuple[Effect, ...]:
     """Texts to be said before the question of the turn."""
@@ -45,19 +50,22 @@ def notices(*texts: str) -> tuple[Effect, ...]:
 
 def ask(session: Session, ctx: Context, state: State, *before: str) -> Moved:
     """Ask the question of `state`, after the notices `before`."""
-    salon = ctx.salon
+    salon, voice = ctx.salon, Voice.of(session, ctx)
     if salon is None or not salon.open:
-        return session, (Say(text=Voice.of(session, ctx)("not_open")),)
-    text, choices = _QUESTIONS[state](session, salon, Voice.of(session, ctx))
-    return replace(session, state=state, choices=choices), (*notices(*before), Say(text=text, part="question"))
+        return session, (Say(text=voice("not_open")),)
+    text, choices = _QUESTIONS[state](session, salon, voice)
+    template = _TEMPLATES[state](session, voice) if state in _TEMPLATES else None
+    question = Say(text=text, part="question", parts=in_parts(text, len(choices), voice), template=template)
+    return replace(session, state=state, choices=choices, shown_at=None), (*notices(*before), question)
 
 
 def ask_among(session: Session, ctx: Context, key: str, options: Sequence[tuple[str, str]], state: State) -> Moved:
     """Ask which of several likely things was meant: `options` are the choice and the line of each."""
-    text = Voice.of(session, ctx)(key, list=numbered(line for _, line in options))
+    voice, choices = Voice.of(session, ctx), tuple(choice for choice, _ in options)
+    text = voice(key, list=numbered(line for _, line in options))
     return (
-        replace(session, state=state, choices=tuple(choice for choice, _ in options), misunderstood=0),
-        (Say(text=text, part="question"),),
+        replace(session, state=state, choices=choices, shown_at=None, misunderstood=0),
+        (Say(text=text, part="question", parts=in_parts(text, len(choices), voice)),),
     )
 
 

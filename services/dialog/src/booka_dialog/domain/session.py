@@ -138,6 +138,7 @@ class Session:
         adding: the service named next is one more, it does not take the place of the others.
         unsure: services that may be meant besides the wishes or instead of them.
         choices: what the numbers of the list shown last stand for, see `domain.choices`.
+        shown_at: which of the things said it was that showed them so that they can be tapped; None: none.
         slots: the starts offered last.
         for_other: somebody else than the contact will come.
         releasing: a hold that is being given up; its time is looked for again only once it is free.
@@ -169,6 +170,7 @@ class Session:
     unsure: tuple[UUID, ...] = ()
     when: When = field(default_factory=When)
     choices: tuple[str, ...] = ()
+    shown_at: int | None = None
     slots: tuple[Slot, ...] = ()
     chosen: Slot | None = None
     guest_name: str | None = None
@@ -206,7 +208,8 @@ class Session:
         """This conversation without a booking in the making; who the client is and what is booked stays."""
         return replace(
             self, state="idle", wishes=(), staff_id=None, any_staff=False, apart=False, adding=False, unsure=(), when=When(),
-            choices=(), slots=(), chosen=None, guest_name=None if self.for_other else self.guest_name, for_other=False,
+            choices=(), shown_at=None, slots=(), chosen=None,
+            guest_name=None if self.for_other else self.guest_name, for_other=False,
             held=None, pending=None, interpreting=None, target=None, moving=None, quote=None, later_than=None,
             for_list=False, missed=None, interrupted=None, misunderstood=0,
         )  # fmt: skip

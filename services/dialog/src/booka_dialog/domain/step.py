@@ -30,6 +30,7 @@ from booka_dialog.domain.inputs import (
 from booka_dialog.domain.interpreting import reading_of
 from booka_dialog.domain.questions import Moved, ask
 from booka_dialog.domain.session import Session, Wish
+from booka_dialog.domain.showing import choices_of
 from booka_dialog.domain.updates import updated
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.waiting import take_up
@@ -38,6 +39,8 @@ from booka_dialog.understanding import Intent, Mention, Reading, When
 
 __all__ = ["converse", "step"]
 
+#: What one message takes.
+_LONGEST = 4096
 #: Requests that are not made at all if a later word of the same turn has made them pointless.
 _WITHDRAWABLE = (
     AvailabilityRequested,
@@ -76,8 +79,10 @@ def converse(session: Session, given: Sequence[Input], ctx: Context) -> Moved:
             effects = [effect for effect in effects if not (isinstance(effect, Say) and effect.part == "question")]
         effects.extend(new)
     open_ids = _open_requests(session)
-    kept = [effect for effect in effects if not _withdrawn(effect, open_ids)]
-    return session, _coalesced(kept)
+    kept = _coalesced([effect for effect in effects if not _withdrawn(effect, open_ids)], ctx.said + 1)
+    if any(isinstance(effect, Say) and effect.choices for effect in kept):
+        session = replace(session, shown_at=ctx.said + 1)
+    return session, kept
 
 
 def _step(session: Session, given: Input, ctx: Context) -> Moved:
@@ -174,14 +179,27 @@ def _withdrawn(effect: Effect, open_ids: set[UUID]) -> bool:
     return isinstance(effect, _WITHDRAWABLE) and effect.request_id not in open_ids
 
 
-def _coalesced(effects: Sequence[Effect]) -> tuple[Effect, ...]:
-    """One message for the client, whatever was said; the requests as they are."""
+def _coalesced(effects: Sequence[Effect], position: int) -> tuple[Effect, ...]:
+    """One message for the client, whatever was said; the requests as they are.
+
+    Args:
+        position: of the message among all that the client is told.
+    """
     said = list(dict.fromkeys(effect for effect in effects if isinstance(effect, Say)))
     others = [effect for effect in effects if not isinstance(effect, Say)]
     if not said:
         return tuple(others)
-    purpose = "reply" if any(say.purpose == "reply" for say in said) else said[0].purpose
-    text = "\n\n".join(
-        [say.text for say in said if say.part == "notice"] + [say.text for say in said if say.part == "question"]
+    questions = [say for say in said if say.part == "question"]
+    asked = "\n\n".join(say.text for say in questions)[:_LONGEST]
+    told = "\n\n".join(say.text for say in said if say.part == "notice")
+    if asked:
+        # Too much to say: the question is what the client has to see.
+        told = told[: max(_LONGEST - len(asked) - 2, 0)]
+    parts = questions[0].parts if len(questions) == 1 else None
+    message = Say(
+        text="\n\n".join(filter(None, (told, asked)))[:_LONGEST],
+        purpose="reply" if any(say.purpose == "reply" for say in said) else said[0].purpose,
+        choices=choices_of(parts, told, position) if parts else None,
+        template=next((say.template for say in said if say.template), None),
     )
-    return (Say(text=text[:4096], purpose=purpose), *others)
+    return (message, *others)

@@ -49,6 +49,11 @@ class Voice:
             **values,
         )
 
+    def day_and_time(self, visit: Visit) -> tuple[str, str]:
+        """When a visit starts, in the zone that it was booked in."""
+        formats = Formats(self.formats.locale, ZoneInfo(visit.zone))
+        return formats.day_of(visit.start, self.now), formats.time(visit.start)
+
     def day_range(self, first: date, last: date | None) -> str:
         """`Friday, 27 November`, or the first and the last day."""
         today = self.now.astimezone(self.formats.zone).date()

@@ -52,9 +52,10 @@ def service(session: Session, salon: Salon, voice: Voice) -> Asked:
         found.service_id for found in salon.services
     ]
     lines = numbered(service_line(voice, salon, service_id) for service_id in ids)
-    return voice("ask_service_among" if unclear else "ask_service", list=lines), tuple(
-        f"service:{service_id}" for service_id in ids
-    )
+    told = voice("ask_service_among", list=lines)
+    if not unclear:
+        told = voice("ask_service", list=lines, hint=voice("hint_services"))
+    return told, tuple(f"service:{service_id}" for service_id in ids)
 
 
 def add_or_replace(session: Session, salon: Salon, voice: Voice) -> Asked:
@@ -126,7 +127,7 @@ def slot(session: Session, salon: Salon, voice: Voice) -> Asked:
     if total is not None:
         told = voice("minutes", minutes=total[0])
         what = f"{what} ({told}, {formats.money(total[1])})"
-    return voice("slots", list=listed, service=what), tuple(choices)
+    return voice("slots", list=listed, service=what, hint=voice("hint_slots")), tuple(choices)
 
 
 def _others(found: Slot, wanted: list[UUID | None]) -> bool:

@@ -8,7 +8,10 @@ __all__ = ["TEXTS"]
 
 TEXTS: Final[Mapping[str, str]] = {
     "greeting": "Hi! This is {salon}. You can book your visit right here.",
-    "ask_service": "Which service would you like?\n{list}\nReply with a number or several, or just write what you need.",
+    "ask_service": "Which service would you like?\n{list}\n{hint}",
+    "hint_services": "Reply with a number or several, or just write what you need.",
+    "hint_services_shown": "Choose one, or just write what you need.",
+    "choose": "Choose",
     "ask_service_among": "Which of these do you mean?\n{list}",
     "ask_staff": "{service}: who would you like to come to?\n{list}",
     "ask_staff_among": "Whom do you mean?\n{list}",
@@ -18,7 +21,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "soonest": "As soon as possible",
     "today": "Today, {day}",
     "tomorrow": "Tomorrow, {day}",
-    "slots": "{service}, free times:\n{list}\nReply with a number, or write another day or time.",
+    "slots": "{service}, free times:\n{list}\n{hint}",
+    "hint_slots": "Reply with a number, or write another day or time.",
+    "hint_slots_shown": "Choose one, or write another day or time.",
     "nothing_then": "Nothing is free then. These are the next free times.",
     "nothing_free": "I found no free time from then on.",
     "already_over": "That time is already over.",

@@ -8,7 +8,10 @@ __all__ = ["TEXTS"]
 
 TEXTS: Final[Mapping[str, str]] = {
     "greeting": "Olá! Aqui é {salon}. Você pode marcar seu horário por aqui mesmo.",
-    "ask_service": "Qual serviço você gostaria?\n{list}\nResponda com um número ou vários, ou escreva o que precisa.",
+    "ask_service": "Qual serviço você gostaria?\n{list}\n{hint}",
+    "hint_services": "Responda com um número ou vários, ou escreva o que precisa.",
+    "hint_services_shown": "Escolha um, ou escreva o que precisa.",
+    "choose": "Escolher",
     "ask_service_among": "Qual destes você quer dizer?\n{list}",
     "ask_staff": "{service}: com quem você gostaria?\n{list}",
     "ask_staff_among": "Com quem você quer dizer?\n{list}",
@@ -18,7 +21,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "soonest": "O quanto antes",
     "today": "Hoje, {day}",
     "tomorrow": "Amanhã, {day}",
-    "slots": "{service}, horários livres:\n{list}\nResponda com um número ou escreva outro dia ou horário.",
+    "slots": "{service}, horários livres:\n{list}\n{hint}",
+    "hint_slots": "Responda com um número ou escreva outro dia ou horário.",
+    "hint_slots_shown": "Escolha um, ou escreva outro dia ou horário.",
     "nothing_then": "Não há nada livre nesse horário. Estes são os próximos horários livres.",
     "nothing_free": "Não encontrei horário livre a partir daí.",
     "already_over": "Esse horário já passou.",
