@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator
 
 from booka_sandbox.lines import Line, Order, digits
 from booka_sandbox.screens import changes
@@ -23,6 +23,8 @@ class Said(BaseModel):
     timestamp: int | None = Field(default=None, description="unix seconds; default now")
     kind: str = "text"
     choice_id: str | None = None
+    media: Base64Bytes | None = Field(default=None, description="the bytes of an audio, image …; a few by default")
+    mime_type: str | None = Field(default=None, description="what they are declared to be")
     from_me: bool = Field(
         default=False, description="a person at the salon typed it on the salon's phone, or in its app"
     )
@@ -39,7 +41,8 @@ class Said(BaseModel):
 
     def how(self) -> dict[str, Any]:
         """Keyword arguments of the gateway's `say`."""
-        return {"message_id": self.id, **self.model_dump(exclude={"number", "text", "id"})}
+        told = self.model_dump(exclude={"number", "text", "id", "media"})
+        return {"message_id": self.id, "media": self.media, **told}
 
 
 class Release(BaseModel):

@@ -14,6 +14,7 @@ from booka_sandbox.cloud.state import WINDOW_SECONDS, Change, Line, Medium, Mess
 from booka_sandbox.delivery import CLOUD_RETRIES, Deliverer, Webhook
 from booka_sandbox.ledger import Ledger
 from booka_sandbox.lines import Order
+from booka_sandbox.samples import sample
 
 Together = Literal["posts", "changes", "messages"]
 _TICKS = {"sent": "SERVER_ACK", "delivered": "DELIVERY_ACK", "read": "READ"}
@@ -41,6 +42,8 @@ class Network:
         push_name: str | None = None,
         message_id: str | None = None,
         timestamp: int | None = None,
+        media: bytes | None = None,
+        mime_type: str | None = None,
         from_me: bool = False,
         copies: int = 1,
         delay: float = 0.0,
@@ -48,7 +51,7 @@ class Network:
         """A phone says something to the salon (or, `from_me`, a person types in the salon's own app)."""
         phone = line.phone(number)
         phone.push_name = push_name or phone.push_name
-        content = shapes.said(kind, text, choice_id, about, self._medium(line, kind))
+        content = shapes.said(kind, text, choice_id, about, self._medium(line, kind, media, mime_type))
         message = Message(
             id=message_id or new_message_id(),
             number=phone.number,
@@ -181,9 +184,11 @@ class Network:
             content["contacts"] = [shapes.contact(phone)]
         self.report(line, Change("messages", shapes.value(line, **content), phone.number, message.id))
 
-    def _medium(self, line: Line, kind: str) -> dict[str, Any]:
+    def _medium(self, line: Line, kind: str, media: bytes | None, mime_type: str | None) -> dict[str, Any]:
         if kind not in shapes.MEDIA_TYPES:
             return {}
-        medium = Medium(str(10**15 + secrets.randbelow(10**15)), shapes.MEDIA_TYPES[kind], secrets.token_bytes(256))
+        named = mime_type or shapes.MEDIA_TYPES[kind]
+        content = sample(named) if media is None else media
+        medium = Medium(str(10**15 + secrets.randbelow(10**15)), named, content)
         line.media[medium.id] = medium
         return {"id": medium.id, "mime_type": medium.mime_type, "sha256": medium.sha256}

@@ -1,6 +1,7 @@
 """Evolution's REST API as its clients see it (prefix /evolution)."""
 
 import asyncio
+import base64
 import hmac
 import json
 from collections.abc import Awaitable, Callable
@@ -42,10 +43,12 @@ class EvolutionApi:
         except Refused as refusal:
             return JSONResponse(refusal.body, refusal.status)
 
-    async def global_call(self, request: Request, operation: str, effect: Callable[[Body], Response]) -> Response:
-        """Run a call that belongs to no instance; needs the global key."""
+    async def global_call(
+        self, request: Request, operation: str, effect: Callable[[Body], Response], name: str | None = None
+    ) -> Response:
+        """Run a call that belongs to no instance; needs the global key, or the token of the only one it is about."""
         try:
-            self._authenticate(request, None)
+            self._authenticate(request, self._gateway.instances.get(name or ""))
             body = await _json_body(request)
             return await self._faults.run("evolution", operation, "", lambda: effect(body), _broken)
         except Refused as refusal:
@@ -92,6 +95,27 @@ class EvolutionApi:
         pages = -(-len(found) // size)
         result = {"total": len(found), "pages": pages, "currentPage": page, "records": records}
         return JSONResponse({"messages": result})
+
+    def medium(self, instance: Instance, body: Body) -> Response:
+        """getBase64FromMediaMessage: fetched from WhatsApp and decrypted."""
+        key = (body.get("message") or {}).get("key") or {}
+        found = (phone.find(str(key.get("id"))) for phone in instance.phones.values())
+        message = next((message for message in found if message is not None), None)
+        if message is None:
+            raise Refused(400, "Bad Request", {"message": ["Message not found"]})
+        if message.medium is None:
+            raise Refused(400, "Bad Request", {"message": ["The message is not of the media type"]})
+        told = message.content[message.type]
+        answer = {
+            "mediaType": message.type,
+            "fileName": f"{message.id}.{told['mimetype'].partition(';')[0].rpartition('/')[2]}",
+            "caption": told.get("caption"),
+            "size": {"fileLength": told["fileLength"]},
+            "mimetype": told["mimetype"],
+            "base64": base64.b64encode(message.medium).decode(),
+            "buffer": None,
+        }
+        return JSONResponse(answer, 201)
 
     def whatsapp_numbers(self, instance: Instance, body: Body) -> Response:
         """Which numbers have WhatsApp."""
@@ -193,6 +217,7 @@ def router(api: EvolutionApi) -> APIRouter:
     on_instance("POST", "/message/sendWhatsAppAudio", "sendMedia", api.send_media)
     on_instance("POST", "/chat/sendPresence", "sendPresence", api.send_presence)
     on_instance("POST", "/chat/findMessages", "findMessages", api.find_messages)
+    on_instance("POST", "/chat/getBase64FromMediaMessage", "getBase64", api.medium)
     on_instance("POST", "/chat/whatsappNumbers", "whatsappNumbers", api.whatsapp_numbers)
     on_instance("POST", "/chat/markMessageAsRead", "markMessageAsRead", api.mark_read)
     on_instance("POST", "/webhook/set", "webhook.set", api.set_webhook)
@@ -207,7 +232,7 @@ def router(api: EvolutionApi) -> APIRouter:
 
     async def fetch_instances(request: Request) -> Response:
         name = request.query_params.get("instanceName")
-        return await api.global_call(request, "fetchInstances", lambda _: api.fetch_instances(name))
+        return await api.global_call(request, "fetchInstances", lambda _: api.fetch_instances(name), name)
 
     routes.add_api_route("/instance/create", create, methods=["POST"], response_model=None)
     routes.add_api_route("/instance/fetchInstances", fetch_instances, methods=["GET"], response_model=None)

@@ -62,6 +62,8 @@ class Gateway:
         *,
         kind: str = "text",
         choice_id: str | None = None,
+        media: bytes | None = None,
+        mime_type: str | None = None,
         push_name: str | None = None,
         message_id: str | None = None,
         timestamp: int | None = None,
@@ -77,6 +79,7 @@ class Gateway:
         if push_name:
             phone.push_name = push_name
         message_type, content = shapes.client_content(kind, text, choice_id)
+        medium = shapes.with_medium(content.get(message_type), media, mime_type)
         message_id = message_id or new_message_id(from_api=False)
         message = Message(
             id=message_id,
@@ -88,6 +91,7 @@ class Gateway:
             type=message_type,
             content=content,
             push_name=HUMAN_AT_THE_SALON if from_me else phone.push_name or phone.number,
+            medium=medium,
             status="SERVER_ACK",
         )
         phone.keep(message)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from booka_sandbox.evolution.state import Instance, Phone
+from booka_sandbox.samples import sample
 
 WALL_CLOCK_OFFSET = timedelta(hours=-3)
 """Evolution stamps `date_time` with local wall time and a false Z; this server pretends to stand in São Paulo."""
@@ -104,6 +105,16 @@ def client_content(kind: str, text: str, choice_id: str | None) -> tuple[str, di
         case "reaction":
             return "reactionMessage", {"reactionMessage": {"key": {"id": choice_id or ""}, "text": text}}
     raise ValueError(f"unknown kind of message: {kind}")
+
+
+def with_medium(body: Any, media: bytes | None, mime_type: str | None) -> bytes | None:
+    """The bytes of what is sent, whose type and size `body` then tells; None for what has no bytes."""
+    if not isinstance(body, dict) or "mimetype" not in body:
+        return None
+    body["mimetype"] = mime_type or body["mimetype"]
+    content = sample(body["mimetype"]) if media is None else media
+    body["fileLength"] = str(len(content))
+    return content
 
 
 CLIENT_KINDS = (

@@ -25,6 +25,8 @@ class Message(lines.Message):
     key: dict[str, Any]
     content: dict[str, Any]
     push_name: str
+    medium: bytes | None = None
+    """The bytes of an audio, image …, which stay at WhatsApp until somebody asks for them."""
 
 
 @dataclass

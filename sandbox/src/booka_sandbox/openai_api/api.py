@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from booka_sandbox.faults import Fault, Faults
 from booka_sandbox.ledger import Ledger
 from booka_sandbox.openai_api.script import Reply, Script, empty_reading
+from booka_sandbox.openai_api.speech import Speech
 
 MODEL = "booka-sandbox-1"
 
@@ -38,6 +39,7 @@ class OpenAiApi:
 
     def __init__(self, ledger: Ledger, faults: Faults, key: str) -> None:
         self.script = Script()
+        self._speech = Speech(ledger, faults, self.script)
         self._ledger = ledger
         self._faults = faults
         self._key = key
@@ -63,6 +65,12 @@ class OpenAiApi:
         return await self._faults.run(
             "openai", "chat.completions", user_text, lambda: self._reply(body, messages, user_text), _broken
         )
+
+    async def transcribe(self, request: Request) -> Response:
+        """POST /audio/transcriptions."""
+        if not self._knows(request):
+            return _error(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key")
+        return await self._speech.transcribe(request)
 
     async def models(self, request: Request) -> Response:
         """GET /models."""
@@ -135,6 +143,7 @@ def routers(api: OpenAiApi) -> list[APIRouter]:
     """The API and its control."""
     public = APIRouter(prefix="/openai/v1", include_in_schema=False)
     public.add_api_route("/chat/completions", api.complete, methods=["POST"], response_model=None)
+    public.add_api_route("/audio/transcriptions", api.transcribe, methods=["POST"], response_model=None)
     public.add_api_route("/models", api.models, methods=["GET"], response_model=None)
 
     control = APIRouter(prefix="/_/openai", tags=["openai"])
