@@ -1,6 +1,7 @@
 """The whole system as separate processes on private ports, judged by the sandbox's ledger and the services' tables."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -47,10 +48,11 @@ async def sandbox(stack: Stack) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def open_salon(stack: Stack, tables: Tables) -> Callable[..., Awaitable[Salon]]:
-    """`await open_salon(plan)` provisions a salon of a new tenant, and waits until the dialog knows it."""
+    """`await open_salon(plan, gateway="cloud")` provisions a salon of a new tenant, and waits until the dialog knows it."""
 
-    async def create(plan: SalonPlan | None = None, tenant_id: UUID | None = None) -> Salon:
-        salon = await provision(stack.layout, tenant_id or new_id(), plan or SalonPlan.studio().without_a_day_off())
+    async def create(plan: SalonPlan | None = None, tenant_id: UUID | None = None, **line: Any) -> Salon:
+        plan = plan or SalonPlan.studio().without_a_day_off()
+        salon = await provision(stack.layout, tenant_id or new_id(), plan, **line)
         await tables.settled(salon.tenant_id)
         return salon
 
@@ -62,7 +64,7 @@ def new_phone(sandbox: Sandbox) -> Callable[..., Phone]:
     """`new_phone(salon)` is a client whom nobody has heard of."""
 
     def create(salon: Salon, name: str = "Maria") -> Phone:
-        return Phone(sandbox, salon.instance, f"3519{new_id().int % 10**8:08d}", name)
+        return Phone(sandbox, salon.instance, f"3519{new_id().int % 10**8:08d}", name, salon.gateway)
 
     return create
 

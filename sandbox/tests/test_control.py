@@ -116,6 +116,7 @@ async def test_many_phones_speak_at_once_and_their_webhooks_overtake_each_other(
     assert (await sandbox.http.get("/_/idle", params={"timeout": 0})).status_code == 408
     assert (await sandbox.http.get("/_/idle")).status_code == 200
     delivered = await sandbox.ledger(kind="webhook.delivered", limit=1000)
+    assert (await sandbox.http.get("/_/health")).json()["counts"]["webhook.delivered"] == len(delivered)
     copies = Counter(entry["id"] for entry in delivered)
     assert set(copies) == set(ids)
     assert 60 < sum(count > 1 for count in copies.values()) < 140  # doubled

@@ -49,7 +49,8 @@ def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
 
     @routes.get("/health")
     async def health() -> dict[str, Any]:
-        return {"status": "ok", "last_seq": ledger.last_seq, "webhooks_under_way": deliverer.under_way}
+        known = {"status": "ok", "last_seq": ledger.last_seq, "counts": ledger.counts()}
+        return {**known, "webhooks_under_way": deliverer.under_way}
 
     @routes.get("/ledger")
     async def read(

@@ -35,6 +35,10 @@ class Ledger:
         """Number of the newest entry; 0 when nothing was ever written."""
         return self._seq
 
+    def counts(self) -> dict[str, int]:
+        """How many entries there are of each kind."""
+        return {kind: len(entries) for kind, entries in self._by_kind.items()}
+
     def add(self, kind: str, **fields: Any) -> Entry:
         """Write one entry and wake those waiting for it."""
         self._seq += 1

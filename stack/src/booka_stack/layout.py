@@ -45,6 +45,9 @@ class Layout:
     stripe_webhook_secret: str
     stripe_secret_key: str
     gateway_key: str
+    cloud_access_token: str
+    cloud_app_secret: str
+    cloud_verify_token: str
     openai_key: str
     feed_secret: str
     retry_scale: float = 1.0
@@ -76,6 +79,9 @@ class Layout:
             "stripe_webhook_secret": f"whsec_{secrets.token_urlsafe(24)}",
             "stripe_secret_key": f"sk_test_{secrets.token_urlsafe(24)}",
             "gateway_key": secrets.token_urlsafe(24),
+            "cloud_access_token": secrets.token_urlsafe(32),
+            "cloud_app_secret": secrets.token_hex(32),
+            "cloud_verify_token": secrets.token_urlsafe(24),
             "openai_key": secrets.token_urlsafe(24),
             "feed_secret": secrets.token_urlsafe(32),
         } | kept
@@ -98,6 +104,8 @@ class Layout:
             "SANDBOX_STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret,
             "SANDBOX_STRIPE_WEBHOOK_URL": f"{self.url('payments')}/webhooks/stripe",
             "SANDBOX_EVOLUTION_API_KEY": self.gateway_key,
+            "SANDBOX_CLOUD_ACCESS_TOKEN": self.cloud_access_token,
+            "SANDBOX_CLOUD_APP_SECRET": self.cloud_app_secret,
             "SANDBOX_OPENAI_API_KEY": self.openai_key,
             "SANDBOX_RETRY_SCALE": str(self.retry_scale),
         }
@@ -115,6 +123,10 @@ class Layout:
         }
         own = {
             "booking": {"FEED_SECRETS": self.feed_secret, "PUBLIC_URL": self.url("booking")},
+            "messaging": {
+                "CLOUD_APP_SECRETS": self.cloud_app_secret,
+                "CLOUD_VERIFY_TOKEN": self.cloud_verify_token,
+            },
             "payments": {
                 "STRIPE_SECRET_KEY": self.stripe_secret_key,
                 "STRIPE_WEBHOOK_SECRETS": self.stripe_webhook_secret,

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from booka_stack.wires import Gateway, control_path
+
 __all__ = ["Phone", "Sandbox"]
 
 
@@ -71,12 +73,18 @@ class Phone:
     instance: str
     number: str
     name: str = "Maria"
+    gateway: Gateway = "evolution"
     read_up_to: int = 0
 
+    @property
+    def path(self) -> str:
+        """Where the sandbox's control API has this phone."""
+        return f"{control_path(self.gateway, self.instance)}/phones/{self.number}"
+
     async def say(self, text: str, **options: Any) -> dict[str, Any]:
-        """Send a message to the salon; returns the sandbox's answer (id, key, after)."""
-        path = f"/_/evolution/instances/{self.instance}/phones/{self.number}/messages"
-        sent: dict[str, Any] = await self.sandbox.call("POST", path, {"text": text, "push_name": self.name, **options})
+        """Send a message to the salon; returns the sandbox's answer (id, after, and Evolution's key)."""
+        body = {"text": text, "push_name": self.name, **options}
+        sent: dict[str, Any] = await self.sandbox.call("POST", f"{self.path}/messages", body)
         return sent
 
     async def hear(self, timeout: float = 30) -> str:

@@ -12,6 +12,7 @@ from booka_stack.guest import Crowd, Guest
 from booka_stack.phone import Phone, Sandbox
 from booka_stack.salon import Salon, SalonPlan, provision
 from booka_stack.stack import Stack
+from booka_stack.wires import Gateway
 
 __all__ = ["Rush", "large_salon"]
 
@@ -60,9 +61,10 @@ class Rush:
         self.dice = random.Random(seed)  # noqa: S311 - guards nothing
         self._patience = patience
 
-    async def open(self, plan: SalonPlan, count: int = 1) -> list[Salon]:
+    async def open(self, plan: SalonPlan, count: int = 1, *, gateway: Gateway = "evolution") -> list[Salon]:
         """Open `count` salons of new tenants."""
-        opened = await asyncio.gather(*(provision(self.stack.layout, new_id(), plan) for _ in range(count)))
+        layout = self.stack.layout
+        opened = await asyncio.gather(*(provision(layout, new_id(), plan, gateway=gateway) for _ in range(count)))
         self.salons += opened
         return opened
 
@@ -70,12 +72,12 @@ class Rush:
         """`count` new guests, spread over `salons`; they do not chat yet."""
         guests = [
             Guest(
-                Phone(self.sandbox, salons[index % len(salons)].instance, f"3519{new_id().int % 10**8:08d}"),
+                Phone(self.sandbox, salon.instance, f"3519{new_id().int % 10**8:08d}", gateway=salon.gateway),
                 random.Random(self.dice.random()),  # noqa: S311
                 pays=pays,
                 mumbles=mumbles,
             )
-            for index in range(count)
+            for salon in (salons[index % len(salons)] for index in range(count))
         ]
         self.guests += guests
         return guests

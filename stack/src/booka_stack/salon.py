@@ -1,6 +1,5 @@
 """A believable salon, provisioned the way an operator would: over the services' signed HTTP API."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +9,7 @@ import httpx
 
 from booka_common.internal import SignedAuth
 from booka_stack.layout import Layout
+from booka_stack.wires import Gateway, wire
 
 __all__ = ["DEMO_TENANT", "Salon", "SalonPlan", "provision"]
 
@@ -126,10 +126,11 @@ class SalonPlan:
 
 @dataclass(frozen=True)
 class Salon:
-    """A provisioned salon."""
+    """A provisioned salon. `instance`: the gateway's name of its line."""
 
     tenant_id: UUID
     channel_id: UUID
+    gateway: Gateway
     instance: str
     name: str
     zone: str
@@ -173,17 +174,19 @@ def catalogue(tenant_id: UUID, plan: SalonPlan) -> Iterator[tuple[str, dict[str,
             yield f"{path}/time-off/{id_of('time-off', f'{name}/{number}')}", {"starts_on": "2026-01-01", **time_off}
 
 
-async def provision(layout: Layout, tenant_id: UUID, plan: SalonPlan) -> Salon:
+async def provision(
+    layout: Layout, tenant_id: UUID, plan: SalonPlan, *, gateway: Gateway = "evolution", **line: Any
+) -> Salon:
     """Create or update a salon in booking, messaging, llm and the sandbox's gateway. Safe to repeat.
+
+    Args:
+        line: how its line is to be, as `wire` takes it.
 
     Raises:
         httpx.HTTPStatusError: a service refused; its problem+json is in the response.
     """
-    channel_id = uuid5(tenant_id, "channel")
-    instance = f"salon-{tenant_id.hex[-8:]}"
     service_ids = {name: uuid5(tenant_id, f"service/{name}") for name, _, _ in plan.services}
     staff_ids = {name: uuid5(tenant_id, f"staff/{name}") for name, _ in plan.staff}
-    webhook_secret = secrets.token_urlsafe(32)
     signed = SignedAuth(layout.internal_secret, tenant_id)
     async with httpx.AsyncClient(timeout=20, auth=signed) as http:
 
@@ -198,28 +201,7 @@ async def provision(layout: Layout, tenant_id: UUID, plan: SalonPlan) -> Salon:
 
         for path, body in catalogue(tenant_id, plan):
             await put("booking", path, body)
-        await put(
-            "messaging",
-            f"/v1/channels/{channel_id}",
-            {
-                "gateway": "evolution",
-                "instance": instance,
-                "base_url": f"{layout.url('sandbox')}/evolution",
-                "api_key": layout.gateway_key,
-                "auth": {"mode": "hmac", "secret": webhook_secret},
-            },
-        )
         if plan.llm_enabled:
             await put("llm", "/v1/settings", {"enabled": True})
-    async with httpx.AsyncClient(timeout=20) as http:
-        answer = await http.put(
-            f"{layout.url('sandbox')}/_/evolution/instances/{instance}",
-            json={
-                "webhook_url": f"{layout.url('messaging')}/webhooks/evolution/{channel_id}",
-                "hmac_secret": webhook_secret,
-                "own_number": f"35191{tenant_id.int % 10**7:07d}",
-                "display_name": plan.name,
-            },
-        )
-        answer.raise_for_status()
-    return Salon(tenant_id, channel_id, instance, plan.name, plan.zone, service_ids, staff_ids)
+    channel_id, instance = await wire(layout, tenant_id, plan.name, gateway=gateway, **line)
+    return Salon(tenant_id, channel_id, gateway, instance, plan.name, plan.zone, service_ids, staff_ids)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,10 +23,13 @@ class Stack:
 
     Args:
         replicas: processes per service. The first listens on the layout's port, the others on free ones.
+        services: those that are to run.
         durable: False runs PostgreSQL without fsync, for tests.
     """
 
-    def __init__(self, layout: Layout, *, replicas: int = 1, durable: bool = True) -> None:
+    def __init__(
+        self, layout: Layout, *, replicas: int = 1, services: Sequence[str] = SERVICES, durable: bool = True
+    ) -> None:
         self.layout = layout
         self.timings: dict[str, float] = {}
         ports = layout.ports
@@ -44,7 +47,7 @@ class Stack:
             f"{layout.url('sandbox')}/_/health",
         )
         self.services: dict[str, list[Process]] = {
-            name: [self._service(name, index) for index in range(replicas)] for name in SERVICES
+            name: [self._service(name, index) for index in range(replicas)] for name in services
         }
 
     def database_url(self, user: str | None = None) -> str:

@@ -1,0 +1,93 @@
+"""A salon's line at one of the gateways: provisioned in messaging and in the sandbox."""
+
+import secrets
+from typing import Any, Literal
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+import httpx
+
+from booka_common.internal import SignedAuth
+from booka_stack.layout import Layout
+
+__all__ = ["Gateway", "control_path", "own_number", "wire"]
+
+Gateway = Literal["evolution", "cloud"]
+
+
+def control_path(gateway: Gateway, instance: str) -> str:
+    """Where the sandbox's control API has the line."""
+    group = "cloud/lines" if gateway == "cloud" else "evolution/instances"
+    return f"/_/{group}/{quote(instance, safe='')}"
+
+
+def own_number(tenant_id: UUID) -> str:
+    """The salon's number on WhatsApp."""
+    return f"35191{tenant_id.int % 10**7:07d}"
+
+
+async def wire(
+    layout: Layout,
+    tenant_id: UUID,
+    name: str,
+    *,
+    gateway: Gateway = "evolution",
+    own_app: bool = False,
+    webhook_base: str | None = None,
+    more: dict[str, Any] | None = None,
+    **order: Any,
+) -> tuple[UUID, str]:
+    """Give a salon its line; the channel's id, and the gateway's name of the line. Safe to repeat.
+
+    Args:
+        name: as clients see it.
+        own_app: Cloud API: the salon has a Meta app of its own, so a secret and an address of its own.
+        webhook_base: the messaging process that gets the webhooks; None: the first.
+        more: fields of `PUT /v1/channels/{id}`.
+        order: fields of the sandbox's line.
+
+    Raises:
+        httpx.HTTPStatusError: a service refused; its problem+json is in the response.
+    """
+    channel_id = uuid5(tenant_id, "channel" if gateway == "evolution" else "channel/cloud")
+    secret = secrets.token_urlsafe(32)
+    base = webhook_base or layout.url("messaging")
+    channel: dict[str, Any]
+    if gateway == "evolution":
+        instance = f"salon-{tenant_id.hex[-8:]}"
+        channel = {
+            "gateway": "evolution",
+            "instance": instance,
+            "base_url": f"{layout.url('sandbox')}/evolution",
+            "api_key": layout.gateway_key,
+            "auth": {"mode": "hmac", "secret": secret},
+        }
+        line = {"webhook_url": f"{base}/webhooks/evolution/{channel_id}", "hmac_secret": secret}
+    else:
+        instance = str(10**14 + tenant_id.int % 10**14)
+        channel = {
+            "gateway": "cloud",
+            "instance": instance,
+            "base_url": f"{layout.url('sandbox')}/cloud",
+            "api_key": layout.cloud_access_token,
+        }
+        line = {"webhook_url": f"{base}/webhooks/cloud", "app_secret": layout.cloud_app_secret}
+        if own_app:
+            channel["auth"] = {"mode": "meta", "secret": secret}
+            line = {"webhook_url": f"{base}/webhooks/cloud/{channel_id}", "app_secret": secret}
+    async with httpx.AsyncClient(timeout=20) as http:
+        await _put(
+            http,
+            f"{layout.url('messaging')}/v1/channels/{channel_id}",
+            channel | (more or {}),
+            auth=SignedAuth(layout.internal_secret, tenant_id),
+        )
+        told = {"own_number": own_number(tenant_id), "display_name": name}
+        await _put(http, layout.url("sandbox") + control_path(gateway, instance), told | line | order)
+    return channel_id, instance
+
+
+async def _put(http: httpx.AsyncClient, url: str, body: dict[str, Any], auth: httpx.Auth | None = None) -> None:
+    answer = await http.put(url, json=body, auth=auth or httpx.Auth())
+    if answer.is_error:
+        raise httpx.HTTPStatusError(f"{url}: {answer.text}", request=answer.request, response=answer)
