@@ -4,7 +4,7 @@ from uuid import UUID
 
 from booka_common.errors import Invalid, NotFound
 
-__all__ = ["MalformedWebhook", "UnknownChannel", "UnknownConversation"]
+__all__ = ["MalformedWebhook", "UnknownChannel", "UnknownContact", "UnknownConversation"]
 
 
 class UnknownChannel(NotFound):
@@ -29,3 +29,12 @@ class MalformedWebhook(Invalid):
     """The body is not a JSON object."""
 
     default_code = "malformed"
+
+
+class UnknownContact(NotFound):
+    """No such contact of this tenant."""
+
+    default_code = "unknown_contact"
+
+    def __init__(self) -> None:
+        super().__init__("no contact of this id")

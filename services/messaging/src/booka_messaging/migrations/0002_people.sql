@@ -41,18 +41,24 @@ CREATE TABLE conversations (
     asked_highest integer NOT NULL DEFAULT 0,
     turns integer NOT NULL DEFAULT 0,
     merged_into uuid,
-    -- Who of the salon answers, and until when (null: until it is handed back).
+    -- Who of the salon answers, and until when (null: until it is handed back). `takeover_id` is what the last takeover began
+    -- with: the message that was typed, or an id of its own.
     attended_by text CHECK (attended_by IN ('phone', 'console')),
     attended_until timestamptz,
+    takeover_id uuid,
+    -- When somebody last gave it back: what was typed before that does not take it over again.
+    handed_back_at timestamptz,
     -- When the client last wrote, by the gateway's clock: providers take free text for a while after it.
     client_at timestamptz,
+    -- The client's data is gone: nothing is stored here any more.
+    erased_at timestamptz,
     created_at timestamptz NOT NULL,
     active_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id),
     FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id),
     FOREIGN KEY (tenant_id, merged_into) REFERENCES conversations (tenant_id, id),
-    CONSTRAINT conversations_attended CHECK (attended_by IS NOT NULL OR attended_until IS NULL)
+    CONSTRAINT conversations_attended CHECK (takeover_id IS NOT NULL AND attended_by IS NOT NULL OR attended_by IS NULL AND attended_until IS NULL)
 );
 CREATE UNIQUE INDEX conversations_contact ON conversations (tenant_id, channel_id, contact_id) WHERE merged_into IS NULL;
 CREATE INDEX conversations_merged ON conversations (tenant_id, merged_into) WHERE merged_into IS NOT NULL;

@@ -1,0 +1,40 @@
+-- Who answers in a conversation. What was merged into another one is attended where the talk goes on. Attended means:
+-- coalesce(attended_until > now, attended_by IS NOT NULL).
+
+-- name: conversation_take_over
+-- Who attends already goes on doing so, for longer. No row: there is no such conversation, or it is being merged.
+UPDATE conversations AS v
+SET attended_by = CASE WHEN coalesce(v.attended_until > $5, v.attended_by IS NOT NULL) THEN v.attended_by ELSE $3 END,
+    takeover_id = CASE WHEN coalesce(v.attended_until > $5, v.attended_by IS NOT NULL) THEN v.takeover_id ELSE $4 END,
+    attended_until = CASE WHEN c.takeover_minutes IS NULL OR v.attended_by IS NOT NULL AND v.attended_until IS NULL THEN NULL
+        ELSE greatest(v.attended_until, $5 + make_interval(mins => c.takeover_minutes)) END
+FROM channels AS c
+WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.erased_at IS NULL
+  AND v.id = (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w WHERE w.tenant_id = $1 AND w.id = $2)
+  AND c.tenant_id = v.tenant_id AND c.id = v.channel_id
+RETURNING v.id AS conversation_id, v.attended_by AS by, v.attended_until AS until, v.takeover_id = $4 AS begun;
+
+-- name: conversation_hand_back
+-- No row: nobody attends, there is no such conversation, or it is being merged.
+UPDATE conversations AS v
+SET attended_by = NULL, attended_until = NULL, handed_back_at = $3
+WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.attended_by IS NOT NULL
+  AND v.id = (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w WHERE w.tenant_id = $1 AND w.id = $2)
+RETURNING v.id AS conversation_id, v.takeover_id;
+
+-- name: takeover_end
+-- A takeover whose time is over. What was typed before its end and comes late still counts, so this is no `handed_back_at`.
+UPDATE conversations AS v
+SET attended_by = NULL, attended_until = NULL
+WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.takeover_id = $3 AND v.attended_until <= $4
+  AND v.id = (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w WHERE w.tenant_id = $1 AND w.id = $2)
+RETURNING v.id;
+
+-- name: takeover_until
+SELECT v.attended_until
+FROM conversations AS w
+JOIN conversations AS v ON v.tenant_id = w.tenant_id AND v.id = coalesce(w.merged_into, w.id)
+WHERE w.tenant_id = $1 AND w.id = $2 AND v.takeover_id = $3;
+
+-- name: conversation_known
+SELECT merged_into IS NOT NULL AS merged FROM conversations WHERE tenant_id = $1 AND id = $2;

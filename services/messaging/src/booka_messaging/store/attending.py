@@ -1,0 +1,66 @@
+"""Who answers in a conversation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from booka_common.db import Tx, load_queries
+from booka_messaging.domain.attending import Attendant
+
+__all__ = [
+    "Takeover",
+    "conversation_known",
+    "end_takeover",
+    "hand_conversation_back",
+    "take_conversation_over",
+    "takeover_until",
+]
+
+queries = load_queries("booka_messaging", "queries/attending.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """A conversation that is attended.
+
+    Attributes:
+        conversation_id: where the talk goes on.
+        until: None: until it is handed back.
+        begun: it was not attended before.
+    """
+
+    conversation_id: UUID
+    by: Attendant
+    until: datetime | None
+    begun: bool
+
+
+async def take_conversation_over(
+    tx: Tx, conversation_id: UUID, takeover_id: UUID, *, by: Attendant, now: datetime
+) -> Takeover | None:
+    """Let a person answer for as long as the line says; None if there is no such conversation."""
+    row = await tx.fetchrow(queries["conversation_take_over"], tx.tenant_id, conversation_id, by, takeover_id, now)
+    return Takeover(**row) if row else None
+
+
+async def hand_conversation_back(tx: Tx, conversation_id: UUID, *, now: datetime) -> tuple[UUID, UUID] | None:
+    """Let Booka answer again; the conversation where the talk goes on and the takeover that ended, None if there was none."""
+    row = await tx.fetchrow(queries["conversation_hand_back"], tx.tenant_id, conversation_id, now)
+    return (row["conversation_id"], row["takeover_id"]) if row else None
+
+
+async def end_takeover(tx: Tx, conversation_id: UUID, takeover_id: UUID, *, now: datetime) -> UUID | None:
+    """Let Booka answer again if that is the conversation's takeover and its time is over; where the talk goes on."""
+    ended: UUID | None = await tx.fetchval(queries["takeover_end"], tx.tenant_id, conversation_id, takeover_id, now)
+    return ended
+
+
+async def takeover_until(tx: Tx, conversation_id: UUID, takeover_id: UUID) -> datetime | None:
+    """When that takeover ends; None: it is over, or lasts until it is handed back."""
+    until: datetime | None = await tx.fetchval(queries["takeover_until"], tx.tenant_id, conversation_id, takeover_id)
+    return until
+
+
+async def conversation_known(tx: Tx, conversation_id: UUID) -> bool:
+    """Whether the tenant has this conversation."""
+    return await tx.fetchval(queries["conversation_known"], tx.tenant_id, conversation_id) is not None
