@@ -1,6 +1,6 @@
 """Every statement fits the schema, binds its tenant, and reaches no other salon's rows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import resources
 from uuid import UUID
 
@@ -162,20 +162,3 @@ async def test_the_intake_of_known_contacts_uses_its_indexes(db: Database, setti
     assert "Seq Scan" not in text, text
     for index in ("contact_aliases_pkey", "contacts_pkey", "messages_provider", "conversations_contact"):
         assert index in text, text
-
-
-async def test_lists_go_on_where_the_page_ended(db: Database, tenant_id: UUID) -> None:
-    channel_id = new_id()
-    await put_channel(db, tenant_id, channel_id)
-    async with db.tx(tenant_id) as tx:
-        for number in range(5):
-            at = NOW + timedelta(minutes=number // 2)  # two at the same instant
-            alias = (Alias("pn", f"35191234567{number}"),)
-            await store.put_person(tx, tenant_id, channel_id, new_id(), new_id(), alias, name=None, phone=None, now=at)
-    listed: list[UUID] = []
-    async with db.tx(tenant_id) as tx:
-        while page := await store.conversations(tx, before=listed[-1] if listed else None, limit=2):
-            listed.extend(row.id for row in page)
-        everything = [row.id for row in await store.conversations(tx, before=None, limit=10)]
-    assert listed == everything
-    assert len(set(listed)) == 5

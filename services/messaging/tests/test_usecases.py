@@ -19,6 +19,7 @@ from booka_messaging.domain.model import Alias, ChatMessage, ConnectionChanged, 
 from booka_messaging.errors import UnknownChannel, UnknownConversation
 from booka_messaging.settings import Settings
 from booka_messaging.store import Accepted, Asked, Channel
+from booka_messaging.store.reading import Filters
 from booka_messaging.usecases import reading
 from booka_messaging.usecases.channels import ChannelOrder, Channels, api_key, webhook_secrets
 from booka_messaging.usecases.receiving import Intake
@@ -80,8 +81,14 @@ async def announced(db: Database, tenant_id: UUID) -> list[MessageReceived]:
 
 
 async def only_conversation(db: Database, tenant_id: UUID) -> Any:
-    (row,) = await reading.conversations(db, tenant_id, before=None, limit=10)
-    return row
+    (row,), _ = await reading.conversations(db, tenant_id, Filters(), words=None, walk=None, limit=10, now=NOW)
+    return row.conversation
+
+
+async def messages_of(db: Database, tenant_id: UUID, conversation_id: UUID) -> Any:
+    """Newest first."""
+    page = await reading.messages(db, tenant_id, conversation_id, before=None, limit=10, now=NOW)
+    return page.messages
 
 
 async def test_turns_are_numbered_without_gaps(db: Database, channel: Channel, tenant_id: UUID) -> None:
@@ -146,7 +153,7 @@ async def test_two_contacts_that_turn_out_to_be_one_are_merged(db: Database, cha
     assert (merged.turn, merged.contact_name, merged.phone) == (2, "Rui", "+351912345678")
     await take(db, channel, said("M4", LID, name=None))
     assert (await announced(db, tenant_id))[3].turn == 3
-    rows = await reading.messages(db, tenant_id, by_pn.conversation_id, before=None, limit=10)
+    rows = await messages_of(db, tenant_id, by_pn.conversation_id)
     assert [row.provider_id for row in rows] == ["M4", "M3", "M2", "M1"]
     assert (await only_conversation(db, tenant_id)).id == by_pn.conversation_id
 
@@ -156,7 +163,7 @@ async def test_two_contacts_that_turn_out_to_be_one_are_merged(db: Database, cha
         now=NOW,
     )
     await request_send(db, ask)
-    rows = await reading.messages(db, tenant_id, by_pn.conversation_id, before=None, limit=1)
+    rows = (await messages_of(db, tenant_id, by_pn.conversation_id))[:1]
     assert rows[0].text == "Olá"
     async with db.tx(tenant_id) as tx:
         (outbound,) = (await store.begin_sends(tx, [(tenant_id, rows[0].id)], now=NOW)).values()
@@ -170,7 +177,7 @@ async def test_what_the_salon_writes_is_kept_and_not_answered(db: Database, chan
     await take(db, channel, said("M2"))
     conversation = await only_conversation(db, tenant_id)
     assert (conversation.turns, conversation.name) == (1, "Rui")
-    rows = await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)
+    rows = await messages_of(db, tenant_id, conversation.id)
     assert [(row.author, row.direction, row.turn) for row in rows] == [("client", "in", 1), ("salon", "out", None)]
 
 
@@ -180,7 +187,7 @@ async def test_old_messages_after_a_reconnection_are_kept_and_not_answered(
     assert await take(db, channel, said("M1", age=DAY + timedelta(seconds=1))) == "stale"
     assert await take(db, channel, said("M2", age=DAY)) == "accepted"
     assert [message.turn for message in await announced(db, tenant_id)] == [1]
-    rows = await reading.messages(db, tenant_id, (await only_conversation(db, tenant_id)).id, before=None, limit=10)
+    rows = await messages_of(db, tenant_id, (await only_conversation(db, tenant_id)).id)
     assert {row.provider_id for row in rows} == {"M1", "M2"}
 
 
@@ -207,7 +214,7 @@ async def test_a_request_is_queued_once_and_only_for_this_tenants_conversations(
     async with db.tx(tenant_id) as tx:
         await tx.execute("DELETE FROM inbox WHERE tenant_id = $1", tenant_id)
     await request_send(db, ask)
-    assert len(await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)) == 2
+    assert len(await messages_of(db, tenant_id, conversation.id)) == 2
     with pytest.raises(UnknownConversation):
         await request_send(db, Envelope.of(data, tenant_id=new_id(), now=NOW))
 
@@ -234,7 +241,7 @@ async def test_a_receipt_may_overtake_the_answer_to_the_send(
         await take(db, channel, said("OUT1", author="salon", name=None, text="Olá"))
     assert await take(db, channel, Receipt("OUT1", "sent")) == "duplicate"
     assert await take(db, channel, Receipt("OUT1", "read")) == "accepted"
-    rows = await reading.messages(db, tenant_id, conversation.id, before=None, limit=10)
+    rows = await messages_of(db, tenant_id, conversation.id)
     assert [(row.author, row.status) for row in rows] == [("booka", "read"), ("client", "received")]
 
 

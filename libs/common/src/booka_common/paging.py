@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from booka_common.errors import Invalid
 
-__all__ = ["Cursor", "Limit", "Page", "page_of", "position_after"]
+__all__ = ["Cursor", "Limit", "Page", "cursor_at", "page_of", "position_after"]
 
 _Item = TypeVar("_Item")
 _Row = TypeVar("_Row")
@@ -36,11 +36,12 @@ def page_of(
         key: what the list is ordered by, unique.
     """
     shown = rows[:limit]
-    more = key(shown[-1]) if len(rows) > limit else None
-    return Page(
-        items=[view(row) for row in shown],
-        next=base64.urlsafe_b64encode(orjson.dumps(more, default=str)).rstrip(b"=").decode() if more else None,
-    )
+    return Page(items=[view(row) for row in shown], next=cursor_at(key(shown[-1])) if len(rows) > limit else None)
+
+
+def cursor_at(key: tuple[Any, ...]) -> str:
+    """What `position_after` reads."""
+    return base64.urlsafe_b64encode(orjson.dumps(tuple(key), default=str)).rstrip(b"=").decode()
 
 
 def position_after(cursor: str | None, kind: type[_Key]) -> _Key | None:

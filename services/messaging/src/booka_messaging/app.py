@@ -9,7 +9,9 @@ from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.service import Runtime, assemble, system_clock
 from booka_messaging.api.channels import channel_routes
+from booka_messaging.api.contacts import contact_routes
 from booka_messaging.api.conversations import conversation_routes
+from booka_messaging.api.refusals import SIGNED
 from booka_messaging.api.webhooks import webhook_routes
 from booka_messaging.consumers import subscribe
 from booka_messaging.jobs import job_types
@@ -44,7 +46,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app = assemble(runtime, job_types(settings, sending, now), resources=resources)
     app.include_router(webhook_routes(runtime, settings, channels, sealer))
     app.include_router(channel_routes(runtime, channels))
-    app.include_router(conversation_routes(runtime))
+    app.include_router(conversation_routes(runtime), responses=SIGNED)
+    app.include_router(contact_routes(runtime), responses=SIGNED)
     return app
 
 

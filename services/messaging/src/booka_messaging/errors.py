@@ -4,7 +4,7 @@ from uuid import UUID
 
 from booka_common.errors import Invalid, NotFound
 
-__all__ = ["MalformedWebhook", "UnknownChannel", "UnknownContact", "UnknownConversation"]
+__all__ = ["MalformedWebhook", "UnknownChannel", "UnknownContact", "UnknownConversation", "UnknownMessage"]
 
 
 class UnknownChannel(NotFound):
@@ -38,3 +38,12 @@ class UnknownContact(NotFound):
 
     def __init__(self) -> None:
         super().__init__("no contact of this id")
+
+
+class UnknownMessage(NotFound):
+    """No such message of this tenant."""
+
+    default_code = "unknown_message"
+
+    def __init__(self) -> None:
+        super().__init__("no message of this id")

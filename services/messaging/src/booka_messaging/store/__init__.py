@@ -27,21 +27,13 @@ from booka_messaging.store.outgoing import (
     record_receipt,
     release_held,
 )
-from booka_messaging.store.reading import (
-    ConversationRow,
-    MessageRow,
-    conversation_exists,
-    conversations,
-    messages,
-)
+from booka_messaging.store.reading import conversation_exists
 
 __all__ = [
     "Accepted",
     "Asked",
     "Channel",
-    "ConversationRow",
     "Incoming",
-    "MessageRow",
     "OutboundMessage",
     "Queued",
     "Settled",
@@ -51,12 +43,10 @@ __all__ = [
     "begin_sends",
     "channel_by_id",
     "conversation_exists",
-    "conversations",
     "finish_sends",
     "get_channel",
     "list_channels",
     "lock_identity",
-    "messages",
     "note_line_state",
     "ours_among",
     "overtake",
