@@ -13,7 +13,7 @@ from booka_common import jobs
 from booka_common.db import Database
 from booka_common.faults import FaultPoints
 from booka_common.ids import new_id
-from booka_common.jobs import Dead, Done, Job, JobType, RetryIn, Worker, backoff
+from booka_common.jobs import Dead, Done, Job, JobType, Postponed, RetryIn, Worker, backoff
 from booka_common.observability import Metrics
 from booka_common.testing import eventually
 
@@ -117,6 +117,39 @@ async def test_dead_at_once_and_retry_with_a_delay_of_its_own(db, tenant_id):
         await eventually(ends_as(db, tenant_id, retried, "done"))
     assert sorted(runs) == [1, 1, 2]
     assert await notes(db, tenant_id) == ["told"]
+
+
+async def test_what_is_postponed_uses_up_no_attempt(db, tenant_id):
+    type = f"t-{tenant_id}"
+    runs = []
+
+    async def handler(job: Job):
+        runs.append(job.attempts)
+        if len(runs) < 4:
+            return Postponed("the line is away", datetime.now(UTC) + timedelta(milliseconds=20))
+        return RetryIn("now it was tried", timedelta(0)) if len(runs) == 4 else Done()
+
+    async with working(db, {type: JobType(handler)}):
+        job_id = await add(db, tenant_id, type, max_attempts=2)
+        row = await eventually(ends_as(db, tenant_id, job_id, "done"))
+    assert runs == [1, 1, 1, 1, 2]
+    assert row["attempts"] == 2
+
+
+async def test_what_is_postponed_keeps_its_lane_waiting(db, tenant_id):
+    type = f"t-{tenant_id}"
+    runs = []
+
+    async def handler(job: Job):
+        runs.append(job.payload["n"])
+        later = datetime.now(UTC) + timedelta(milliseconds=50)
+        return Postponed("not yet", later) if runs == [1] else Done()
+
+    async with working(db, {type: JobType(handler)}):
+        await add(db, tenant_id, type, n=1, lane="x")
+        second = await add(db, tenant_id, type, n=2, lane="x")
+        await eventually(ends_as(db, tenant_id, second, "done"))
+    assert runs == [1, 1, 2]
 
 
 async def test_a_unique_key_makes_a_job_exist_once(db, tenant_id):

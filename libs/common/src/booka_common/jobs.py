@@ -29,6 +29,7 @@ __all__ = [
     "JobType",
     "NewJob",
     "Outcome",
+    "Postponed",
     "RetryIn",
     "Worker",
     "backoff",
@@ -84,7 +85,15 @@ class Dead:
     record: Record | None = None
 
 
-Outcome = Done | RetryIn | Dead
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """It was not tried: nothing was the matter with it, but its time is not before `until`. Uses up no attempt."""
+
+    reason: str
+    until: datetime
+
+
+Outcome = Done | RetryIn | Dead | Postponed
 Handler = Callable[[Job], Awaitable[Outcome]]
 
 
@@ -173,24 +182,19 @@ class NewJob:
     id: UUID = field(default_factory=new_id)
 
 
+#: The fields of `NewJob` in the order of `job_put_all`.
+_COLUMNS = (
+    "id", "tenant_id", "type", "payload", "scheduled_at", "max_attempts", "unique_key", "lane", "lane_order", "correlation_id",
+    "traceparent",
+)  # fmt: skip
+
+
 async def put_all(tx: Tx, jobs: Sequence[NewJob]) -> None:
     """Write jobs of any tenants of `tx`, in this order; one whose unique key exists already is left out."""
     if not jobs:
         return
-    await tx.execute(
-        _queries["job_put_all"],
-        [job.id for job in jobs],
-        [job.tenant_id for job in jobs],
-        [job.type for job in jobs],
-        [job.payload for job in jobs],
-        [job.scheduled_at for job in jobs],
-        [job.max_attempts for job in jobs],
-        [job.unique_key for job in jobs],
-        [job.lane for job in jobs],
-        [job.lane_order for job in jobs],
-        [job.correlation_id for job in jobs],
-        [job.traceparent for job in jobs],
-    )
+    columns = ([getattr(job, name) for job in jobs] for name in _COLUMNS)
+    await tx.execute(_queries["job_put_all"], *columns)
     tx.wake(tx.signals.jobs_written)
 
 
@@ -358,6 +362,9 @@ class Worker:
                 wait = backoff(job.attempts, kind.first_delay, kind.longest_delay) if delay is None else delay
                 at = self.now() + wait
                 await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
+            case Postponed(reason, until):
+                again = _queries["job_postpone"]
+                await self._end(job, "postponed", None, again, job.id, job.lease_token, until, reason[:2000])
             case _:
                 assert_never(outcome)
 

@@ -79,6 +79,12 @@ UPDATE jobs SET status = 'ready', scheduled_at = $3, last_error = $4, lease_toke
 WHERE id = $1 AND lease_token = $2 AND status = 'running'
 RETURNING true;
 
+-- name: job_postpone
+-- As job_retry, as if it had not been claimed.
+UPDATE jobs SET status = 'ready', scheduled_at = $3, attempts = attempts - 1, last_error = $4, lease_token = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2 AND status = 'running'
+RETURNING true;
+
 -- name: job_dead
 -- As job_done.
 UPDATE jobs AS j

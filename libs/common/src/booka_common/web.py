@@ -26,7 +26,7 @@ from booka_common.errors import BookaError, NotFound, is_transient
 from booka_common.internal import Caller
 from booka_common.observability import Metrics, work
 
-__all__ = ["Problem", "create_web", "jobs_api", "problem", "refused"]
+__all__ = ["Problem", "answer_to", "create_web", "jobs_api", "problem", "refused"]
 
 _log = logging.getLogger(__name__)
 _job_queries = load_queries("booka_common", "jobs.sql")
@@ -75,7 +75,23 @@ def refused(error: BookaError) -> JSONResponse:
     return problem(error.status, error.code, error.detail, headers=error.headers, extra=error.extra)
 
 
+def answer_to(error: Exception) -> Response:
+    """What a request is answered that ended with `error`: a refusal, 503 if it may succeed later, else 500, which is logged."""
+    try:
+        return _refusal(error)
+    except Exception as other:
+        if is_transient(other):
+            return problem(503, "unavailable", "temporarily unavailable, try again", headers={"Retry-After": "5"})
+        _log.error("request failed", exc_info=other)
+        return problem(500, "internal_error", "an internal error, logged with the trace id")
+
+
 async def _refused(_request: Request, error: Exception) -> Response:
+    return _refusal(error)
+
+
+def _refusal(error: Exception) -> Response:
+    """Raises `error` itself if it is none."""
     if isinstance(error, BookaError):
         return refused(error)
     if isinstance(error, HTTPException):
@@ -133,15 +149,8 @@ class _Edge:
             except Exception as error:
                 if answered:
                     raise
-                transient = is_transient(error)
-                if not transient:
-                    _log.exception("request failed")
-                status = 503 if transient else 500
-                response = (
-                    problem(503, "unavailable", "temporarily unavailable, try again", headers={"Retry-After": "5"})
-                    if transient
-                    else problem(500, "internal_error", "an internal error, logged with the trace id")
-                )
+                response = answer_to(error)
+                status = response.status_code
                 await response(scope, receive, send)
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
