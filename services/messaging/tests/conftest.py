@@ -56,6 +56,7 @@ class GatewayStub:
     keys: list[str | None] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     store_faults: deque[int] = field(default_factory=deque)
+    pairing: dict[str, Any] | None = None
     _ids: Any = field(default_factory=lambda: itertools.count(1))
     _hold: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,6 +104,12 @@ class GatewayStub:
             {"messages": {"total": len(self.sent), "pages": pages, "currentPage": page, "records": records}}, 200
         )
 
+    async def connection_state(self, instance: str) -> Response:
+        return _json({"instance": {"instanceName": instance, "state": "open"}}, 200)
+
+    async def connect(self) -> Response:
+        return _json({"error": "Not Found"}, 404) if self.pairing is None else _json(self.pairing, 200)
+
 
 def _json(body: Any, status: int) -> Response:
     return Response(json.dumps(body), status, media_type="application/json")
@@ -115,6 +122,8 @@ async def serving() -> AsyncIterator[GatewayStub]:
     app = FastAPI()
     app.add_api_route("/message/sendText/{instance}", stub.send_text, methods=["POST"], response_model=None)
     app.add_api_route("/chat/findMessages/{instance}", stub.find_messages, methods=["POST"], response_model=None)
+    app.add_api_route("/instance/connectionState/{instance}", stub.connection_state, response_model=None)
+    app.add_api_route("/instance/connect/{instance}", stub.connect, response_model=None)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     started = asyncio.Event()

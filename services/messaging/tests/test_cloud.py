@@ -126,12 +126,12 @@ def test_what_cannot_be_shown_is_still_a_message() -> None:
         (said("reaction", {"message_id": "wamid.Q", "emoji": "👍"}), "reaction"),
         (said("system", {"type": "customer_identity_changed"}), "system"),
         (said(group_id="G1"), "group"),
-        (said(id=None), "shape"),
-        (said(id="w" * 129), "shape"),
-        (said(type=None), "shape"),
+        (said(id=None), "unreadable"),
+        (said(id="w" * 129), "unreadable"),
+        (said(type=None), "unreadable"),
         (said("revoke"), "silent"),
-        ({**said(), "from": "x", "from_user_id": "y"}, "shape"),
-        ("text", "shape"),
+        ({**said(), "from": "x", "from_user_id": "y"}, "unreadable"),
+        ("text", "unreadable"),
     ],
 )
 def test_ignored_on_purpose(data: Any, reason: str) -> None:
@@ -223,7 +223,7 @@ def test_the_salons_own_app_is_a_person_of_the_salon() -> None:
     assert isinstance(event, ChatMessage)
     assert (event.author, event.aliases, event.text, event.name) == ("salon", (USER, PN), "Já vejo", None)
     to_itself = {**echo, "to": "351210000000", "to_user_id": None, "type": "text"}
-    assert only(post(change("smb_message_echoes", message_echoes=[to_itself]))) == Ignored("shape")
+    assert only(post(change("smb_message_echoes", message_echoes=[to_itself]))) == Ignored("unreadable")
 
 
 def test_a_changed_number_links_old_and_new() -> None:

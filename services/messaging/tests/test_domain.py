@@ -98,12 +98,12 @@ def test_the_number_may_stand_beside_the_key() -> None:
         ("status@broadcast", "broadcast"),
         ("1234567890@broadcast", "broadcast"),
         ("1234567890@newsletter", "newsletter"),
-        ("", "chat"),
-        ("x@lid", "chat"),
-        ("1@lid", "chat"),
+        ("", "unreadable"),
+        ("x@lid", "unreadable"),
+        ("1@lid", "unreadable"),
         ("351210000000@s.whatsapp.net", "chat"),
-        (None, "chat"),
-        (7, "chat"),
+        (None, "unreadable"),
+        (7, "unreadable"),
     ],
 )
 def test_only_chats_with_one_person_count(jid: object, reason: str) -> None:

@@ -21,8 +21,8 @@ QUERIES = {
     for path in (resources.files("booka_messaging") / "queries").iterdir()
     for name, statement in load_queries("booka_messaging", f"queries/{path.name}").items()
 }
-#: Before the tenant is known, and a lock that reads nothing.
-WITHOUT_TENANT = {"channel_by_id", "identity_lock"}
+#: Before the tenant is known, housekeeping, and a lock that reads nothing.
+WITHOUT_TENANT = {"channel_by_id", "channels_by_line", "identity_lock", "unread_prune"}
 
 
 async def put_channel(db: Database, tenant_id: UUID, channel_id: UUID) -> Channel:

@@ -11,17 +11,17 @@ import pytest
 from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import MessageReceived, SendRequested
 from booka_common.db import Database
-from booka_common.errors import NotConfigured
 from booka_common.ids import new_id
 from booka_common.sealing import Sealer
 from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage, ConnectionChanged, Receipt
-from booka_messaging.errors import UnknownChannel, UnknownConversation
+from booka_messaging.errors import UnknownConversation
 from booka_messaging.settings import Settings
 from booka_messaging.store import Accepted, Asked, Channel
 from booka_messaging.store.reading import Filters
 from booka_messaging.usecases import reading
-from booka_messaging.usecases.channels import ChannelOrder, Channels, api_key, webhook_secrets
+from booka_messaging.usecases.channels import ChannelOrder, Channels
+from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.requesting import Requests
 
@@ -38,7 +38,7 @@ def sealer(settings: Settings) -> Sealer:
 
 @pytest.fixture
 def channels(db: Database, sealer: Sealer) -> Channels:
-    return Channels(db, sealer, cache_seconds=60)
+    return Channels(db, sealer, Directory(db, sealer, seconds=60), {})
 
 
 @pytest.fixture
@@ -251,51 +251,6 @@ async def test_the_gateways_connection_is_noted(
     await take(db, channel, ConnectionChanged("close", "401"))
     seen = await channels.get(tenant_id, channel.id)
     assert (seen.state, seen.state_reason, seen.state_at) == ("close", "401", NOW)
-
-
-async def test_rotation_keeps_the_old_secret_for_its_time(
-    channels: Channels, channel: Channel, sealer: Sealer, tenant_id: UUID
-) -> None:
-    rotated = await channels.rotate(tenant_id, channel.id, "t" * 40, keep=timedelta(days=7), now=NOW)
-    assert webhook_secrets(rotated, sealer, NOW).values == ("t" * 40, "s" * 40)
-    assert webhook_secrets(rotated, sealer, NOW + timedelta(days=7)).values == ("t" * 40,)
-    assert await channels.find(channel.id) == rotated
-    again = await channels.put(tenant_id, channel.id, ORDER, now=NOW)
-    assert webhook_secrets(again, sealer, NOW).values == ("s" * 40,)
-
-
-async def test_secrets_are_sealed_to_their_tenant_channel_and_field(
-    db: Database, channel: Channel, sealer: Sealer, tenant_id: UUID
-) -> None:
-    assert b"gateway-key" not in channel.api_key
-    assert api_key(tenant_id, channel.id, channel.api_key, sealer) == "gateway-key"
-    for tenant, other, sealed in (
-        (new_id(), channel.id, channel.api_key),
-        (tenant_id, new_id(), channel.api_key),
-        (tenant_id, channel.id, channel.secret),
-    ):
-        with pytest.raises(NotConfigured):
-            api_key(tenant, other, sealed, sealer)
-    assert "gateway-key" not in repr(ORDER)
-    assert ORDER.secret not in repr(ORDER)
-
-
-async def test_the_directory_forgets_after_its_time_and_never_answers_for_what_is_off(
-    db: Database, sealer: Sealer, tenant_id: UUID
-) -> None:
-    clock = [0.0]
-    here = Channels(db, sealer, cache_seconds=3, monotonic=lambda: clock[0])
-    elsewhere = Channels(db, sealer, cache_seconds=3)
-    channel = await here.put(tenant_id, new_id(), ORDER, now=NOW)
-    assert await here.find(channel.id) == channel
-    off = ChannelOrder(**{name: getattr(ORDER, name) for name in ChannelOrder.__slots__} | {"active": False})
-    await elsewhere.put(tenant_id, channel.id, off, now=NOW)
-    assert await here.find(channel.id) == channel, "remembered"
-    clock[0] = 3.0
-    with pytest.raises(UnknownChannel):
-        await here.find(channel.id)
-    with pytest.raises(UnknownChannel):
-        await here.find(new_id())
 
 
 async def test_salons_share_a_batch_and_nothing_else(db: Database, channels: Channels) -> None:

@@ -25,7 +25,7 @@ from booka_common.publisher import Publisher
 from booka_common.settings import ServiceSettings
 from booka_common.web import create_web, jobs_api
 
-__all__ = ["Runtime", "Service", "assemble", "system_clock"]
+__all__ = ["Runtime", "Service", "assemble", "clean_up", "system_clock"]
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class Service:
         system_tables: rights of the system role beyond the plumbing, see `booka_common.migrate`.
         shared_tables: where `Database.shared_tx` reaches beyond the plumbing.
         planner: settings of PostgreSQL's planner for the service's connections.
+        keep: how long what is kept, by file and name of the statement of its package that removes what is older (`$1`, under
+            the system role, once an hour).
     """
 
     name: str
@@ -61,6 +63,7 @@ class Service:
     system_tables: Mapping[str, str] = field(default_factory=dict)
     shared_tables: tuple[str, ...] = ()
     planner: Mapping[str, str] = field(default_factory=dict)
+    keep: Mapping[tuple[str, str], timedelta] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ def assemble(
             for name, loop in (
                 ("relay", relay.run()),
                 ("worker", worker.run()),
-                ("housekeeping", _housekeeping(db)),
+                ("housekeeping", _housekeeping(db, runtime.service)),
                 ("consumers", runtime.consumers.run()),
             ):
                 tasks.append(asyncio.create_task(loop, name=name))
@@ -171,13 +174,19 @@ async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
             _log.warning("still running at shutdown: %s", ", ".join(task.get_name() for task in stuck))
 
 
-async def _housekeeping(db: Database) -> None:
+async def _housekeeping(db: Database, service: Service) -> None:
     """Once an hour, remove what is kept long enough: sent messages, finished jobs and answers 7 days, inbox 30 days."""
     while True:
         await asyncio.sleep(3600)
-        for (filename, query), age in _KEEP.items():
+        await clean_up(db, service)
+
+
+async def clean_up(db: Database, service: Service) -> None:
+    """Remove what has been kept long enough, of the plumbing and of the service. What fails is tried again next time."""
+    for package, kept in (("booka_common", _KEEP), (service.package, service.keep)):
+        for (filename, query), age in kept.items():
             try:
                 async with db.system_tx(durable=False) as tx:
-                    await tx.execute(load_queries("booka_common", filename)[query], age)
+                    await tx.execute(load_queries(package, filename)[query], age)
             except Exception as error:
                 _log.warning("housekeeping failed: %r", error)

@@ -12,7 +12,8 @@ from booka_messaging.api.channels import channel_routes
 from booka_messaging.api.contacts import contact_routes
 from booka_messaging.api.conversations import conversation_routes
 from booka_messaging.api.refusals import SIGNED
-from booka_messaging.api.webhooks import webhook_routes
+from booka_messaging.api.unread import unread_routes
+from booka_messaging.api.webhooks import Webhooks, document
 from booka_messaging.consumers import subscribe
 from booka_messaging.jobs import job_types
 from booka_messaging.providers.cloud import Cloud
@@ -20,6 +21,10 @@ from booka_messaging.providers.evolution import Evolution
 from booka_messaging.providers.gateway import Gateway
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases.channels import Channels
+from booka_messaging.usecases.delivering import Deliveries
+from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.receiving import Intake
+from booka_messaging.usecases.rereading import Unread
 from booka_messaging.usecases.sending import Sending
 
 __all__ = ["create_app", "describe"]
@@ -36,7 +41,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     cloud = Cloud(connect=connect, total=total, connections=connections)
     gateways: Mapping[str, Gateway] = {"evolution": evolution, "cloud": cloud}
     sending = Sending(runtime.db, sealer, gateways, recheck=timedelta(seconds=settings.send_recheck_seconds))
-    channels = Channels(runtime.db, sealer, cache_seconds=settings.channel_cache_seconds)
+    directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
+    channels = Channels(runtime.db, sealer, directory, gateways)
+    app_secrets, verify_tokens = settings.secret_set("cloud_app_secrets"), settings.cloud_verify_tokens()
+    unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
+    intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours))
+    deliveries = Deliveries(runtime.db, directory, intake, unread)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
@@ -44,10 +54,22 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
             yield
 
     app = assemble(runtime, job_types(settings, sending, now), resources=resources)
-    app.include_router(webhook_routes(runtime, settings, channels, sealer))
     app.include_router(channel_routes(runtime, channels))
+    app.include_router(unread_routes(runtime, channels, unread, deliveries))
     app.include_router(conversation_routes(runtime), responses=SIGNED)
     app.include_router(contact_routes(runtime), responses=SIGNED)
+    document(app)
+    app.add_middleware(
+        Webhooks,
+        directory=directory,
+        deliveries=deliveries,
+        sealer=sealer,
+        app_secrets=app_secrets,
+        verify_tokens=verify_tokens,
+        metrics=runtime.metrics,
+        max_body_bytes=settings.max_body_bytes,
+        now=now,
+    )
     return app
 
 

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from booka_common.errors import Invalid, NotFound
+from booka_common.errors import Conflict, NotFound
 
-__all__ = ["MalformedWebhook", "UnknownChannel", "UnknownContact", "UnknownConversation", "UnknownMessage"]
+__all__ = ["LineTaken", "UnknownChannel", "UnknownContact", "UnknownConversation", "UnknownMessage"]
 
 
 class UnknownChannel(NotFound):
@@ -25,10 +25,13 @@ class UnknownConversation(NotFound):
         super().__init__(f"no conversation {conversation_id}")
 
 
-class MalformedWebhook(Invalid):
-    """The body is not a JSON object."""
+class LineTaken(Conflict):
+    """Another channel has this line. Whose, is not told."""
 
-    default_code = "malformed"
+    default_code = "line_taken"
+
+    def __init__(self) -> None:
+        super().__init__("another channel has this phone number id")
 
 
 class UnknownContact(NotFound):

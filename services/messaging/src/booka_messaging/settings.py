@@ -1,10 +1,13 @@
 """What messaging is called, what it owns beyond the plumbing, and its settings."""
 
-from pydantic import Field
+from datetime import timedelta
+
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from booka_common.service import Service
-from booka_common.settings import ServiceSettings
+from booka_common.settings import SecretList, ServiceSettings
+from booka_common.signing import SecretSet
 
 __all__ = ["SERVICE", "Settings"]
 
@@ -12,8 +15,9 @@ SERVICE = Service(
     name="messaging",
     package="booka_messaging",
     description="Channels, contacts, conversations and messages: what clients write and what they are told",
-    # A webhook names its channel before its tenant is known.
-    system_tables={"channels": "SELECT"},
+    # A webhook names its channel before its tenant is known; what nobody could read for a month is removed.
+    system_tables={"channels": "SELECT", "unread_deliveries": "SELECT, DELETE"},
+    keep={("queries/unread.sql", "unread_prune"): timedelta(days=30)},
     # What is received, requested and sent at the same time shares a transaction, whichever salons it belongs to.
     shared_tables=("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts"),
     # Every statement finds its few rows by an index. Plans are kept, and one that was made while a table was small, for a
@@ -31,6 +35,12 @@ class Settings(ServiceSettings):
     channel_cache_seconds: float = Field(
         3.0, ge=0, description="a channel that another replica changed is known here after this long"
     )
+    cloud_app_secrets: SecretList = Field(
+        (), description="app secrets of the installation's own Meta app, comma-separated, the current one first"
+    )
+    cloud_verify_token: SecretStr | None = Field(
+        None, description="what Meta says when it asks whether `/webhooks/cloud` is ours; at least 24 bytes"
+    )
     stale_after_hours: int = Field(
         24, ge=1, description="older messages, as gateways bring after a reconnection, are stored and not answered"
     )
@@ -40,3 +50,9 @@ class Settings(ServiceSettings):
     send_recheck_seconds: float = Field(
         5.0, ge=0, description="after an unknown outcome, look in the gateway's store only this much later"
     )
+
+    def cloud_verify_tokens(self) -> SecretSet:
+        """What Meta has to say when it asks whether `/webhooks/cloud` is ours."""
+        token = self.cloud_verify_token
+        values = () if token is None else (token.get_secret_value(),)
+        return SecretSet(self.variable("cloud_verify_token"), values)

@@ -24,6 +24,7 @@ from booka_messaging.domain.model import (
 )
 from booka_messaging.domain.reading import (
     MAX_TEXT,
+    UNREADABLE,
     fact,
     identifier,
     instant,
@@ -34,7 +35,7 @@ from booka_messaging.domain.reading import (
     text,
 )
 
-__all__ = ["LineEvent", "alias_of_number", "alias_of_user", "read", "read_for"]
+__all__ = ["LineEvent", "alias_of_number", "alias_of_user", "lines_of", "part_of", "read", "read_for"]
 
 _OBJECT = "whatsapp_business_account"
 _RECEIPTS: Mapping[str, Delivery] = {
@@ -78,20 +79,40 @@ def read(payload: Mapping[str, Any], now: datetime) -> tuple[LineEvent, ...]:
     if payload.get("object") != _OBJECT:
         return (LineEvent("", Ignored("event")),)
     found: list[LineEvent] = []
-    for entry in sequence(payload.get("entry")):
-        for change in sequence(mapping(entry).get("changes")):
-            value = mapping(mapping(change).get("value"))
-            line_id = identifier(mapping(value.get("metadata")).get("phone_number_id"), 64) or ""
-            for event in _change(mapping(change).get("field"), value, now):
-                found.append(LineEvent(line_id, event))
-                if len(found) >= _MAX_EVENTS:
-                    return tuple(found)
+    for _, change, line_id in _changes(payload):
+        for event in _change(change.get("field"), mapping(change.get("value")), now):
+            found.append(LineEvent(line_id, event))
+            if len(found) >= _MAX_EVENTS:
+                return tuple(found)
     return tuple(found) or (LineEvent("", Ignored("empty")),)
 
 
 def read_for(payload: Mapping[str, Any], line_id: str, now: datetime) -> tuple[ChatEvent, ...]:
     """The events of `payload` that belong to one line; empty if none does."""
     return tuple(found.event for found in read(payload, now) if found.line_id == line_id)
+
+
+def lines_of(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines that `payload` tells anything of, in the order in which it names them."""
+    return tuple(dict.fromkeys(line_id for _, _, line_id in _changes(payload) if line_id))
+
+
+def part_of(payload: Mapping[str, Any], line_id: str) -> Mapping[str, Any]:
+    """`payload` without what belongs to other lines, which may be other salons'."""
+    kept: dict[int, dict[str, Any]] = {}
+    for number, change, told in _changes(payload):
+        if told == line_id:
+            whole = mapping(sequence(payload.get("entry"))[number])
+            kept.setdefault(number, {**whole, "changes": []})["changes"].append(change)
+    return {"object": payload.get("object"), "entry": list(kept.values())}
+
+
+def _changes(payload: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any], str]]:
+    """Every change with the place of its entry and its line; an empty one if it does not say."""
+    for number, entry in enumerate(sequence(payload.get("entry"))):
+        for change in sequence(mapping(entry).get("changes")):
+            metadata = mapping(mapping(mapping(change).get("value")).get("metadata"))
+            yield number, mapping(change), identifier(metadata.get("phone_number_id"), 64) or ""
 
 
 def alias_of_number(value: object) -> Alias | None:
@@ -133,7 +154,7 @@ def _message(data: object, contacts: list[Mapping[str, Any]], now: datetime) -> 
     message = mapping(data)
     provider_id = identifier(message.get("id"))
     if provider_id is None:
-        return Ignored("shape")
+        return Ignored(UNREADABLE)
     if message.get("type") == "system":
         return _system(message)
     if isinstance(message.get("group_id"), str):
@@ -141,7 +162,7 @@ def _message(data: object, contacts: list[Mapping[str, Any]], now: datetime) -> 
     contact = _contact(contacts, message.get("from"), message.get("from_user_id"))
     aliases = _aliases(message.get("from"), message.get("from_user_id"), contact.get("wa_id"), contact.get("user_id"))
     if not aliases:
-        return Ignored("shape")
+        return Ignored(UNREADABLE)
     name = mapping(contact.get("profile")).get("name")
     return _said("client", provider_id, aliases, person_name(name), message, now)
 
@@ -152,7 +173,7 @@ def _typed_by_salon(data: object, own: Alias | None, now: datetime) -> ChatEvent
     provider_id = identifier(message.get("id"))
     aliases = tuple(alias for alias in _aliases(message.get("to"), message.get("to_user_id")) if alias != own)
     if provider_id is None or not aliases:
-        return Ignored("shape")
+        return Ignored(UNREADABLE)
     return _said("salon", provider_id, aliases, None, message, now)
 
 
@@ -168,7 +189,7 @@ def _said(
     if kind == "reaction":
         return Ignored("reaction")
     if not isinstance(kind, str) or kind in ("revoke", "edit"):
-        return Ignored("silent" if isinstance(kind, str) else "shape")
+        return Ignored("silent" if isinstance(kind, str) else UNREADABLE)
     content = _read(kind, mapping(message.get(kind)))
     return ChatMessage(
         author=author,

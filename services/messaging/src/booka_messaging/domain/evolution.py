@@ -19,7 +19,17 @@ from booka_messaging.domain.model import (
     Kind,
     Receipt,
 )
-from booka_messaging.domain.reading import MAX_TEXT, fact, identifier, instant, line, mapping, person_name, text
+from booka_messaging.domain.reading import (
+    MAX_TEXT,
+    UNREADABLE,
+    fact,
+    identifier,
+    instant,
+    line,
+    mapping,
+    person_name,
+    text,
+)
 
 __all__ = ["MAX_TEXT", "alias_of", "read", "read_kept", "read_stored"]
 
@@ -154,15 +164,17 @@ def _spelling(event: object) -> str:
 
 def _message(data: object, own: Alias | None, now: datetime) -> ChatEvent:
     if not isinstance(data, Mapping) or not isinstance(key := data.get("key"), Mapping):
-        return Ignored("shape")
+        return Ignored(UNREADABLE)
     provider_id = identifier(key.get("id"))
     if provider_id is None:
-        return Ignored("shape")
+        return Ignored(UNREADABLE)
     if (crowd := _crowd(key.get("remoteJid"))) is not None:
         return Ignored(crowd)
     from_me = key.get("fromMe") is True
     chat = alias_of(key.get("remoteJid"))
-    if chat is None or chat == own:
+    if chat is None:
+        return Ignored(UNREADABLE)
+    if chat == own:
         return Ignored("chat")
     name, body = _content(data)
     if not name:

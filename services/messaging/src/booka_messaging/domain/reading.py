@@ -4,10 +4,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["MAX_ID", "MAX_TEXT", "fact", "identifier", "instant", "line", "mapping", "person_name", "sequence", "text"]
+__all__ = [
+    "MAX_ID",
+    "MAX_TEXT",
+    "UNREADABLE",
+    "fact",
+    "identifier",
+    "instant",
+    "line",
+    "mapping",
+    "person_name",
+    "sequence",
+    "text",
+]
 
 MAX_TEXT = 4096
 MAX_ID = 128
+#: Why a parser passes over what should be a message: it is kept as it came, for a parser that can read it.
+UNREADABLE = "unreadable"
 _MAX_ITEMS = 1000
 
 

@@ -22,6 +22,7 @@ from booka_messaging.providers.gateway import (
     Missed,
     NotNow,
     OutcomeUnknown,
+    Pairing,
     Refused,
     SendOutcome,
     Sent,
@@ -153,6 +154,10 @@ class Cloud:
             return NotNow(f"the medium's address answered {content.status}")
         declared = told.get("mime_type")
         return as_medium(content.body, declared if isinstance(declared, str) else media.mime_type, limits.max_bytes)
+
+    async def pairing(self, line: Line, number: str | None) -> Pairing | Refused | NotNow | None:
+        """None: Meta knows the line by its number."""
+        return None
 
     async def _send(
         self, line: Line, to: Alias, kind: str, content: Mapping[str, Any], reference: str | None

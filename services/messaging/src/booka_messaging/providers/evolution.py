@@ -21,6 +21,7 @@ from booka_messaging.providers.gateway import (
     Missed,
     NotNow,
     OutcomeUnknown,
+    Pairing,
     Refused,
     SendOutcome,
     Sent,
@@ -34,6 +35,7 @@ __all__ = ["Evolution"]
 _PAGE = 100
 _MAX_PAGES = 20
 _TYPING_MILLISECONDS = 1000
+_LONGEST_PICTURE = 64_000
 #: Evolution wraps every error of its WhatsApp connection into a 400; these say nothing about the message.
 _PASSING = ("connection closed", "connection lost", "timed out", "timeout", "rate-overlimit", "not connected")
 
@@ -140,8 +142,33 @@ class Evolution:
         """`POST /chat/getBase64FromMediaMessage/{instance}`."""
         return await fetch_medium(self._downloads, line, media)
 
+    async def pairing(self, line: Line, number: str | None) -> Pairing | Refused | NotNow | None:
+        """`GET /instance/connect/{instance}`, which also starts the attempt."""
+        url = _url(line, "instance/connect") + (f"?number={quote(number, safe='')}" if number else "")
+        response = await self._caller.call("GET", url, {"apikey": line.api_key})
+        if not isinstance(response, Answer):
+            return NotNow(response.reason)
+        if response.status in (401, 403, 404):
+            return Refused(f"refused_{response.status}", f"the gateway answered {response.status}")
+        body = mapping(response.json())
+        if mapping(body.get("instance")).get("state") == "open":
+            return Pairing(connected=True)
+        shown = Pairing(
+            connected=False,
+            code=_shown(body.get("pairingCode")),
+            qr=_shown(body.get("code")),
+            image=_shown(body.get("base64")),
+        )
+        if response.status >= 300 or not (shown.code or shown.qr or shown.image):
+            return NotNow("the gateway shows no code yet; ask again")
+        return shown
+
     async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> Answer | NotNow | OutcomeUnknown:
         return await self._caller.call("POST", _url(line, operation), {"apikey": line.api_key}, body)
+
+
+def _shown(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_PICTURE else None
 
 
 def _url(line: Line, operation: str) -> str:

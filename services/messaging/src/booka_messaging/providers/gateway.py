@@ -20,6 +20,7 @@ __all__ = [
     "NotNow",
     "Option",
     "OutcomeUnknown",
+    "Pairing",
     "Refused",
     "SendOutcome",
     "Sent",
@@ -190,6 +191,25 @@ class Connection:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """How a phone is tied to a line: it scans a picture, or somebody types a code on it.
+
+    Attributes:
+        connected: there is one already; nothing has to be done.
+        qr: what the picture says.
+        image: the picture, as a data URL.
+    """
+
+    connected: bool
+    code: str | None = None
+    qr: str | None = None
+    image: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Pairing({'connected' if self.connected else 'waiting'})"
+
+
 class Gateway(Protocol):
     """A way to clients' phones. No method ever raises for what the gateway does, except those that ask its store.
 
@@ -243,4 +263,12 @@ class Gateway(Protocol):
 
     async def fetch_media(self, line: Line, media: Media) -> FetchOutcome:
         """Fetch what a client sent. `Refused.code`: `media_gone`, `media_too_large`, `media_type`, `media_host`."""
+        ...
+
+    async def pairing(self, line: Line, number: str | None) -> Pairing | Refused | NotNow | None:
+        """How a phone is tied to the line now; None: its lines are not tied to phones.
+
+        Args:
+            number: of the phone, in digits: for a code to be typed on it.
+        """
         ...

@@ -8,14 +8,36 @@ SELECT id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, p
 FROM channels
 WHERE id = $1;
 
+-- name: channels_by_line
+-- cross-tenant: runs under the system role. Lines of the installation's own Meta app; others have an address of their own.
+SELECT id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, previous_secret, previous_until, verify_token,
+    active, takeover_minutes, messages_per_minute, show_typing, transcribe, state, state_reason, state_at, heard_at,
+    swept_through, silent_since, created_at, updated_at
+FROM channels
+WHERE gateway = 'cloud' AND instance = ANY ($1::text[]) AND secret IS NULL;
+
 -- name: channel_put
 -- Replacing a channel with another secret ends the old one at once; rotation is what keeps both for a while.
-INSERT INTO channels (tenant_id, id, gateway, instance, base_url, api_key, auth_mode, secret, active, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+INSERT INTO channels (tenant_id, id, gateway, instance, base_url, api_key, auth_mode, secret, verify_token, active,
+    takeover_minutes, messages_per_minute, show_typing, transcribe, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
 ON CONFLICT (tenant_id, id) DO UPDATE
 SET gateway = excluded.gateway, instance = excluded.instance, base_url = excluded.base_url, api_key = excluded.api_key,
-    auth_mode = excluded.auth_mode, secret = excluded.secret, active = excluded.active, updated_at = excluded.updated_at,
+    auth_mode = excluded.auth_mode, secret = excluded.secret, verify_token = excluded.verify_token, active = excluded.active,
+    takeover_minutes = excluded.takeover_minutes, messages_per_minute = excluded.messages_per_minute,
+    show_typing = excluded.show_typing, transcribe = excluded.transcribe, updated_at = excluded.updated_at,
     previous_secret = NULL, previous_until = NULL
+RETURNING id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, previous_secret, previous_until, verify_token,
+    active, takeover_minutes, messages_per_minute, show_typing, transcribe, state, state_reason, state_at, heard_at,
+    swept_through, silent_since, created_at, updated_at;
+
+-- name: channel_set
+-- What is null stays as it is; $4 says whether $5 is meant, which may be null itself.
+UPDATE channels
+SET active = coalesce($3, active), takeover_minutes = CASE WHEN $4 THEN $5::integer ELSE takeover_minutes END,
+    messages_per_minute = coalesce($6, messages_per_minute), show_typing = coalesce($7, show_typing),
+    transcribe = coalesce($8, transcribe), updated_at = $9
+WHERE tenant_id = $1 AND id = $2
 RETURNING id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, previous_secret, previous_until, verify_token,
     active, takeover_minutes, messages_per_minute, show_typing, transcribe, state, state_reason, state_at, heard_at,
     swept_through, silent_since, created_at, updated_at;
@@ -43,5 +65,5 @@ FROM channels
 WHERE tenant_id = $1
 ORDER BY created_at, id;
 
--- name: channel_connection
-UPDATE channels SET state = $3, state_reason = $4, state_at = $5 WHERE tenant_id = $1 AND id = $2;
+-- name: channel_heard
+UPDATE channels SET heard_at = greatest(heard_at, $3), silent_since = NULL WHERE tenant_id = $1 AND id = $2;

@@ -2,12 +2,16 @@
 
 from booka_messaging.store.channels import (
     Channel,
+    ChannelChange,
+    Habits,
     channel_by_id,
+    channels_by_line,
     get_channel,
     list_channels,
     put_channel,
     rotate_channel,
-    set_connection,
+    set_channel,
+    set_heard,
 )
 from booka_messaging.store.identity import lock_identity, people, put_person, record_merge
 from booka_messaging.store.incoming import Incoming, Settled, Taken, take_messages
@@ -28,11 +32,24 @@ from booka_messaging.store.outgoing import (
     release_held,
 )
 from booka_messaging.store.reading import conversation_exists
+from booka_messaging.store.unread import (
+    UnreadDelivery,
+    UnreadRow,
+    forget_unread,
+    get_unread,
+    keep_unread,
+    list_unread,
+    open_unread,
+    settle_unread,
+    trim_unread,
+)
 
 __all__ = [
     "Accepted",
     "Asked",
     "Channel",
+    "ChannelChange",
+    "Habits",
     "Incoming",
     "OutboundMessage",
     "Queued",
@@ -40,14 +57,22 @@ __all__ = [
     "StateChange",
     "Taken",
     "Touched",
+    "UnreadDelivery",
+    "UnreadRow",
     "begin_sends",
     "channel_by_id",
+    "channels_by_line",
     "conversation_exists",
     "finish_sends",
+    "forget_unread",
     "get_channel",
+    "get_unread",
+    "keep_unread",
     "list_channels",
+    "list_unread",
     "lock_identity",
     "note_line_state",
+    "open_unread",
     "ours_among",
     "overtake",
     "people",
@@ -59,6 +84,9 @@ __all__ = [
     "record_receipt",
     "release_held",
     "rotate_channel",
-    "set_connection",
+    "set_channel",
+    "set_heard",
+    "settle_unread",
     "take_messages",
+    "trim_unread",
 ]

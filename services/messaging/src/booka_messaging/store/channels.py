@@ -1,24 +1,29 @@
 """A salon's lines to its gateway."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
 
 from booka_common.db import Tx, load_queries
 from booka_messaging.domain.verification import AuthMode
-from booka_messaging.errors import UnknownChannel
+from booka_messaging.errors import LineTaken, UnknownChannel
 
 __all__ = [
     "Channel",
+    "ChannelChange",
+    "Habits",
     "channel_by_id",
+    "channels_by_line",
     "get_channel",
     "list_channels",
     "put_channel",
     "rotate_channel",
-    "set_connection",
+    "set_channel",
+    "set_heard",
 ]
 
 queries = load_queries("booka_messaging", "queries/channels.sql")
@@ -64,10 +69,36 @@ class Channel:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How Booka behaves on a line; see the attributes of `Channel`. `messages_per_minute`: what is sent on it at most."""
+
+    takeover_minutes: int | None = 120
+    messages_per_minute: int = 1200
+    show_typing: bool = False
+    transcribe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChange:
+    """What is to be different; None: it stays. `takeover_minutes` may become None, so it says `same`."""
+
+    active: bool | None = None
+    takeover_minutes: int | Literal["same"] | None = "same"
+    messages_per_minute: int | None = None
+    show_typing: bool | None = None
+    transcribe: bool | None = None
+
+
 async def channel_by_id(tx: Tx, channel_id: UUID) -> Channel | None:
     """The channel of whichever tenant; `tx` is a system transaction."""
     row = await tx.fetchrow(queries["channel_by_id"], channel_id)
     return Channel(**row) if row else None
+
+
+async def channels_by_line(tx: Tx, line_ids: Sequence[str]) -> list[Channel]:
+    """The channels of these Cloud API lines that the installation's own Meta app serves; `tx` is a system transaction."""
+    return [Channel(**row) for row in await tx.fetch(queries["channels_by_line"], list(line_ids))]
 
 
 async def put_channel(
@@ -79,14 +110,17 @@ async def put_channel(
     base_url: str,
     api_key: bytes,
     auth_mode: AuthMode,
-    secret: bytes,
+    secret: bytes | None,
+    verify_token: bytes | None = None,
     active: bool,
+    habits: Habits = Habits(),
     now: datetime,
 ) -> Channel:
     """Create or replace a channel.
 
     Raises:
         UnknownChannel: the id belongs to another tenant.
+        LineTaken: another channel has this line of the Cloud API.
     """
     try:
         row: Any = await tx.fetchrow(
@@ -99,14 +133,39 @@ async def put_channel(
             api_key,
             auth_mode,
             secret,
+            verify_token,
             active,
+            habits.takeover_minutes,
+            habits.messages_per_minute,
+            habits.show_typing,
+            habits.transcribe,
             now,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "channels_endpoint":
             raise UnknownChannel from None
+        if error.constraint_name == "channels_cloud_line":
+            raise LineTaken from None
         raise
     return Channel(**row)
+
+
+async def set_channel(tx: Tx, channel_id: UUID, change: ChannelChange, *, now: datetime) -> Channel | None:
+    """Change what is not a credential; None: there is no such channel."""
+    takes_over = change.takeover_minutes != "same"
+    row = await tx.fetchrow(
+        queries["channel_set"],
+        tx.tenant_id,
+        channel_id,
+        change.active,
+        takes_over,
+        change.takeover_minutes if takes_over else None,
+        change.messages_per_minute,
+        change.show_typing,
+        change.transcribe,
+        now,
+    )
+    return Channel(**row) if row else None
 
 
 async def rotate_channel(
@@ -128,6 +187,6 @@ async def list_channels(tx: Tx) -> list[Channel]:
     return [Channel(**row) for row in await tx.fetch(queries["channel_list"], tx.tenant_id)]
 
 
-async def set_connection(tx: Tx, channel_id: UUID, *, state: str, reason: str | None, now: datetime) -> None:
-    """Note what the gateway says of its connection."""
-    await tx.execute(queries["channel_connection"], tx.tenant_id, channel_id, state, reason, now)
+async def set_heard(tx: Tx, channel_id: UUID, *, now: datetime) -> None:
+    """Note that the gateway has called; the line is not silent."""
+    await tx.execute(queries["channel_heard"], tx.tenant_id, channel_id, now)

@@ -1,87 +1,85 @@
-"""Channels: provisioning, secret rotation, and the directory in which a webhook finds its channel."""
+"""Channels: provisioning, secret rotation, and whether a line works, asked while somebody waits."""
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from booka_common.db import Database
+from booka_common.db import Database, Tx
+from booka_common.errors import Conflict, Unavailable, Unprocessable
 from booka_common.sealing import Sealer
-from booka_common.signing import SecretSet
 from booka_messaging import store
+from booka_messaging.domain.model import Alias
 from booka_messaging.domain.verification import AuthMode
 from booka_messaging.errors import UnknownChannel
-from booka_messaging.store import Channel
+from booka_messaging.providers.gateway import Connection, Gateway, Line, NotNow, Pairing, Refused, SendOutcome
+from booka_messaging.store import Channel, ChannelChange, Habits
+from booka_messaging.usecases.directory import Directory, key_field, secret_field, token_field
+from booka_messaging.usecases.linestate import line_changed
 
-__all__ = ["ChannelOrder", "Channels", "api_key", "webhook_secrets"]
-
-_MAX_CACHED = 10_000
+__all__ = ["ChannelOrder", "Channels", "Tested", "api_key"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelOrder:
-    """A channel as it is to be. `base_url` has no trailing slash; `api_key` and `secret` are in the clear."""
+    """A channel as it is to be. `base_url` has no trailing slash; credentials are in the clear.
+
+    Attributes:
+        secret: of its webhooks; None: those of the installation's own Meta app.
+        verify_token: for Meta's question whether the address is ours; with a `secret` of mode `meta` only.
+    """
 
     gateway: str
     instance: str
     base_url: str
     api_key: str
     auth_mode: AuthMode
-    secret: str
+    secret: str | None
     active: bool
+    verify_token: str | None = None
+    habits: Habits = Habits()  # noqa: RUF009 - frozen
 
     def __repr__(self) -> str:
         return f"ChannelOrder({self.gateway}, {self.instance}, {self.base_url}, {self.auth_mode})"
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Whether a line can send, and what came of a text if one was asked for and could be sent."""
+
+    connection: Connection
+    sent: SendOutcome | None
+
+
 class Channels:
-    """The channels of all tenants by endpoint id, remembered for a few seconds.
+    """The channels of tenants, for those who run them.
 
     Args:
-        cache_seconds: how long another replica's change may go unnoticed here.
-        monotonic: seconds on a clock that is never set.
+        directory: where webhooks find them; told of every change.
+        gateways: by the name in `channels.gateway`.
     """
 
-    def __init__(
-        self, db: Database, sealer: Sealer, *, cache_seconds: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, db: Database, sealer: Sealer, directory: Directory, gateways: Mapping[str, Gateway]) -> None:
         self._db = db
         self._sealer = sealer
-        self._cache_seconds = cache_seconds
-        self._monotonic = monotonic
-        self._cached: OrderedDict[UUID, tuple[float, Channel]] = OrderedDict()
-
-    async def find(self, channel_id: UUID) -> Channel:
-        """The active channel of this endpoint id, whoever owns it.
-
-        Raises:
-            UnknownChannel: there is none.
-        """
-        entry = self._cached.get(channel_id)
-        if entry is not None and self._monotonic() < entry[0]:
-            return entry[1]
-        async with self._db.system_tx(durable=False) as tx:
-            channel = await store.channel_by_id(tx, channel_id)
-        if channel is None or not channel.active:
-            self._cached.pop(channel_id, None)
-            raise UnknownChannel
-        self._cached[channel_id] = (self._monotonic() + self._cache_seconds, channel)
-        self._cached.move_to_end(channel_id)
-        if len(self._cached) > _MAX_CACHED:
-            self._cached.popitem(last=False)
-        return channel
+        self._directory = directory
+        self._gateways = gateways
 
     async def put(self, tenant_id: UUID, channel_id: UUID, order: ChannelOrder, *, now: datetime) -> Channel:
         """Create or replace a channel; the previous secret, if there was one, ends at once.
 
         Raises:
             UnknownChannel: the id belongs to another tenant.
+            LineTaken: another channel has this line of the Cloud API.
+            Unprocessable: `line_refused`, see `_prove`.
+            Unavailable: Meta cannot be asked.
             NotConfigured: no encryption key.
         """
-        sealed_key = self._sealer.seal(tenant_id, _key_field(channel_id), order.api_key)
-        sealed_secret = self._sealer.seal(tenant_id, _secret_field(channel_id), order.secret)
+        sealed_key = self._sealer.seal(tenant_id, key_field(channel_id), order.api_key)
+        secret = self._sealed(tenant_id, secret_field(channel_id), order.secret)
+        verify_token = self._sealed(tenant_id, token_field(channel_id), order.verify_token)
+        if order.secret is None and order.active:
+            await self._prove(order)
         async with self._db.tx(tenant_id) as tx:
             channel = await store.put_channel(
                 tx,
@@ -91,29 +89,60 @@ class Channels:
                 base_url=order.base_url,
                 api_key=sealed_key,
                 auth_mode=order.auth_mode,
-                secret=sealed_secret,
+                secret=secret,
+                verify_token=verify_token,
                 active=order.active,
+                habits=order.habits,
                 now=now,
             )
-        self._cached.pop(channel_id, None)
+        self._directory.forget(channel)
         return channel
 
-    async def rotate(
-        self, tenant_id: UUID, channel_id: UUID, secret: str, *, keep: timedelta, now: datetime
-    ) -> Channel:
-        """Make `secret` the current one; the one before it stays valid for `keep`.
+    async def _prove(self, order: ChannelOrder) -> None:
+        """What arrives for this line at the installation's own Meta app will go to this salon: it has to be theirs."""
+        found = await self._gateways[order.gateway].connection(Line(order.base_url, order.instance, order.api_key))
+        if found.state == "refused":
+            raise Unprocessable(
+                f"this access token does not reach this phone number id: {found.detail}", code="line_refused"
+            )
+        if found.state == "away":
+            raise Unavailable(f"Meta cannot be asked whose line this is: {found.detail}", code="gateway_away")
+
+    def _sealed(self, tenant_id: UUID, field: str, secret: str | None) -> bytes | None:
+        return None if secret is None else self._sealer.seal(tenant_id, field, secret)
+
+    async def change(self, tenant_id: UUID, channel_id: UUID, change: ChannelChange, *, now: datetime) -> Channel:
+        """Change what is not a credential.
 
         Raises:
             UnknownChannel: none of this tenant.
-            NotConfigured: no encryption key.
         """
-        sealed = self._sealer.seal(tenant_id, _secret_field(channel_id), secret)
         async with self._db.tx(tenant_id) as tx:
-            channel = await store.rotate_channel(tx, channel_id, secret=sealed, previous_until=now + keep, now=now)
+            channel = await store.set_channel(tx, channel_id, change, now=now)
         if channel is None:
             raise UnknownChannel
-        self._cached.pop(channel_id, None)
+        self._directory.forget(channel)
         return channel
+
+    async def rotate(self, tx: Tx, channel: Channel, secret: str, *, keep: timedelta, now: datetime) -> Channel:
+        """Make `secret` the current one; the one before it stays valid for `keep`.
+
+        Raises:
+            UnknownChannel: it has gone.
+            Conflict: `shared_app`: its secrets are those of the installation.
+            NotConfigured: no encryption key.
+        """
+        if channel.secret is None:
+            raise Conflict(
+                "this line has no secret of its own: MESSAGING_CLOUD_APP_SECRETS has those of the installation's Meta app",
+                code="shared_app",
+            )
+        sealed = self._sealer.seal(channel.tenant_id, secret_field(channel.id), secret)
+        rotated = await store.rotate_channel(tx, channel.id, secret=sealed, previous_until=now + keep, now=now)
+        if rotated is None:
+            raise UnknownChannel
+        tx.then(lambda: self._directory.forget(rotated))
+        return rotated
 
     async def get(self, tenant_id: UUID, channel_id: UUID) -> Channel:
         """The tenant's channel.
@@ -132,20 +161,55 @@ class Channels:
         async with self._db.tx(tenant_id) as tx:
             return await store.list_channels(tx)
 
+    async def connection(self, tenant_id: UUID, channel_id: UUID, *, now: datetime) -> Connection:
+        """Ask the gateway whether the line works, and note what it says.
 
-def webhook_secrets(channel: Channel, sealer: Sealer, now: datetime) -> SecretSet:
-    """The secrets that the channel's webhooks may be made with now.
+        Raises:
+            UnknownChannel, NotConfigured: as above.
+        """
+        channel = await self.get(tenant_id, channel_id)
+        return await self._ask(channel, now)
 
-    Raises:
-        NotConfigured: no encryption key opens them.
-    """
-    if channel.secret is None:
-        return SecretSet(f"auth.secret of channel {channel.id}", ())
-    field = _secret_field(channel.id)
-    values = [sealer.open(channel.tenant_id, field, channel.secret)]
-    if channel.previous_secret is not None and channel.previous_until is not None and now < channel.previous_until:
-        values.append(sealer.open(channel.tenant_id, field, channel.previous_secret))
-    return SecretSet(f"auth.secret of channel {channel.id}", tuple(values))
+    async def _ask(self, channel: Channel, now: datetime) -> Connection:
+        found = await self._gateways[channel.gateway].connection(self._line(channel))
+        async with self._db.tx(channel.tenant_id) as tx:
+            await line_changed(tx, channel.id, found.state, found.detail, now)
+        return found
+
+    async def test(self, tenant_id: UUID, channel_id: UUID, *, to: Alias | None, text: str, now: datetime) -> Tested:
+        """Ask the gateway, and send a text to `to` if the line is open. The text is no message of any conversation.
+
+        Raises:
+            UnknownChannel, NotConfigured: as above.
+        """
+        channel = await self.get(tenant_id, channel_id)
+        found = await self._ask(channel, now)
+        if to is None or found.state != "open":
+            return Tested(found, None)
+        return Tested(found, await self._gateways[channel.gateway].send_text(self._line(channel), to, text))
+
+    async def pairing(self, tenant_id: UUID, channel_id: UUID, *, number: str | None) -> Pairing:
+        """How to tie a phone to the line now.
+
+        Raises:
+            UnknownChannel, NotConfigured: as above.
+            Conflict: `no_pairing`: this gateway needs none; `line_refused`: it does not know the line or its key.
+            Unavailable: it has nothing to show yet.
+        """
+        channel = await self.get(tenant_id, channel_id)
+        match await self._gateways[channel.gateway].pairing(self._line(channel), number):
+            case None:
+                raise Conflict("lines of this gateway are not tied to a phone", code="no_pairing")
+            case Refused(_, detail):
+                raise Conflict(detail, code="line_refused")
+            case NotNow(reason, _):
+                raise Unavailable(reason, code="gateway_away")
+            case Pairing() as pairing:
+                return pairing
+
+    def _line(self, channel: Channel) -> Line:
+        key = api_key(channel.tenant_id, channel.id, channel.api_key, self._sealer)
+        return Line(channel.base_url, channel.instance, key)
 
 
 def api_key(tenant_id: UUID, channel_id: UUID, sealed: bytes, sealer: Sealer) -> str:
@@ -154,12 +218,4 @@ def api_key(tenant_id: UUID, channel_id: UUID, sealed: bytes, sealer: Sealer) ->
     Raises:
         NotConfigured: no encryption key opens it.
     """
-    return sealer.open(tenant_id, _key_field(channel_id), sealed)
-
-
-def _key_field(channel_id: UUID) -> str:
-    return f"channel {channel_id} api_key"
-
-
-def _secret_field(channel_id: UUID) -> str:
-    return f"channel {channel_id} secret"
+    return sealer.open(tenant_id, key_field(channel_id), sealed)

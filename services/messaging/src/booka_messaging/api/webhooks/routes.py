@@ -1,0 +1,285 @@
+"""Webhooks as plain ASGI: raw bytes verified, taken in, and only then answered with 200.
+
+Whatever is wrong is answered so that the gateway does the right thing: repeat what may succeed later, and nothing else.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from prometheus_client import Counter
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from booka_common.errors import BookaError, NotFound, Unauthenticated, is_transient
+from booka_common.observability import Metrics, work
+from booka_common.sealing import Sealer
+from booka_common.signing import SecretSet
+from booka_common.web import answer_to, problem
+from booka_messaging.domain.cloud_verification import answer_challenge, verify_delivery
+from booka_messaging.domain.verification import authenticate
+from booka_messaging.errors import UnknownChannel
+from booka_messaging.store import Channel
+from booka_messaging.usecases.delivering import Answer, Deliveries
+from booka_messaging.usecases.directory import Directory, token_field
+
+__all__ = ["Webhooks"]
+
+_log = logging.getLogger(__name__)
+
+_PREFIX = "/webhooks/"
+_Headers = Callable[[str], Sequence[str]]
+
+
+class _Gone(Exception):
+    """The gateway hung up before its request was complete."""
+
+
+class Webhooks:
+    """Answers `/webhooks/…` and hands everything else on.
+
+    Args:
+        app: the rest of the service.
+        app_secrets: of the installation's own Meta app.
+        verify_tokens: for Meta's question whether the address of that app is ours.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        directory: Directory,
+        deliveries: Deliveries,
+        sealer: Sealer,
+        app_secrets: SecretSet,
+        verify_tokens: SecretSet,
+        metrics: Metrics,
+        max_body_bytes: int,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._app = app
+        self._directory = directory
+        self._deliveries = deliveries
+        self._sealer = sealer
+        self._app_secrets = app_secrets
+        self._verify_tokens = verify_tokens
+        self._max_body_bytes = max_body_bytes
+        self._now = now
+        self._counts = _Counts(metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
+            return await self._app(scope, receive, send)
+        started = time.perf_counter()
+        gateway, _, rest = scope["path"][len(_PREFIX) :].partition("/")
+        call = _Call(scope, receive, self._max_body_bytes)
+        route, status = "unmatched", 500
+        try:
+            with work(traceparent=call.traceparent):
+                try:
+                    route, answer = self._route(scope["method"], gateway, rest)
+                    status, response = 200, await answer(call)
+                except _Gone:
+                    status = 499
+                    return None
+                except Exception as error:
+                    response = answer_to(error)
+                    status = response.status_code
+        finally:
+            self._counts.http(scope["method"], route, status, time.perf_counter() - started)
+        await response(scope, receive, send)
+        return None
+
+    def _route(self, method: str, gateway: str, rest: str) -> "tuple[str, Callable[[_Call], Any]]":
+        """The route's template and what answers it.
+
+        Raises:
+            HTTPException: 404 or 405.
+        """
+        parts = rest.split("/") if rest else []
+        if gateway == "evolution" and 1 <= len(parts) <= 2:
+            template = "/webhooks/evolution/{channel}" + ("/{event}" if len(parts) == 2 else "")
+            path_event = parts[1] if len(parts) == 2 else None
+            answers = {"POST": lambda call: self._of_channel(call, "evolution", parts[0], path_event)}
+        elif gateway == "cloud" and len(parts) <= 1:
+            template = "/webhooks/cloud" + ("/{channel}" if parts else "")
+            if parts:
+                answers = {
+                    "POST": lambda call: self._of_channel(call, "cloud", parts[0], None),
+                    "GET": lambda call: self._challenge(call, parts[0]),
+                }
+            else:
+                answers = {"POST": self._of_app, "GET": lambda call: self._challenge(call, None)}
+        else:
+            raise NotFound("there is no webhook of this address")
+        if method not in answers:
+            raise HTTPException(405, "this method is not for webhooks", {"allow": ", ".join(answers)})
+        return template, answers[method]
+
+    async def _of_channel(self, call: "_Call", gateway: str, endpoint: str, path_event: str | None) -> Response:
+        async def take() -> Answer:
+            found = await self._directory.find(_endpoint(endpoint))
+            channel = found.channel
+            if channel.gateway != gateway or channel.secret is None:
+                raise UnknownChannel
+            body = await call.body()
+            now = self._now()
+            used = authenticate(channel.auth_mode, found.secrets(now), call.headers, body, now)
+            self._counts.secret(used)
+            return await self._deliveries.of_channel(channel, body, path_event=path_event, now=now)
+
+        return await self._answered(gateway, take)
+
+    async def _of_app(self, call: "_Call") -> Response:
+        async def take() -> Answer:
+            self._app_secrets.usable()  # said before anything is read
+            body = await call.body()
+            self._counts.secret(verify_delivery(self._app_secrets, call.headers, body))
+            return await self._deliveries.of_app(body, now=self._now())
+
+        return await self._answered("cloud", take)
+
+    async def _answered(self, gateway: str, take: Callable[[], Any]) -> Response:
+        try:
+            answer: Answer = await take()
+        except _Gone:
+            raise
+        except Exception as error:
+            self._counts.webhook(gateway, _refusal(error))
+            raise
+        self._counts.webhook(gateway, answer.outcome)
+        self._counts.strangers(answer.strangers)
+        return Response(f'{{"outcome":"{answer.outcome}"}}', media_type="application/json")
+
+    async def _challenge(self, call: "_Call", endpoint: str | None) -> Response:
+        """Meta asks whether the address is ours, when somebody enters it there."""
+        tokens = self._verify_tokens
+        if endpoint is not None:
+            tokens = self._tokens((await self._directory.find(_endpoint(endpoint))).channel)
+        try:
+            return PlainTextResponse(answer_challenge(tokens, call.query))
+        except Unauthenticated as refusal:
+            return problem(403, refusal.code, refusal.detail)
+
+    def _tokens(self, channel: Channel) -> SecretSet:
+        if channel.verify_token is None:
+            raise UnknownChannel
+        token = self._sealer.open(channel.tenant_id, token_field(channel.id), channel.verify_token)
+        return SecretSet(f"auth.verify_token of channel {channel.id}", (token,))
+
+
+class _Call:
+    """One request: its headers, its query, and its body up to a limit."""
+
+    def __init__(self, scope: Scope, receive: Receive, max_body_bytes: int) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._max_body_bytes = max_body_bytes
+
+    @property
+    def traceparent(self) -> str | None:
+        found = self.headers("traceparent")
+        return found[0] if len(found) == 1 else None
+
+    def headers(self, name: str) -> list[str]:
+        """All values of a header by its lower-case name, byte for byte."""
+        wanted = name.encode("ascii")
+        return [value.decode("latin-1") for given, value in self._scope["headers"] if given == wanted]
+
+    def query(self, name: str) -> list[str]:
+        text = self._scope["query_string"].decode("latin-1")
+        return parse_qs(text, keep_blank_values=True, max_num_fields=50).get(name, [])
+
+    async def body(self) -> bytes:
+        """All of it.
+
+        Raises:
+            HTTPException: 413, without reading more than the limit.
+            _Gone: it never became complete.
+        """
+        declared = self.headers("content-length")
+        if declared and declared[0].isascii() and declared[0].isdigit() and int(declared[0]) > self._max_body_bytes:
+            raise self._too_large()
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            message = await self._receive()
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                break
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        if len(body) > self._max_body_bytes:
+            raise self._too_large()
+        return body
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"the body is larger than {self._max_body_bytes} bytes")
+
+
+class _Counts:
+    """The metrics of webhooks, each looked up once: a lookup by labels costs more than the counting."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._secrets_used = Counter(
+            "booka_messaging_webhook_secret_total",
+            "Authenticated webhooks by the secret they were made with: current, previous. Rotation is over at zero previous.",
+            ["secret"],
+            registry=metrics.registry,
+        )
+        self._strangers = Counter(
+            "booka_messaging_unknown_lines_total",
+            "Lines of the Cloud API that webhooks told of and no channel has.",
+            registry=metrics.registry,
+        )
+        self._http: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._webhooks: dict[tuple[str, str], Any] = {}
+        self._used: dict[bool, Any] = {}
+
+    def http(self, method: str, route: str, status: int, seconds: float) -> None:
+        if (found := self._http.get((method, route, status))) is None:
+            requests = self._metrics.http_requests.labels(method, route, str(status))
+            found = self._http[method, route, status] = (requests, self._metrics.http_seconds.labels(method, route))
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def webhook(self, gateway: str, outcome: str) -> None:
+        if (found := self._webhooks.get((gateway, outcome))) is None:
+            found = self._webhooks[gateway, outcome] = self._metrics.webhooks.labels(gateway, outcome)
+        found.inc()
+
+    def secret(self, index: int) -> None:
+        if (found := self._used.get(index == 0)) is None:
+            found = self._used[index == 0] = self._secrets_used.labels("current" if index == 0 else "previous")
+        found.inc()
+
+    def strangers(self, count: int) -> None:
+        if count:
+            self._strangers.inc(count)
+
+
+def _endpoint(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise UnknownChannel from None
+
+
+def _refusal(error: Exception) -> str:
+    """The outcome label of a webhook that was not taken."""
+    if isinstance(error, UnknownChannel):
+        return "unknown"
+    if isinstance(error, Unauthenticated):
+        return "bad_signature"
+    if isinstance(error, HTTPException) and error.status_code == 413:
+        return "too_large"
+    if is_transient(error):
+        return "unavailable"
+    return "refused" if isinstance(error, BookaError | HTTPException) else "failed"

@@ -1,0 +1,238 @@
+"""From the body of a webhook that proved who it is to what is taken in of it, on every line that it tells of."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from booka_common.db import Database
+from booka_common.errors import BookaError, is_transient
+from booka_messaging import store
+from booka_messaging.domain import cloud, evolution
+from booka_messaging.domain.bodies import UnreadableBody, parse
+from booka_messaging.domain.model import Alias, ChatEvent, Ignored
+from booka_messaging.domain.reading import UNREADABLE
+from booka_messaging.errors import UnknownChannel
+from booka_messaging.store import Channel, UnreadDelivery
+from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.receiving import Intake
+from booka_messaging.usecases.receiving import Outcome as Taken
+from booka_messaging.usecases.rereading import Unread
+
+__all__ = ["Answer", "Deliveries", "Outcome", "Reread"]
+
+_log = logging.getLogger(__name__)
+
+Outcome = Taken | Literal["kept", "unknown"]
+#: What is said of a body of which several things came.
+_RANK: tuple[Outcome, ...] = ("kept", "accepted", "stale", "duplicate", "unknown", "ignored")
+#: Groups of events of one body that are under way at once: each may need a connection to the database.
+_AT_ONCE = 8
+_HEARD_EVERY_SECONDS = 60
+_MAX_REMEMBERED = 10_000
+_NAMED_LINE = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a webhook. `strangers`: how many lines it told of that nobody here has."""
+
+    outcome: Outcome
+    strangers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What came of one that was kept. `error`: why it still cannot be read."""
+
+    id: UUID
+    outcome: Outcome
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    outcome: Outcome
+    problem: str | None = None
+
+
+class Deliveries:
+    """Takes in whole webhooks. Whatever comes of one is committed when its answer is known."""
+
+    def __init__(self, db: Database, directory: Directory, intake: Intake, unread: Unread) -> None:
+        self._db = db
+        self._directory = directory
+        self._intake = intake
+        self._unread = unread
+        self._heard: dict[UUID, datetime] = {}
+
+    async def of_channel(self, channel: Channel, body: bytes, *, path_event: str | None, now: datetime) -> Answer:
+        """A body that came to the address of one channel. What it tells of other lines is passed over.
+
+        Raises:
+            UnknownChannel: it is of another instance of the gateway.
+            Unavailable: something of it could not be stored; repeated, what was stored is not stored again.
+        """
+        try:
+            payload = parse(body)
+        except UnreadableBody as error:
+            await self._unread.keep(channel, body, path_event=path_event, error=str(error), now=now)
+            return Answer("kept")
+        read = await self._take(channel, payload, path_event, now)
+        if read.problem is not None:
+            mine = body if channel.gateway != "cloud" else _text(cloud.part_of(payload, channel.instance))
+            await self._unread.keep(channel, mine, path_event=path_event, error=read.problem, now=now)
+        strangers = 0
+        if channel.gateway == "cloud":
+            strangers = sum(line != channel.instance for line in cloud.lines_of(payload))
+        return Answer("unknown" if read.outcome == "ignored" and strangers else read.outcome, strangers)
+
+    async def of_app(self, body: bytes, *, now: datetime) -> Answer:
+        """A body of the installation's own Meta app: of any lines, of any salons. Lines that nobody has are passed over.
+
+        Raises:
+            Unavailable: something of it could not be stored, perhaps of one line only.
+        """
+        try:
+            payload = parse(body)
+        except UnreadableBody as error:
+            return await self._keep_unparsed(body, str(error), now)
+        told = cloud.lines_of(payload)
+        if not told:
+            return Answer("ignored")
+        channels = await self._directory.lines(told)
+        work = (self._of_line(channel, payload, alone=len(told) == 1, now=now) for channel in channels.values())
+        outcomes = await _all(work)
+        strangers = [line for line in told if line not in channels]
+        if strangers:
+            _log.warning("a webhook of Meta tells of lines that no channel has: %s", ", ".join(strangers[:10]))
+            outcomes.append("unknown")
+        return Answer(min(outcomes, key=_RANK.index), len(strangers))
+
+    async def _of_line(self, channel: Channel, payload: Mapping[str, Any], *, alone: bool, now: datetime) -> Outcome:
+        mine = payload if alone else cloud.part_of(payload, channel.instance)
+        read = await self._take(channel, mine, None, now)
+        if read.problem is not None:
+            await self._unread.keep(channel, _text(mine), path_event=None, error=read.problem, now=now)
+        return read.outcome
+
+    async def _keep_unparsed(self, body: bytes, error: str, now: datetime) -> Answer:
+        """Nobody can tell which part of it belongs to whom, so it is kept if it names one line only."""
+        named = {line.decode() for line in _NAMED_LINE.findall(body)}
+        channels = await self._directory.lines(named) if len(named) == 1 else {}
+        for channel in channels.values():
+            await self._unread.keep(channel, body, path_event=None, error=error, now=now)
+        if not channels:
+            _log.error("a webhook of Meta, %d bytes, cannot be read and belongs to nobody: %s", len(body), error)
+        return Answer("kept" if channels else "unknown", 0 if channels else len(named))
+
+    async def replay(self, channel: Channel, kept: Iterable[UnreadDelivery], *, now: datetime) -> list[Reread]:
+        """Read what was kept once more, one after the other; what was taken in of it meanwhile is a duplicate."""
+        found = []
+        for delivery in kept:
+            try:
+                read = await self._take(channel, parse(delivery.body), delivery.path_event, now)
+            except UnreadableBody as error:
+                read = _Read("kept", str(error))
+            except UnknownChannel:
+                read = _Read("kept", "it is of another instance of the gateway")
+            await self._unread.settle(channel, delivery.id, error=read.problem, now=now)
+            found.append(Reread(delivery.id, read.outcome, read.problem))
+        return found
+
+    async def _take(self, channel: Channel, payload: Mapping[str, Any], path_event: str | None, now: datetime) -> _Read:
+        """Take in what can be read of `payload`, and say what cannot."""
+        try:
+            events = _events(channel, payload, path_event, now)
+        except UnknownChannel:
+            raise
+        except Exception as error:
+            _log.exception("the parser of %s failed", channel.gateway)
+            return _Read("kept", f"the parser failed: {type(error).__name__}")
+        groups = [events] if len(events) == 1 else _by_person(events)
+        try:
+            outcomes = await _all(self._intake.receive(channel, group, now=now) for group in groups)
+        except Exception as error:
+            if isinstance(error, BookaError) or is_transient(error):
+                raise
+            _log.exception("the intake failed")
+            return _Read("kept", f"the intake failed: {type(error).__name__}")
+        await self._note_heard(channel, now)
+        if any(type(event) is Ignored and event.reason == UNREADABLE for event in events):
+            return _Read("kept", "a message without its id, its author or its content")
+        return _Read(min(outcomes, key=_RANK.index))
+
+    async def _note_heard(self, channel: Channel, now: datetime) -> None:
+        """To the minute: what is told here is whether a line is silent, not when exactly it spoke."""
+        before = self._heard.get(channel.id)
+        if before is not None and (now - before).total_seconds() < _HEARD_EVERY_SECONDS:
+            return
+        if len(self._heard) >= _MAX_REMEMBERED:
+            self._heard.clear()
+        self._heard[channel.id] = now
+        try:
+            async with self._db.tx(channel.tenant_id) as tx:
+                await store.set_heard(tx, channel.id, now=now)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            self._heard.pop(channel.id, None)  # what came is stored; the next one notes it
+
+
+def _events(
+    channel: Channel, payload: Mapping[str, Any], path_event: str | None, now: datetime
+) -> tuple[ChatEvent, ...]:
+    if channel.gateway == "cloud":
+        return cloud.read_for(payload, channel.instance, now) or (Ignored("event"),)
+    if payload.get("instance") != channel.instance:
+        raise UnknownChannel
+    return evolution.read(payload, now, path_event=path_event)
+
+
+def _by_person(events: Sequence[ChatEvent]) -> list[list[ChatEvent]]:
+    """Events in groups that have nobody in common, each in the order in which it was told.
+
+    What names nobody is a group of its own: states of messages and of the line, which come in any order anyway.
+    """
+    groups: list[list[ChatEvent]] = []
+    of: dict[Alias | None, int] = {}
+    for event in events:
+        names: Sequence[Alias | None] = getattr(event, "aliases", ()) or (None,)
+        places = sorted({of[name] for name in names if name in of})
+        place = places[0] if places else len(groups)
+        if not places:
+            groups.append([])
+        for other in places[1:]:  # they turn out to be one person
+            groups[place] += groups[other]
+            groups[other] = []
+            of = {name: place if number == other else number for name, number in of.items()}
+        groups[place].append(event)
+        of |= dict.fromkeys(names, place)
+    return [group for group in groups if group]
+
+
+async def _all(work: Iterable[Any]) -> list[Any]:
+    """Do all of it, a few at a time, and only then raise what went wrong: first what is worth another attempt."""
+    items = list(work)
+    if len(items) == 1:
+        return [await items[0]]
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(item: Any) -> Any:
+        async with free:
+            return await item
+
+    outcomes = await asyncio.gather(*(one(item) for item in items), return_exceptions=True)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if failures:
+        raise min(failures, key=lambda failure: not is_transient(failure))
+    return outcomes
+
+
+def _text(payload: Mapping[str, Any]) -> bytes:
+    return json.dumps(payload).encode()
