@@ -363,8 +363,9 @@ class Worker:
                 at = self.now() + wait
                 await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
             case Postponed(reason, until):
-                again = _queries["job_postpone"]
-                await self._end(job, "postponed", None, again, job.id, job.lease_token, until, reason[:2000])
+                await self._end(
+                    job, "postponed", None, _queries["job_postpone"], job.id, job.lease_token, until, reason
+                )
             case _:
                 assert_never(outcome)
 
