@@ -1,8 +1,7 @@
 """Jobs: calls to the outside and work that is due later, as rows that a worker of the same service claims.
 
-A handler does its slow part without a transaction and returns an outcome. `Done.record` then runs in the transaction
-that also finishes the job, so the outcome and the events that follow from it are committed together or not at all. Every
-final write is guarded by the lease token: a worker that lost its lease changes nothing any more.
+A handler does its slow part without a transaction and returns an outcome. `Done.record` then runs in the transaction that also
+finishes the job: the outcome and what follows from it are committed together. A worker that lost its lease changes nothing.
 """
 
 import asyncio
@@ -87,7 +86,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """It was not tried: nothing was the matter with it, but its time is not before `until`. Uses up no attempt."""
+    """It was not tried, because its time is not before `until`. Uses up no attempt."""
 
     reason: str
     until: datetime
@@ -363,9 +362,8 @@ class Worker:
                 at = self.now() + wait
                 await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
             case Postponed(reason, until):
-                await self._end(
-                    job, "postponed", None, _queries["job_postpone"], job.id, job.lease_token, until, reason
-                )
+                again = _queries["job_postpone"]
+                await self._end(job, "postponed", None, again, job.id, job.lease_token, until, reason[:2000])
             case _:
                 assert_never(outcome)
 
