@@ -43,7 +43,7 @@ def channels(db: Database, sealer: Sealer) -> Channels:
 
 @pytest.fixture
 async def channel(channels: Channels, tenant_id: UUID) -> Channel:
-    return await channels.put(tenant_id, new_id(), ORDER, now=NOW)
+    return await channels.put(tenant_id, new_id(), ORDER, now=NOW - 30 * DAY)
 
 
 def said(
@@ -220,15 +220,16 @@ async def test_a_request_is_queued_once_and_only_for_this_tenants_conversations(
 
 
 @pytest.mark.parametrize("receipt_first", [False, True])
+@pytest.mark.parametrize("written_by", [None, "Ana"])
 async def test_a_receipt_may_overtake_the_answer_to_the_send(
-    db: Database, channel: Channel, tenant_id: UUID, *, receipt_first: bool
+    db: Database, channel: Channel, tenant_id: UUID, *, receipt_first: bool, written_by: str | None
 ) -> None:
     await take(db, channel, said("M1"))
     conversation = await only_conversation(db, tenant_id)
     message_id, receipt = new_id(), Receipt("OUT1", "delivered")
     async with db.tx(tenant_id) as tx:
         request = SendRequested(conversation_id=conversation.id, text="Olá", purpose="reply")
-        await store.queue_sends(tx, [Asked(message_id, tenant_id, new_id(), request)], now=NOW)
+        await store.queue_sends(tx, [Asked(message_id, tenant_id, new_id(), request, written_by)], now=NOW)
     if receipt_first:
         assert await take(db, channel, receipt) == "duplicate", "nobody's message yet"
         # An echo of ours, as some versions send it, came in before our own record.
@@ -242,7 +243,8 @@ async def test_a_receipt_may_overtake_the_answer_to_the_send(
     assert await take(db, channel, Receipt("OUT1", "sent")) == "duplicate"
     assert await take(db, channel, Receipt("OUT1", "read")) == "accepted"
     rows = await messages_of(db, tenant_id, conversation.id)
-    assert [(row.author, row.status) for row in rows] == [("booka", "read"), ("client", "received")]
+    author = "salon" if written_by else "booka"
+    assert [(row.author, row.status) for row in rows] == [(author, "read"), ("client", "received")]
 
 
 async def test_the_gateways_connection_is_noted(

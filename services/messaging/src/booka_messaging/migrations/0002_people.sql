@@ -41,8 +41,8 @@ CREATE TABLE conversations (
     asked_highest integer NOT NULL DEFAULT 0,
     turns integer NOT NULL DEFAULT 0,
     merged_into uuid,
-    -- Who of the salon answers, and until when (null: until it is handed back). `takeover_id` is what the last takeover began
-    -- with: the message that was typed, or an id of its own.
+    -- Who of the salon answers, and until when (null: until it is handed back). `takeover_id` is what the last takeover
+    -- began with: the message that was typed, or an id of its own.
     attended_by text CHECK (attended_by IN ('phone', 'console')),
     attended_until timestamptz,
     takeover_id uuid,
@@ -58,8 +58,13 @@ CREATE TABLE conversations (
     FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id),
     FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id),
     FOREIGN KEY (tenant_id, merged_into) REFERENCES conversations (tenant_id, id),
-    CONSTRAINT conversations_attended CHECK (takeover_id IS NOT NULL AND attended_by IS NOT NULL OR attended_by IS NULL AND attended_until IS NULL)
+    CONSTRAINT conversations_attended
+        CHECK (attended_by IS NOT NULL AND takeover_id IS NOT NULL OR attended_by IS NULL AND attended_until IS NULL)
 );
 CREATE UNIQUE INDEX conversations_contact ON conversations (tenant_id, channel_id, contact_id) WHERE merged_into IS NULL;
 CREATE INDEX conversations_merged ON conversations (tenant_id, merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX conversations_active ON conversations (tenant_id, active_at, id) WHERE merged_into IS NULL;
+
+-- Whether a person of the salon answers at that moment. A takeover whose time is over has ended, whoever notices it when.
+CREATE FUNCTION is_attended(attended_by text, attended_until timestamptz, at timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS 'SELECT coalesce(attended_until > at, attended_by IS NOT NULL)';

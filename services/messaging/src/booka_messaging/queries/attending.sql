@@ -1,11 +1,10 @@
--- Who answers in a conversation. What was merged into another one is attended where the talk goes on. Attended means:
--- coalesce(attended_until > now, attended_by IS NOT NULL).
+-- Who answers in a conversation. What was merged into another one is attended where the talk goes on.
 
 -- name: conversation_take_over
 -- Who attends already goes on doing so, for longer. No row: there is no such conversation, or it is being merged.
 UPDATE conversations AS v
-SET attended_by = CASE WHEN coalesce(v.attended_until > $5, v.attended_by IS NOT NULL) THEN v.attended_by ELSE $3 END,
-    takeover_id = CASE WHEN coalesce(v.attended_until > $5, v.attended_by IS NOT NULL) THEN v.takeover_id ELSE $4 END,
+SET attended_by = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.attended_by ELSE $3 END,
+    takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.takeover_id ELSE $4 END,
     attended_until = CASE WHEN c.takeover_minutes IS NULL OR v.attended_by IS NOT NULL AND v.attended_until IS NULL THEN NULL
         ELSE greatest(v.attended_until, $5 + make_interval(mins => c.takeover_minutes)) END
 FROM channels AS c

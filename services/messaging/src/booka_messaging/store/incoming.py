@@ -7,12 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from booka_common.db import Tx, load_queries
+from booka_messaging.domain.attending import Typed
 from booka_messaging.domain.model import ChatMessage
 
 __all__ = [
     "Incoming",
     "Settled",
     "Taken",
+    "delete_message",
+    "edit_message",
     "take_messages",
 ]
 
@@ -32,7 +35,12 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message to be stored as `id`; `counts` gives it the conversation's next turn."""
+    """A message to be stored as `id`.
+
+    Attributes:
+        counts: it gets the conversation's next turn, unless its author is blocked.
+        typed: it was typed by a person of the salon, who takes the conversation over.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -40,15 +48,26 @@ class Incoming:
     message: ChatMessage
     counts: bool
     received_at: datetime
+    typed: Typed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of an `Incoming`: at most one of `duplicate` and `stored`; neither and no `settled`: settle the contact."""
+    """What became of an `Incoming`: at most one of `duplicate` and `stored`; neither and no `settled`: settle the contact.
+
+    Attributes:
+        counted: it has a turn.
+        attended: a person of the salon answers in its conversation, until `attended_until` if that is known.
+        took_over: it is what that began with.
+    """
 
     duplicate: bool
     stored: bool
     settled: Settled | None
+    counted: bool = False
+    attended: bool = False
+    attended_until: datetime | None = None
+    took_over: bool = False
 
 
 async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
@@ -71,6 +90,8 @@ async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
         [message.choice_id for message in messages],
         [message.metadata for message in messages],
         [message.sent_at for message in messages],
+        [item.typed is not None for item in batch],
+        [item.typed.until if item.typed else None for item in batch],
         [number for number, _ in aliases],
         [alias.kind for _, alias in aliases],
         [alias.value for _, alias in aliases],
@@ -79,7 +100,24 @@ async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
 
 
 def _taken(row: Any) -> Taken:
-    settled = None
-    if row["conversation_id"] is not None:
-        settled = Settled(row["conversation_id"], row["contact_id"], row["turn"], row["name"], row["phone"])
-    return Taken(row["duplicate"], row["stored"], settled)
+    if row["conversation_id"] is None:
+        return Taken(row["duplicate"], row["stored"], None)
+    return Taken(
+        row["duplicate"],
+        row["stored"],
+        Settled(row["conversation_id"], row["contact_id"], row["turn"], row["name"], row["phone"]),
+        row["counted"],
+        row["attended"],
+        row["attended_until"],
+        row["took_over"],
+    )
+
+
+async def edit_message(tx: Tx, channel_id: UUID, provider_id: str, text: str, *, now: datetime) -> bool:
+    """Give a stored message its new text; False if there is none of this id, or it says that already."""
+    return bool(await tx.fetch(queries["message_edit"], tx.tenant_id, channel_id, provider_id, text, now))
+
+
+async def delete_message(tx: Tx, channel_id: UUID, provider_id: str, *, now: datetime) -> bool:
+    """Empty a stored message that was taken back; False if there is none of this id, or it is empty already."""
+    return bool(await tx.fetch(queries["message_delete"], tx.tenant_id, channel_id, provider_id, now))

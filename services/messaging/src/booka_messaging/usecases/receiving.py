@@ -6,27 +6,31 @@ from datetime import datetime, timedelta
 from typing import Literal, assert_never
 from uuid import UUID
 
-from booka_common import outbox
+from booka_common import jobs, outbox
 from booka_common.batching import Batcher
-from booka_common.contracts import Envelope
+from booka_common.contracts import Envelope, Message
 from booka_common.contracts.messaging import MessageReceived
 from booka_common.db import Database, Tx
 from booka_common.errors import Unavailable
 from booka_common.ids import derived_id, new_id
+from booka_common.jobs import NewJob
 from booka_common.observability import current_traceparent
 from booka_messaging import store
+from booka_messaging.domain.attending import is_fresh, typed
 from booka_messaging.domain.model import (
     ChatEvent,
     ChatMessage,
     ConnectionChanged,
+    Deleted,
+    Edited,
     Ignored,
-    Merge,
-    Person,
+    Linked,
     Receipt,
-    merge,
-    phone_of,
 )
-from booka_messaging.store import Channel, Incoming, Settled
+from booka_messaging.store import Channel, Incoming, Settled, Taken
+from booka_messaging.store.incoming import delete_message, edit_message
+from booka_messaging.usecases.attending import hand_back_job, taken_over
+from booka_messaging.usecases.identifying import settle, sighted
 from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.receipts import receive_receipt
 
@@ -55,7 +59,7 @@ class Intake:
     """Takes in what gateways deliver. Messages that arrive at the same time are stored by one statement and commit.
 
     Args:
-        stale_after: older messages are stored and not answered.
+        stale_after: older messages are stored and not answered, as are those from before the line was ours.
     """
 
     def __init__(self, db: Database, *, stale_after: timedelta) -> None:
@@ -84,6 +88,18 @@ class Intake:
                 async with self._db.tx(channel.tenant_id) as tx:
                     await line_changed(tx, channel.id, state, reason, now)
                 return "accepted"
+            case Edited(_, provider_id, text):
+                async with self._db.tx(channel.tenant_id) as tx:
+                    changed = await edit_message(tx, channel.id, provider_id, text, now=now)
+                return "accepted" if changed else "ignored"
+            case Deleted(_, provider_id):
+                async with self._db.tx(channel.tenant_id) as tx:
+                    changed = await delete_message(tx, channel.id, provider_id, now=now)
+                return "accepted" if changed else "ignored"
+            case Linked(_, aliases):
+                async with self._db.tx(channel.tenant_id) as tx:
+                    learnt = await sighted(tx, channel.tenant_id, channel.id, aliases, now=now)
+                return "accepted" if learnt else "ignored"
             case Ignored():
                 return "ignored"
             case _:
@@ -91,14 +107,16 @@ class Intake:
 
     async def _message(self, channel: Channel, message: ChatMessage, now: datetime) -> Outcome:
         """Store a message and say that it was received, unless the salon wrote it or it is too old to be answered."""
-        stale = now - message.sent_at > self._stale_after
+        fresh = is_fresh(message.sent_at, now, stale_after=self._stale_after, line_since=channel.created_at)
+        takeover = None if channel.takeover_minutes is None else timedelta(minutes=channel.takeover_minutes)
         incoming = Incoming(
             id=new_id(),
             tenant_id=channel.tenant_id,
             channel_id=channel.id,
             message=message,
-            counts=message.author == "client" and not stale,
+            counts=message.author == "client" and fresh,
             received_at=now,
+            typed=typed(message.sent_at, now, takeover=takeover, fresh=fresh) if message.author == "salon" else None,
         )
         arrival = _Arrival(incoming, current_traceparent())
         try:
@@ -109,7 +127,7 @@ class Intake:
             return "duplicate"
         if not stored:
             return "duplicate"
-        return "stale" if stale else "accepted"
+        return "accepted" if fresh else "stale"
 
     async def _store(self, batch: Sequence[_Arrival]) -> list[bool | None]:
         """Store the messages of people who are known; False: it is there already, None: its contact has to be settled."""
@@ -123,7 +141,16 @@ class Intake:
         """
         async with self._db.shared_tx([arrival.incoming.tenant_id for arrival in batch]) as tx:
             for arrival in sorted(batch, key=lambda arrival: arrival.incoming.channel_id):
-                await _settle(tx, arrival.incoming)
+                incoming, message = arrival.incoming, arrival.incoming.message
+                await settle(
+                    tx,
+                    incoming.tenant_id,
+                    incoming.channel_id,
+                    message.aliases,
+                    name=message.name,
+                    talks=True,
+                    now=incoming.received_at,
+                )
             taken = await _take(tx, batch)
             stored = [outcome for outcome in taken if outcome is not None]
             if len(stored) < len(batch):
@@ -136,9 +163,10 @@ def _identity(arrival: _Arrival) -> tuple[UUID, str]:
 
 
 async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
-    """Store what can be stored, and say of each message that counts that it was received."""
+    """Store what can be stored; say of each message that counts that it was received, and who has taken what over."""
     outcomes: list[bool | None] = []
-    said: list[Envelope[MessageReceived]] = []
+    said: list[Envelope[Message]] = []
+    ends: list[NewJob] = []
     taken = await store.take_messages(tx, [arrival.incoming for arrival in batch])
     for arrival, one in zip(batch, taken, strict=True):
         if one.settled is None:
@@ -147,38 +175,19 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
             raise _TakenMeanwhile
         else:
             outcomes.append(True)
-            if arrival.incoming.counts:
-                said.append(_received(arrival, one.settled))
+            if one.counted:
+                said.append(_received(arrival, one.settled, one))
+            if one.took_over:
+                by_phone = (arrival.incoming.tenant_id, one.settled.conversation_id, arrival.incoming.id)
+                now, until = arrival.incoming.received_at, one.attended_until
+                said.append(taken_over(*by_phone, by="phone", until=until, now=now))
+                ends.extend(hand_back_job(*by_phone, until=until))
     await outbox.put(tx, *said)
+    await jobs.put_all(tx, ends)
     return outcomes
 
 
-async def _settle(tx: Tx, incoming: Incoming) -> None:
-    """Make all aliases of the message those of one contact that has a conversation: found, merged, or new."""
-    tenant_id, channel_id, message = incoming.tenant_id, incoming.channel_id, incoming.message
-    await store.lock_identity(tx, channel_id)
-    found = await store.people(tx, tenant_id, channel_id, message.aliases)
-    if found:
-        decision = merge(found)
-        if decision.others:
-            await store.record_merge(tx, tenant_id, decision)
-    else:
-        decision = Merge(Person(new_id(), None, None, None, None), ())
-    known = (decision.survivor, *decision.others)
-    await store.put_person(
-        tx,
-        tenant_id,
-        channel_id,
-        decision.survivor.contact_id,
-        new_id(),
-        message.aliases,
-        name=message.name or next((person.name for person in known if person.name), None),
-        phone=phone_of(message.aliases) or next((person.phone for person in known if person.phone), None),
-        now=incoming.received_at,
-    )
-
-
-def _received(arrival: _Arrival, settled: Settled) -> Envelope[MessageReceived]:
+def _received(arrival: _Arrival, settled: Settled, taken: Taken) -> Envelope[MessageReceived]:
     incoming, message = arrival.incoming, arrival.incoming.message
     envelope = Envelope.of(
         MessageReceived(
@@ -192,6 +201,7 @@ def _received(arrival: _Arrival, settled: Settled) -> Envelope[MessageReceived]:
             contact_name=settled.name,
             phone=settled.phone,
             sent_at=message.sent_at,
+            attended=taken.attended,
         ),
         tenant_id=incoming.tenant_id,
         now=incoming.received_at,

@@ -1,0 +1,70 @@
+"""Who is who, whatever shows it: a message, the gateway's word, a receipt, or the answer to a send."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from booka_common.db import Tx
+from booka_common.ids import new_id
+from booka_messaging import store
+from booka_messaging.domain.identity import resolve
+from booka_messaging.domain.model import Alias, phone_of
+
+__all__ = ["settle", "sighted"]
+
+
+async def settle(
+    tx: Tx,
+    tenant_id: UUID,
+    channel_id: UUID,
+    aliases: Sequence[Alias],
+    *,
+    name: str | None = None,
+    talks: bool,
+    now: datetime,
+) -> None:
+    """Make `aliases`, which were seen together, those of one contact: found, merged from several, or new.
+
+    It takes the line's identity lock. Whoever takes that and locks rows of conversations takes it first.
+
+    Args:
+        talks: they said something, or were told something, so they have a conversation.
+    """
+    await store.lock_identity(tx, channel_id)
+    known = await store.people(tx, tenant_id, channel_id, aliases)
+    found = resolve(aliases, known)
+    survivor = found.survivor
+    if survivor is not None and found.absorbed:
+        await store.record_merge(tx, tenant_id, survivor, found.absorbed, now=now)
+    newest = sorted(aliases, key=lambda alias: alias not in found.added)  # a new number takes the place of the old one
+    people = (survivor, *found.absorbed) if survivor is not None else ()
+    await store.put_person(
+        tx,
+        tenant_id,
+        channel_id,
+        survivor.contact_id if survivor is not None else new_id(),
+        new_id() if talks else None,
+        aliases,
+        name=name or next((person.name for person in people if person.name), None),
+        phone=phone_of(newest) or next((person.phone for person in people if person.phone), None),
+        contested=found.contested,
+        now=now,
+    )
+
+
+async def sighted(tx: Tx, tenant_id: UUID, channel_id: UUID, aliases: Sequence[Alias], *, now: datetime) -> bool:
+    """Learn that `aliases` were seen together, where nobody said anything: in a receipt, the answer to a send, a notice.
+
+    What is known already costs one statement and no lock, a single alias nothing. Call it before `tx` locks rows of
+    conversations.
+
+    Returns:
+        Whether anything was learnt.
+    """
+    if len(set(aliases)) < 2:
+        return False
+    found = resolve(aliases, await store.people(tx, tenant_id, channel_id, aliases))
+    if not found.added and not found.absorbed:
+        return False
+    await settle(tx, tenant_id, channel_id, aliases, talks=False, now=now)
+    return True
