@@ -17,17 +17,18 @@ WHERE m.tenant_id = $1 AND m.id = receipt.message_id
 RETURNING m.id, m.conversation_id, m.request_id;
 
 -- name: sends_queue
--- One row of $1 … $7 for each request, at most one for a conversation. A conversation that was merged into another one goes
+-- One row of $1 … $9 for each request, at most one for a conversation. A conversation that was merged into another one goes
 -- on there. No row comes back: no such conversation, or the request is known. The row lock lets one request at a time
 -- count itself: `in_turn` is false while what comes before it is missing, and `fills_gap` is true if later ones may have
 -- been held back for this one.
 WITH item AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::integer[])
-        AS i (tenant_id, conversation_id, id, text, request_id, purpose, position)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $8::text[], $9::text[])
+        AS i (tenant_id, conversation_id, id, text, request_id, purpose, position, author, written_by)
 ), asked AS (
     UPDATE conversations AS v
     SET asked_through = CASE WHEN i.position = v.asked_through + 1 THEN i.position ELSE v.asked_through END,
-        asked_highest = greatest(v.asked_highest, i.position)
+        asked_highest = greatest(v.asked_highest, i.position),
+        active_at = CASE i.author WHEN 'salon' THEN greatest(v.active_at, $10) ELSE v.active_at END
     FROM (SELECT * FROM item ORDER BY tenant_id, conversation_id) AS i
     WHERE v.tenant_id = i.tenant_id AND v.id = i.conversation_id
     RETURNING i.*, v.channel_id, coalesce(v.merged_into, v.id) AS goes_to,
@@ -35,8 +36,8 @@ WITH item AS (
         coalesce(i.position = v.asked_through AND i.position < v.asked_highest, false) AS fills_gap
 ), stored AS (
     INSERT INTO messages (tenant_id, id, channel_id, conversation_id, direction, author, kind, text, status, request_id,
-        purpose, received_at)
-    SELECT tenant_id, id, channel_id, goes_to, 'out', 'booka', 'text', text, 'queued', request_id, purpose, $8
+        purpose, written_by, received_at)
+    SELECT tenant_id, id, channel_id, goes_to, 'out', author, 'text', text, 'queued', request_id, purpose, written_by, $10
     FROM asked
     ON CONFLICT (tenant_id, request_id) WHERE request_id IS NOT NULL DO NOTHING
     RETURNING id
@@ -87,14 +88,16 @@ RETURNING m.tenant_id, m.id, m.text, m.request_id, v.id AS conversation_id, mess
 
 -- name: sends_done
 -- Takes over a receipt that was faster. An echo of our message that was faster was stored as written by the salon: it
--- was not. A gateway that takes a message without naming it leaves nothing to match receipts by.
+-- was not, and it has to go first if somebody of the salon wrote ours, in the console. A gateway that takes a message without
+-- naming it leaves nothing to match receipts by.
 WITH item AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
         AS i (tenant_id, id, channel_id, provider_id, sent_at)
 ), echo AS (
     DELETE FROM messages AS m USING item AS i
     WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
-      AND m.author = 'salon'
+      AND m.author = 'salon' AND m.request_id IS NULL
+    RETURNING m.id
 ), receipt AS (
     INSERT INTO receipts AS r (tenant_id, channel_id, provider_id, status, message_id, updated_at)
     SELECT tenant_id, channel_id, provider_id, 'sent', id, sent_at
@@ -107,6 +110,7 @@ WITH item AS (
 UPDATE messages AS m
 SET status = coalesce(receipt.status, 'sent'), provider_id = i.provider_id, sent_at = i.sent_at, failure = NULL
 FROM item AS i
+CROSS JOIN (SELECT count(*) FROM echo) AS gone
 LEFT JOIN receipt ON receipt.message_id = i.id
 WHERE m.tenant_id = i.tenant_id AND m.id = i.id
 RETURNING m.id, m.status;
@@ -118,4 +122,4 @@ RETURNING conversation_id, request_id;
 -- name: provider_ids_known
 -- Which of these messages in the gateway's store are accounted for here, as ours or as somebody else's.
 SELECT provider_id FROM messages
-WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = ANY ($3::text[]) AND author = 'booka';
+WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = ANY ($3::text[]) AND request_id IS NOT NULL;

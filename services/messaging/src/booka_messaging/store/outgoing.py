@@ -69,12 +69,13 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to be stored as message `id`."""
+    """A request to be stored as message `id`. `written_by`: a person of the salon, in the console; None: Booka."""
 
     id: UUID
     tenant_id: UUID
     request_id: UUID
     data: SendRequested
+    written_by: str | None = None
 
 
 async def queue_sends(tx: Tx, batch: Sequence[Asked], *, now: datetime) -> list[Queued | None]:
@@ -86,8 +87,10 @@ async def queue_sends(tx: Tx, batch: Sequence[Asked], *, now: datetime) -> list[
         [asked.id for asked in batch],
         [asked.data.text for asked in batch],
         [asked.request_id for asked in batch],
-        [asked.data.purpose for asked in batch],
+        [asked.data.purpose if asked.written_by is None else None for asked in batch],
         [asked.data.position for asked in batch],
+        ["booka" if asked.written_by is None else "salon" for asked in batch],
+        [asked.written_by for asked in batch],
         now,
     )
     queued = {row["id"]: Queued(row["conversation_id"], row["in_turn"], row["fills_gap"]) for row in rows}

@@ -1,4 +1,8 @@
-"""What is to be said to clients: a request becomes a row and a job, whose run `sending` describes."""
+"""What is to be said to clients: a request becomes a row and a job, whose run `sending` describes.
+
+Booka's requests come from the broker and share transactions; what a person of the salon writes in the console is queued in the
+transaction that takes the conversation over.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ from booka_common import jobs
 from booka_common.batching import Batcher
 from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import SendRequested
-from booka_common.db import Database
+from booka_common.db import Database, Tx
 from booka_common.ids import new_id
 from booka_common.jobs import NewJob
 from booka_common.observability import current_traceparent
@@ -17,7 +21,7 @@ from booka_messaging import store
 from booka_messaging.errors import UnknownConversation
 from booka_messaging.store import Asked, Queued
 
-__all__ = ["JOB_TYPE", "Requests"]
+__all__ = ["JOB_TYPE", "Requests", "queue_written"]
 
 JOB_TYPE = "send_message"
 #: A message that overtook the one before it waits this long for it.
@@ -63,40 +67,63 @@ class Requests:
         """Whether each was queued; else it is known, or its conversation is not."""
         now = max(request.now for request in batch)
         async with self._db.shared_tx([request.asked.tenant_id for request in batch]) as tx:
-            found = await store.queue_sends(tx, [request.asked for request in batch], now=now)
-            queued = [(one, place) for one, place in zip(batch, found, strict=True) if place is not None]
-            await jobs.put_all(tx, [self._job(request, place) for request, place in queued])
-            for request, place in queued:
-                asked = request.asked
-                if place.fills_gap and asked.data.position is not None:
-                    await store.release_held(
-                        tx,
-                        asked.tenant_id,
-                        asked.data.conversation_id,
-                        asked.data.position,
-                        job_type=JOB_TYPE,
-                        lane=str(place.conversation_id),
-                        now=now,
-                    )
-        return [place is not None for place in found]
+            return await _queue(tx, batch, attempts=self._attempts, now=now)
 
-    def _job(self, request: _Request, place: Queued) -> NewJob:
-        asked, position = request.asked, request.asked.data.position
-        payload: dict[str, str | int] = {"message_id": str(asked.id)}
-        if not place.in_turn and position is not None:
-            payload |= {"held_in": str(asked.data.conversation_id), "held_position": position}
-        return NewJob(
-            tenant_id=asked.tenant_id,
-            type=JOB_TYPE,
-            payload=payload,
-            scheduled_at=request.now if place.in_turn else request.now + _HELD_BACK,
-            correlation_id=request.correlation_id,
-            unique_key=str(asked.request_id),
-            lane=str(place.conversation_id),
-            lane_order=position or 0,
-            max_attempts=self._attempts,
-            traceparent=request.traceparent,
-        )
+
+async def queue_written(
+    tx: Tx, conversation_id: UUID, text: str, *, written_by: str, attempts: int, now: datetime
+) -> UUID | None:
+    """Queue what a person of the salon wrote in the console; return the message's id, None if there is no such conversation.
+
+    Args:
+        attempts: tries to send it before it is given up.
+    """
+    if tx.tenant_id is None:
+        raise ValueError("a person writes in a transaction of their salon")
+
+    data = SendRequested(conversation_id=conversation_id, text=text, purpose="reply")
+    asked = Asked(new_id(), tx.tenant_id, request_id=new_id(), data=data, written_by=written_by)
+    request = _Request(asked, asked.request_id, current_traceparent(), now)
+    (queued,) = await _queue(tx, [request], attempts=attempts, now=now)
+    return asked.id if queued else None
+
+
+async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datetime) -> list[bool]:
+    found = await store.queue_sends(tx, [request.asked for request in batch], now=now)
+    queued = [(one, place) for one, place in zip(batch, found, strict=True) if place is not None]
+    await jobs.put_all(tx, [_job(request, place, attempts) for request, place in queued])
+    for request, place in queued:
+        asked = request.asked
+        if place.fills_gap and asked.data.position is not None:
+            await store.release_held(
+                tx,
+                asked.tenant_id,
+                asked.data.conversation_id,
+                asked.data.position,
+                job_type=JOB_TYPE,
+                lane=str(place.conversation_id),
+                now=now,
+            )
+    return [place is not None for place in found]
+
+
+def _job(request: _Request, place: Queued, attempts: int) -> NewJob:
+    asked, position = request.asked, request.asked.data.position
+    payload: dict[str, str | int] = {"message_id": str(asked.id)}
+    if not place.in_turn and position is not None:
+        payload |= {"held_in": str(asked.data.conversation_id), "held_position": position}
+    return NewJob(
+        tenant_id=asked.tenant_id,
+        type=JOB_TYPE,
+        payload=payload,
+        scheduled_at=request.now if place.in_turn else request.now + _HELD_BACK,
+        correlation_id=request.correlation_id,
+        unique_key=str(asked.request_id),
+        lane=str(place.conversation_id),
+        lane_order=position or 0,
+        max_attempts=attempts,
+        traceparent=request.traceparent,
+    )
 
 
 def _conversation(request: _Request) -> UUID:
