@@ -9,9 +9,11 @@ from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.service import Runtime, assemble, system_clock
 from booka_messaging.api.channels import channel_routes
+from booka_messaging.api.charges import charge_routes
 from booka_messaging.api.contacts import contact_routes
 from booka_messaging.api.conversations import conversation_routes
 from booka_messaging.api.refusals import SIGNED
+from booka_messaging.api.templates import template_routes
 from booka_messaging.api.unread import unread_routes
 from booka_messaging.api.webhooks import Webhooks, document
 from booka_messaging.consumers import subscribe
@@ -21,11 +23,13 @@ from booka_messaging.providers.evolution import Evolution
 from booka_messaging.providers.gateway import Gateway
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases.channels import Channels
+from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.rereading import Unread
 from booka_messaging.usecases.sending import Sending
+from booka_messaging.usecases.templates import Templates
 
 __all__ = ["create_app", "describe"]
 
@@ -47,6 +51,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
     intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours))
     deliveries = Deliveries(runtime.db, directory, intake, unread)
+    charges = Charges(runtime.db, runtime.metrics.registry)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
@@ -58,6 +63,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app.include_router(unread_routes(runtime, channels, unread, deliveries))
     app.include_router(conversation_routes(runtime), responses=SIGNED)
     app.include_router(contact_routes(runtime), responses=SIGNED)
+    app.include_router(template_routes(runtime, Templates(runtime.db)), responses=SIGNED)
+    app.include_router(charge_routes(runtime, charges), responses=SIGNED)
     document(app)
     app.add_middleware(
         Webhooks,

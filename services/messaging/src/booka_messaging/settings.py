@@ -19,7 +19,7 @@ SERVICE = Service(
     system_tables={"channels": "SELECT", "unread_deliveries": "SELECT, DELETE"},
     keep={("queries/unread.sql", "unread_prune"): timedelta(days=30)},
     # What is received, requested and sent at the same time shares a transaction, whichever salons it belongs to.
-    shared_tables=("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts"),
+    shared_tables=("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts", "paces"),
     # Every statement finds its few rows by an index. Plans are kept, and one that was made while a table was small, for a
     # batch of rows, would go on reading all of it.
     planner={"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},

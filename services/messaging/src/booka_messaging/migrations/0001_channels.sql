@@ -53,7 +53,9 @@ CREATE TABLE channel_templates (
     FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id)
 );
 
--- How a line sends: the next free moment for what clients wait for and for what they do not, and its circuit breaker.
+-- How a line sends: the next free moment for what clients wait for and for what they do not, and its circuit breaker:
+-- failures in a row, how often it opened without a send in between that worked, until when nothing is sent (past: until
+-- somebody has asked the gateway), and until when somebody does.
 -- A table of its own, because its rows change with every message and those of `channels` hardly ever.
 CREATE TABLE paces (
     tenant_id uuid NOT NULL,
@@ -61,7 +63,9 @@ CREATE TABLE paces (
     replies_from timestamptz NOT NULL,
     others_from timestamptz NOT NULL,
     failures integer NOT NULL DEFAULT 0,
+    openings integer NOT NULL DEFAULT 0,
     blocked_until timestamptz,
+    probing_until timestamptz,
     blocked_reason text,
     PRIMARY KEY (tenant_id, channel_id),
     FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id)

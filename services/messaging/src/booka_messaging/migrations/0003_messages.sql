@@ -1,7 +1,8 @@
 -- What was said, what became of it, and what it cost.
 
 -- `author`: the client, a person of the salon (on their own phone; in the console if there is a request), or Booka.
--- `attempted_at`: set before the first call to the gateway; set without an outcome means the outcome is not known.
+-- `attempted_at`, `tried_at`: set before the first and the latest call to the gateway of which it is not known what became.
+-- `paced_at`: the moment that it has on its line; null once that is used. `as_template`: it is known that nothing else goes.
 CREATE TABLE messages (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -25,6 +26,9 @@ CREATE TABLE messages (
     written_by text,
     failure text,
     attempted_at timestamptz,
+    tried_at timestamptz,
+    paced_at timestamptz,
+    as_template boolean NOT NULL DEFAULT false,
     sent_at timestamptz,
     edited_at timestamptz,
     deleted_at timestamptz,
