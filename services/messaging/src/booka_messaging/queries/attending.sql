@@ -13,6 +13,15 @@ WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.erased_at IS NULL
   AND c.tenant_id = v.tenant_id AND c.id = v.channel_id
 RETURNING v.id AS conversation_id, v.attended_by AS by, v.attended_until AS until, v.takeover_id = $4 AS begun;
 
+-- name: conversation_take_over_until
+-- Somebody in the console says until when (null: until it is handed back), whatever was said before.
+UPDATE conversations AS v
+SET attended_by = $3, attended_until = $6,
+    takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.takeover_id ELSE $4 END
+WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.erased_at IS NULL
+  AND v.id = (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w WHERE w.tenant_id = $1 AND w.id = $2)
+RETURNING v.id AS conversation_id, v.takeover_id, v.takeover_id = $4 AS begun;
+
 -- name: conversation_hand_back
 -- No row: nobody attends, there is no such conversation, or it is being merged.
 UPDATE conversations AS v

@@ -13,7 +13,7 @@ WHERE v.tenant_id = $1 AND v.merged_into IS NULL
   AND ($5::timestamptz IS NULL OR v.active_at >= $5)
   AND ($6::timestamptz IS NULL OR v.active_at < $6)
   AND ($7::uuid IS NULL OR v.channel_id = $7)
-  AND ($8::boolean IS NULL OR $8 = (v.attended_by IS NOT NULL AND (v.attended_until IS NULL OR v.attended_until > $9)))
+  AND ($8::boolean IS NULL OR $8 = is_attended(v.attended_by, v.attended_until, $9))
   AND ($10::boolean IS NULL OR $10 = (c.blocked_at IS NOT NULL))
   AND ($11::boolean IS NULL OR $11 = coalesce('in' = (
       SELECT m.direction FROM messages AS m

@@ -13,6 +13,7 @@ __all__ = [
     "end_takeover",
     "hand_conversation_back",
     "take_conversation_over",
+    "take_conversation_over_until",
     "takeover_until",
 ]
 
@@ -41,6 +42,16 @@ async def take_conversation_over(
     """Let a person answer for as long as the line says; None if there is no such conversation."""
     row = await tx.fetchrow(queries["conversation_take_over"], tx.tenant_id, conversation_id, by, takeover_id, now)
     return Takeover(**row) if row else None
+
+
+async def take_conversation_over_until(
+    tx: Tx, conversation_id: UUID, takeover_id: UUID, *, by: Attendant, until: datetime | None, now: datetime
+) -> tuple[Takeover, UUID] | None:
+    """Let a person answer until then, and the takeover that it is now; None if there is no such conversation."""
+    row = await tx.fetchrow(
+        queries["conversation_take_over_until"], tx.tenant_id, conversation_id, by, takeover_id, now, until
+    )
+    return (Takeover(row["conversation_id"], by, until, row["begun"]), row["takeover_id"]) if row else None
 
 
 async def hand_conversation_back(tx: Tx, conversation_id: UUID, *, now: datetime) -> tuple[UUID, UUID] | None:

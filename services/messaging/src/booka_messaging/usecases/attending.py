@@ -23,10 +23,20 @@ from booka_messaging.store.attending import (
     end_takeover,
     hand_conversation_back,
     take_conversation_over,
+    take_conversation_over_until,
     takeover_until,
 )
 
-__all__ = ["HAND_BACK", "Attended", "hand_back", "hand_back_job", "hand_back_when_over", "take_over", "taken_over"]
+__all__ = [
+    "HAND_BACK",
+    "Attended",
+    "hand_back",
+    "hand_back_job",
+    "hand_back_when_over",
+    "take_over",
+    "take_over_until",
+    "taken_over",
+]
 
 #: The job that ends a takeover when its time is over.
 HAND_BACK = "hand_back"
@@ -60,6 +70,27 @@ async def take_over(tx: Tx, conversation_id: UUID, *, by: Attendant, now: dateti
             )
             job = hand_back_job(tenant_id, taken.conversation_id, takeover_id, until=taken.until)
             await jobs.put_all(tx, [*job])
+        return Attended(taken.by, taken.until)
+    raise UnknownConversation(conversation_id)
+
+
+async def take_over_until(
+    tx: Tx, conversation_id: UUID, *, by: Attendant, until: datetime | None, now: datetime
+) -> Attended:
+    """Let a person of the salon answer until then and no longer (None: until it is handed back), whoever does already.
+
+    Raises:
+        UnknownConversation: the tenant has none of this id.
+    """
+    for _ in range(2):
+        found = await take_conversation_over_until(tx, conversation_id, new_id(), by=by, until=until, now=now)
+        if found is None:
+            continue
+        (taken, takeover_id), tenant_id = found, _tenant(tx)
+        if taken.begun:
+            await outbox.put(tx, taken_over(tenant_id, taken.conversation_id, takeover_id, by=by, until=until, now=now))
+        # Also if it goes on: it may end earlier now than its job would look.
+        await jobs.put_all(tx, [*hand_back_job(tenant_id, taken.conversation_id, takeover_id, until=until)])
         return Attended(taken.by, taken.until)
     raise UnknownConversation(conversation_id)
 
