@@ -1,5 +1,6 @@
 """What every gateway must do, over both adapters and real HTTP against the sandbox. A third gateway is one more `World`."""
 
+import base64
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from booka_common.testing import eventually
 from booka_messaging.domain import cloud as cloud_parser
 from booka_messaging.domain import evolution as evolution_parser
 from booka_messaging.domain.identity import correlated
+from booka_messaging.domain.media import Media, media_of
 from booka_messaging.domain.model import Alias, ChatEvent, ChatMessage, Echoed, Receipt
 from booka_messaging.providers.cloud import Cloud
 from booka_messaging.providers.evolution import Evolution
@@ -26,6 +28,7 @@ from booka_messaging.providers.gateway import (
     Choices,
     Gateway,
     Line,
+    Medium,
     NotNow,
     Option,
     OutcomeUnknown,
@@ -33,6 +36,7 @@ from booka_messaging.providers.gateway import (
     Sent,
     Template,
 )
+from booka_messaging.providers.media import MediaLimits
 from booka_sandbox.app import create_app
 from booka_sandbox.settings import Settings
 
@@ -101,6 +105,7 @@ class World(Protocol):
     def provider(self) -> str: ...
 
     def impatient(self) -> AbstractAsyncContextManager[Gateway]: ...
+    def of_little_memory(self, most: int) -> AbstractAsyncContextManager[Gateway]: ...
     async def say(self, text: str, **more: Any) -> dict[str, Any]: ...
     async def unreachable(self) -> None: ...
     async def offline(self) -> None: ...
@@ -116,6 +121,9 @@ class EvolutionWorld:
 
     def impatient(self) -> AbstractAsyncContextManager[Gateway]:
         return Evolution(connect=LONG, total=SHORT, connections=1)
+
+    def of_little_memory(self, most: int) -> AbstractAsyncContextManager[Gateway]:
+        return Evolution(connect=LONG, total=LONG, connections=1, media=MediaLimits(max_bytes=most))
 
     async def say(self, text: str, **more: Any) -> dict[str, Any]:
         path = f"/evolution/instances/{NAME}/phones/{CLIENT}/messages"
@@ -142,6 +150,9 @@ class CloudWorld:
     def impatient(self) -> AbstractAsyncContextManager[Gateway]:
         return Cloud(connect=LONG, total=SHORT, connections=1)
 
+    def of_little_memory(self, most: int) -> AbstractAsyncContextManager[Gateway]:
+        return Cloud(connect=LONG, total=LONG, connections=1, media=MediaLimits(max_bytes=most))
+
     async def say(self, text: str, **more: Any) -> dict[str, Any]:
         path = f"/cloud/lines/{NAME}/phones/{CLIENT}/messages"
         said: dict[str, Any] = await self.sandbox.control("POST", path, {"text": text, **more})
@@ -157,11 +168,15 @@ class CloudWorld:
         return cloud_parser.read_for(payload, NAME, datetime.now(UTC))
 
 
-@contextlib.asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
-    """uvicorn without the waits of its main loop and of its shutdown."""
+def free_socket() -> socket.socket:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
+    return bound
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, bound: socket.socket) -> AsyncIterator[str]:
+    """uvicorn without the waits of its main loop and of its shutdown."""
     config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
     config.load()
     server = uvicorn.Server(config)
@@ -179,15 +194,16 @@ async def serving(app: Any) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    settings = Settings(evolution_api_key="global", retry_scale=0.001)
-    async with serving(create_app(settings)) as url, httpx.AsyncClient(base_url=url, timeout=15) as http:
+    bound = free_socket()
+    settings = Settings(evolution_api_key="global", retry_scale=0.001, port=bound.getsockname()[1])
+    async with serving(create_app(settings), bound) as url, httpx.AsyncClient(base_url=url, timeout=15) as http:
         yield Sandbox(url, http)
 
 
 @pytest.fixture(params=["evolution", "cloud"])
 async def world(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[World]:
     async with contextlib.AsyncExitStack() as stack:
-        hooks = await stack.enter_async_context(serving(sandbox.receiver()))
+        hooks = await stack.enter_async_context(serving(sandbox.receiver(), free_socket()))
         if request.param == "evolution":
             order = {"webhook_url": hooks, "token": KEY, "own_number": "351210000000"}
             await sandbox.control("PUT", f"/evolution/instances/{NAME}", order)
@@ -462,7 +478,92 @@ async def test_answers_that_are_not_metas_usual_ones(status: int, body: Any, exp
     async def answer() -> JSONResponse:
         return JSONResponse(body, status, {"location": "/elsewhere"} if status == 307 else None)
 
-    async with serving(app) as url, Cloud(connect=LONG, total=LONG, connections=1) as gateway:
+    async with serving(app, free_socket()) as url, Cloud(connect=LONG, total=LONG, connections=1) as gateway:
         outcome = await gateway.send_text(Line(f"{url}/v23.0", NAME, KEY), TO, "Olá!")
     assert isinstance(outcome, expected), outcome
     assert KEY not in repr(outcome)
+
+
+# --- what clients send besides text
+
+OGG = b"OggS" + bytes(range(200))
+
+
+async def sent_by_a_client(sandbox: Sandbox, world: World, content: bytes, mime_type: str) -> Media:
+    await world.say("", kind="audio", media=base64.b64encode(content).decode(), mime_type=mime_type)
+    (event,) = await events(sandbox, world, 1)
+    assert isinstance(event, ChatMessage)
+    media = media_of(event.metadata)
+    assert media is not None
+    return media
+
+
+async def test_what_a_client_sends_is_fetched_as_it_is(sandbox: Sandbox, world: World) -> None:
+    media = await sent_by_a_client(sandbox, world, OGG, "audio/ogg; codecs=opus")
+    assert await world.gateway.fetch_media(world.line, media) == Medium(OGG, "audio/ogg")
+
+
+@pytest.mark.parametrize(
+    ("content", "mime_type", "code"),
+    [(b"<svg/>", "image/jpeg", "media_type"), (b"MZ", "application/x-msdownload", "media_type")],
+)
+async def test_what_is_not_what_it_is_said_to_be_is_not_handed_on(
+    sandbox: Sandbox, world: World, content: bytes, mime_type: str, code: str
+) -> None:
+    media = await sent_by_a_client(sandbox, world, content, mime_type)
+    outcome = await world.gateway.fetch_media(world.line, media)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == code
+
+
+async def test_media_that_are_gone_too_large_or_not_told_now(sandbox: Sandbox, world: World) -> None:
+    gone = await world.gateway.fetch_media(world.line, Media("12345"))
+    assert isinstance(gone, Refused)
+    assert gone.code == "media_gone"
+    media = await sent_by_a_client(sandbox, world, OGG, "audio/ogg")
+    async with world.of_little_memory(len(OGG) - 1) as modest:
+        large = await modest.fetch_media(world.line, media)
+    assert isinstance(large, Refused)
+    assert large.code == "media_too_large"
+    for operation in {"evolution": ["getBase64"], "cloud": ["media.info", "media.download"]}[world.provider]:
+        await sandbox.fails("error_before", provider=world.provider, operation=operation, status=503)
+        assert isinstance(await world.gateway.fetch_media(world.line, media), NotNow)
+    assert isinstance(await world.gateway.fetch_media(world.line, media), Medium)
+    nowhere = Line("http://127.0.0.1:9/x", world.line.instance, KEY)
+    assert isinstance(await world.gateway.fetch_media(nowhere, media), NotNow)
+
+
+# --- what a gateway keeps
+
+
+async def test_what_was_said_is_asked_for_again_or_there_is_no_store(sandbox: Sandbox, world: World) -> None:
+    now = datetime.now(UTC)
+    start, end = now - timedelta(hours=1), now + timedelta(minutes=1)
+    at = int(now.timestamp())
+    early = await world.say("bom dia", copies=0, timestamp=at - 1200, push_name="Rui")
+    typed = await world.say("Aqui é a Carla", copies=0, timestamp=at - 600, from_me=True)
+    voice = await world.say("", copies=0, timestamp=at - 300, kind="audio")
+    await world.say("👍", copies=0, timestamp=at - 200, kind="reaction")
+    await world.say("ontem", copies=0, timestamp=at - 90000)
+    if world.gateway.capabilities.proof != "store":
+        with pytest.raises(Unavailable) as caught:
+            await world.gateway.received_between(world.line, start, end)
+        assert caught.value.code == "no_store"
+        return
+    sent = await world.gateway.send_text(world.line, TO, "Olá!")
+    assert isinstance(sent, Sent)
+    found = await world.gateway.received_between(world.line, start, end)
+    assert found.complete
+    assert found.through == end
+    told = [(message.author, message.provider_id, message.kind) for message in found.messages]
+    assert told == [
+        ("client", early["id"], "text"),
+        ("salon", typed["id"], "text"),
+        ("client", voice["id"], "audio"),
+        ("salon", sent.provider_id, "text"),
+    ]
+    assert found.messages[0].name == "Rui"
+    assert found.messages[0].sent_at == datetime.fromtimestamp(at - 1200, UTC)
+    await sandbox.fails("error_before", provider=world.provider, operation="findMessages", status=500)
+    with pytest.raises(Unavailable):
+        await world.gateway.received_between(world.line, start, end)

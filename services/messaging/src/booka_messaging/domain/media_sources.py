@@ -70,6 +70,6 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
-        if address.teredo is not None or address.scope_id is not None:
+        if address.scope_id is not None:
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved

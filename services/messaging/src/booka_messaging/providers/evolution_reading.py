@@ -50,11 +50,12 @@ async def received_between(post: Post, caller: Caller, line: Line, start: dateti
         Unavailable: the store does not tell.
     """
     until = end
-    while True:
-        first = await _page(post, line, start, until, 1)
-        if not first.heeded or first.pages <= _PAGES or until - start <= _SHORTEST:
-            break
+    first = await _page(post, line, start, until, 1)
+    while first.heeded and first.pages > _PAGES and until - start > _SHORTEST:
         until = start + (until - start) / 2
+        first = await _page(post, line, start, until, 1)
+    if not first.heeded:
+        until = end
     most = _PAGES_BACK if not first.heeded else max(_PAGES, min(first.pages, _PAGES_BACK))
     records = list(first.records)
     page, read = first, 1
@@ -115,7 +116,7 @@ async def _page(post: Post, line: Line, start: datetime, end: datetime, number: 
         raise Unavailable("the gateway's store answered something else")
     pages = listed.get("pages")
     told = pages if isinstance(pages, int) and not isinstance(pages, bool) else 1
-    heeded = not any(_before(record, start) for record in records)
+    heeded = not any(_before(record, start) or _after(record, end) for record in records)
     return _Page(records, told, heeded)
 
 
@@ -130,6 +131,11 @@ async def _own(caller: Caller, line: Line) -> Alias | None:
 def _before(record: object, start: datetime) -> bool:
     seconds = mapping(record).get("messageTimestamp")
     return isinstance(seconds, int | float) and seconds < start.timestamp() - 1
+
+
+def _after(record: object, end: datetime) -> bool:
+    seconds = mapping(record).get("messageTimestamp")
+    return isinstance(seconds, int | float) and seconds > end.timestamp() + 1
 
 
 def _from_me(record: object) -> bool:
