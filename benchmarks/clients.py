@@ -16,7 +16,7 @@ from booka_common.internal import SignedAuth
 from booka_stack.layout import Layout
 from booka_stack.salon import Salon, SalonPlan, provision
 
-__all__ = ["CONVERSATION", "Chair", "Phones", "open_chairs"]
+__all__ = ["CONVERSATION", "Chair", "Phones", "open_chairs", "webhook"]
 
 #: What a client says, and a piece of what the salon answers: from "hi" to the confirmed visit, and out of it again.
 CONVERSATION = (
@@ -127,7 +127,7 @@ class Phones:
     async def _visit(self, line: Line, chair: Chair) -> None:
         number = f"3519{secrets.randbelow(10**8):08d}"
         for text, expected in CONVERSATION:
-            body = _webhook(chair, number, text.format(staff=chair.staff))
+            body = webhook(chair.instance, chair.path, number, text.format(staff=chair.staff))
             signature = hmac.new(chair.secret, body, hashlib.sha256).hexdigest()
             self._waiting[number] = reply = asyncio.get_running_loop().create_future()
             started = time.perf_counter()
@@ -143,14 +143,14 @@ class Phones:
                 self.enough.set()
 
 
-def _webhook(chair: Chair, number: str, text: str) -> bytes:
+def webhook(instance: str, path: str, number: str, text: str) -> bytes:
     """A `messages.upsert` of a text, as Evolution 2.3 posts it."""
     jid = f"{number}@s.whatsapp.net"
     message_id = f"3A{UUID(bytes=secrets.token_bytes(16)).hex[:18].upper()}"
     return orjson.dumps(
         {
             "event": "messages.upsert",
-            "instance": chair.instance,
+            "instance": instance,
             "data": {
                 "key": {
                     "remoteJid": jid,
@@ -169,7 +169,7 @@ def _webhook(chair: Chair, number: str, text: str) -> bytes:
                 "instanceId": "6b1c9f6e-5d0a-4a53-9c0e-6f0f6e7f1a11",
                 "source": "android",
             },
-            "destination": f"http://127.0.0.1{chair.path}",
+            "destination": f"http://127.0.0.1{path}",
             "date_time": "2026-01-01T12:00:00.000Z",
             "sender": "351910000000@s.whatsapp.net",
             "server_url": "http://127.0.0.1:8080",
