@@ -97,7 +97,18 @@ WITH item AS (
     DELETE FROM messages AS m USING item AS i
     WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
       AND m.author = 'salon' AND m.request_id IS NULL
-    RETURNING m.id
+    RETURNING m.id, m.tenant_id, m.conversation_id, i.sent_at
+), mistaken AS (
+    -- Nobody typed it, so nobody took the conversation over, unless somebody did type since.
+    UPDATE conversations AS v
+    SET attended_until = echo.sent_at
+    FROM echo
+    WHERE v.tenant_id = echo.tenant_id AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
+      AND v.id IN (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
+          WHERE w.tenant_id = echo.tenant_id AND w.id = echo.conversation_id)
+      AND NOT EXISTS (SELECT FROM messages AS t
+          WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id > echo.id
+            AND t.author = 'salon')
 ), receipt AS (
     INSERT INTO receipts AS r (tenant_id, channel_id, provider_id, status, message_id, updated_at)
     SELECT tenant_id, channel_id, provider_id, 'sent', id, sent_at
