@@ -31,6 +31,12 @@ __all__ = ["Answerer", "Flood", "Line", "findings"]
 #: Every Evolution names people in its own way.
 _VERSIONS = ("2.3.7", "2.3.0", "2.4.0", "2.2.3", "2.3.6")
 _BATCH = 200
+_STATE = """
+    SELECT (SELECT count(*) FROM messaging.messages WHERE direction = 'in') AS taken,
+           (SELECT count(*) FROM messaging.messages WHERE direction = 'out') AS asked,
+           (SELECT count(*) FROM messaging.outbox WHERE sent_at IS NULL) AS unsaid,
+           (SELECT count(*) FROM messaging.jobs WHERE type = 'send_message' AND status = 'ready') AS ready,
+           (SELECT count(*) FROM messaging.jobs WHERE type = 'send_message' AND status = 'running') AS running"""
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,7 @@ class Flood:
             for path, messages in by_line.items():
                 await self.sandbox.call("POST", f"{path}/messages", messages)
                 self.said += len(messages)
-            await self.answered(self.said - ahead, seconds=90, done=done)
+            await self.answered(self.said - ahead, seconds=40, done=done)
 
     async def answered(self, count: int, *, seconds: float, done: Callable[[int], None] = lambda sent: None) -> None:
         """Wait until the gateways were sent `count` messages.
@@ -180,9 +186,20 @@ class Flood:
             if sent > before:
                 before, since = sent, loop.time()
             if loop.time() - since > seconds:
-                raise AssertionError(f"{sent} of {self.said} answered, and nothing more for {seconds:g} s")
+                state = await self.state()
+                raise AssertionError(f"{sent} of {self.said} answered, and nothing more for {seconds:g} s: {state}")
             await asyncio.sleep(0.05)
         done(sent)
+
+    async def state(self) -> dict[str, Any]:
+        """How far everything is."""
+        connection = await asyncpg.connect(self.stack.database_url())
+        try:
+            row = await connection.fetchrow(_STATE)
+        finally:
+            await connection.close()
+        health = await self.sandbox.call("GET", "/_/health")
+        return {**dict(row), "webhooks": health["webhooks_under_way"], "ledger": health["counts"]}
 
     async def sent(self) -> int:
         """How many messages the gateways were sent."""
@@ -194,7 +211,7 @@ async def findings(flood: Flood, *, seconds: float) -> list[str]:
     """Everything that is wrong, once all is quiet: by the ledger, the tables and the queues."""
     connection = await asyncpg.connect(flood.stack.database_url())
     try:
-        left = await _left(flood, connection, seconds)
+        left = await _left(flood, seconds)
         return left or [
             *await _dead(flood, connection),
             *await _taken(flood, connection),
@@ -204,21 +221,17 @@ async def findings(flood: Flood, *, seconds: float) -> list[str]:
         await connection.close()
 
 
-async def _left(flood: Flood, connection: Any, seconds: float) -> list[str]:
+async def _left(flood: Flood, seconds: float) -> list[str]:
     """What is still under way when the time is up."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while True:
         await flood.sandbox.call("GET", "/_/idle", timeout=60)
-        row = await connection.fetchrow(
-            "SELECT (SELECT count(*) FROM messaging.outbox WHERE sent_at IS NULL) AS unsaid,"
-            " (SELECT count(*) FROM messaging.jobs WHERE type = 'send_message' AND status IN ('ready', 'running')) AS unsent,"
-            " (SELECT count(*) FROM messaging.messages WHERE direction = 'out') AS asked"
-        )
-        if not row["unsaid"] and not row["unsent"] and row["asked"] >= flood.said:
+        state = await flood.state()
+        if not state["unsaid"] and not state["ready"] and not state["running"] and state["asked"] >= flood.said:
             return []
         if loop.time() > end:
-            return [f"under way after {seconds:g} s: {dict(row)} of {flood.said}"]
+            return [f"under way after {seconds:g} s: {state} of {flood.said}"]
         await asyncio.sleep(0.2)
 
 
@@ -235,7 +248,7 @@ async def _dead(flood: Flood, connection: Any) -> list[str]:
             count = (await channel.declare_queue(queue, passive=True)).declaration_result.message_count
             wrong += [f"{count} messages in {queue}"] if count else []
     lost = await flood.sandbox.ledger("webhook.abandoned")
-    return wrong + [f"{len(lost)} webhooks abandoned, first {lost[0]}"] * bool(lost)
+    return wrong + ([f"{len(lost)} webhooks abandoned, first {lost[0]}"] if lost else [])
 
 
 async def _taken(flood: Flood, connection: Any) -> list[str]:
@@ -263,7 +276,7 @@ async def _taken(flood: Flood, connection: Any) -> list[str]:
     mixed = [known for known in people.values() if len(known) != 1] + [ids for ids in talks.values() if len(ids) != 1]
     wrong += [f"{len(mixed)} conversations are mixed up, first {mixed[0]}"] if mixed else []
     gaps = {talk: sorted(seen) for talk, seen in turns.items() if sorted(seen) != list(range(1, len(seen) + 1))}
-    return wrong + [f"{len(gaps)} conversations have gaps in their turns, {next(iter(gaps.items()))}"] * bool(gaps)
+    return wrong + ([f"{len(gaps)} conversations have gaps in their turns, {next(iter(gaps.items()))}"] if gaps else [])
 
 
 async def _answered(flood: Flood, connection: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """A salon's line at one of the gateways: provisioned in messaging and in the sandbox."""
 
 import secrets
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -50,44 +51,70 @@ async def wire(
         httpx.HTTPStatusError: a service refused; its problem+json is in the response.
     """
     channel_id = uuid5(tenant_id, "channel" if gateway == "evolution" else "channel/cloud")
-    secret = secrets.token_urlsafe(32)
     base = webhook_base or layout.url("messaging")
-    channel: dict[str, Any]
-    if gateway == "evolution":
-        instance = f"salon-{tenant_id.hex[-8:]}"
-        channel = {
-            "gateway": "evolution",
-            "instance": instance,
-            "base_url": f"{layout.url('sandbox')}/evolution",
-            "api_key": layout.gateway_key,
-            "auth": {"mode": "hmac", "secret": secret},
-        }
-        line = {"webhook_url": f"{base}/webhooks/evolution/{channel_id}", "hmac_secret": secret}
-    else:
-        instance = str(10**14 + tenant_id.int % 10**14)
-        channel = {
-            "gateway": "cloud",
-            "instance": instance,
-            "base_url": f"{layout.url('sandbox')}/cloud",
-            "api_key": layout.cloud_access_token,
-        }
-        line = {"webhook_url": f"{base}/webhooks/cloud", "app_secret": layout.cloud_app_secret}
-        if own_app:
-            channel["auth"] = {"mode": "meta", "secret": secret}
-            line = {"webhook_url": f"{base}/webhooks/cloud/{channel_id}", "app_secret": secret}
+    plan = (
+        _evolution(layout, tenant_id, base, channel_id)
+        if gateway == "evolution"
+        else _cloud(layout, tenant_id, own_app=own_app)
+    )
+    line = {"own_number": own_number(tenant_id), "display_name": name, **plan.line, **order}
+    at = layout.url("sandbox") + control_path(gateway, plan.instance)
     async with httpx.AsyncClient(timeout=20) as http:
-        await _put(
+        await _ask(http, "PUT", at, line)  # messaging tries a line of the Cloud API before it takes it
+        await _ask(
             http,
+            "PUT",
             f"{layout.url('messaging')}/v1/channels/{channel_id}",
-            channel | (more or {}),
+            {**plan.channel, **(more or {})},
             auth=SignedAuth(layout.internal_secret, tenant_id),
         )
-        told = {"own_number": own_number(tenant_id), "display_name": name}
-        await _put(http, layout.url("sandbox") + control_path(gateway, instance), told | line | order)
-    return channel_id, instance
+        if gateway == "cloud":  # Meta asks whether the address is ours before it delivers anything there
+            address = f"{base}/webhooks/cloud/{channel_id}" if own_app else f"{base}/webhooks/cloud"
+            await _ask(http, "POST", f"{at}/subscribe", {"url": address, "verify_token": plan.verify_token})
+    return channel_id, plan.instance
 
 
-async def _put(http: httpx.AsyncClient, url: str, body: dict[str, Any], auth: httpx.Auth | None = None) -> None:
-    answer = await http.put(url, json=body, auth=auth or httpx.Auth())
+@dataclass(frozen=True)
+class _Plan:
+    """What messaging and the sandbox are told of a line."""
+
+    instance: str
+    channel: dict[str, Any]
+    line: dict[str, Any]
+    verify_token: str = ""
+
+
+def _evolution(layout: Layout, tenant_id: UUID, base: str, channel_id: UUID) -> _Plan:
+    instance, secret = f"salon-{tenant_id.hex[-8:]}", secrets.token_urlsafe(32)
+    channel = {
+        "gateway": "evolution",
+        "instance": instance,
+        "base_url": f"{layout.url('sandbox')}/evolution",
+        "api_key": layout.gateway_key,
+        "auth": {"mode": "hmac", "secret": secret},
+    }
+    line = {"webhook_url": f"{base}/webhooks/evolution/{channel_id}", "hmac_secret": secret}
+    return _Plan(instance, channel, line)
+
+
+def _cloud(layout: Layout, tenant_id: UUID, *, own_app: bool) -> _Plan:
+    instance = str(10**14 + tenant_id.int % 10**14)
+    channel = {
+        "gateway": "cloud",
+        "instance": instance,
+        "base_url": f"{layout.url('sandbox')}/cloud/v23.0",
+        "api_key": layout.cloud_access_token,
+    }
+    if not own_app:
+        return _Plan(instance, channel, {"app_secret": layout.cloud_app_secret}, layout.cloud_verify_token)
+    secret, token = secrets.token_hex(32), secrets.token_urlsafe(24)
+    own = {"auth": {"mode": "meta", "secret": secret, "verify_token": token}}
+    return _Plan(instance, channel | own, {"app_secret": secret}, token)
+
+
+async def _ask(
+    http: httpx.AsyncClient, method: str, url: str, body: dict[str, Any], auth: httpx.Auth | None = None
+) -> None:
+    answer = await http.request(method, url, json=body, auth=auth or httpx.Auth())
     if answer.is_error:
         raise httpx.HTTPStatusError(f"{url}: {answer.text}", request=answer.request, response=answer)
