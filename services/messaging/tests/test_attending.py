@@ -385,7 +385,7 @@ def test_a_takeover_ends_later_than_now_and_no_later_than_its_time_from_now(
 def test_what_is_fresh_stays_so_until_it_is_too_old(
     sent_at: datetime, now: datetime, stale_after: timedelta, line_since: datetime
 ) -> None:
-    rule = {"stale_after": stale_after, "line_since": line_since}
+    rule: Any = {"stale_after": stale_after, "line_since": line_since}
     if is_fresh(sent_at, now, **rule):
         assert sent_at >= line_since - MINUTE
         assert not is_fresh(sent_at, sent_at + stale_after + MINUTE, **rule)
