@@ -61,7 +61,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app = assemble(runtime, job_types(settings, sending, now), resources=resources)
     app.include_router(channel_routes(runtime, channels))
     app.include_router(unread_routes(runtime, channels, unread, deliveries))
-    app.include_router(conversation_routes(runtime), responses=SIGNED)
+    windows = {name: gateway.capabilities.window for name, gateway in gateways.items()}
+    app.include_router(
+        conversation_routes(runtime, windows=windows, send_attempts=settings.send_attempts), responses=SIGNED
+    )
     app.include_router(contact_routes(runtime), responses=SIGNED)
     app.include_router(template_routes(runtime, Templates(runtime.db)), responses=SIGNED)
     app.include_router(charge_routes(runtime, charges), responses=SIGNED)

@@ -1,10 +1,23 @@
 """The refusals of messaging."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from booka_common.errors import Conflict, NotFound
 
-__all__ = ["LineTaken", "UnknownChannel", "UnknownContact", "UnknownConversation", "UnknownMessage"]
+__all__ = [
+    "ChannelInactive",
+    "ContactBlocked",
+    "ContactErased",
+    "LineTaken",
+    "NoAddress",
+    "UnknownChannel",
+    "UnknownContact",
+    "UnknownConversation",
+    "UnknownMessage",
+    "WindowClosed",
+]
 
 
 class UnknownChannel(NotFound):
@@ -50,3 +63,50 @@ class UnknownMessage(NotFound):
 
     def __init__(self) -> None:
         super().__init__("no message of this id")
+
+
+class ContactErased(Conflict):
+    """Nothing is known of the client any more; if they write again, they are somebody new."""
+
+    default_code = "contact_erased"
+
+    def __init__(self) -> None:
+        super().__init__("the client's data was erased")
+
+
+class ContactBlocked(Conflict):
+    """The salon does not want to hear of this client."""
+
+    default_code = "contact_blocked"
+
+    def __init__(self) -> None:
+        super().__init__("the client is blocked: unblock them first")
+
+
+class ChannelInactive(Conflict):
+    """Nothing is sent on a channel that is switched off."""
+
+    default_code = "channel_inactive"
+
+    def __init__(self) -> None:
+        super().__init__("the channel is switched off")
+
+
+class NoAddress(Conflict):
+    """Nothing is known to write to."""
+
+    default_code = "no_address"
+
+    def __init__(self) -> None:
+        super().__init__("no number or other id of the client is known")
+
+
+class WindowClosed(Conflict):
+    """The client wrote too long ago for the provider to take free text; `templates`: what the channel may say instead."""
+
+    default_code = "window_closed"
+
+    def __init__(self, templates: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(
+            "the client has not written for too long: only an approved template is taken", templates=list(templates)
+        )

@@ -179,3 +179,20 @@ FROM (
     UNION ALL SELECT f.merged_into FROM contacts AS f WHERE f.tenant_id = $1 AND f.id = $2 AND f.merged_into IS NOT NULL
 ) AS who (id)
 JOIN contacts AS c ON c.tenant_id = $1 AND c.id = who.id;
+
+-- name: conversation_reach
+-- Whether and how the client of a conversation can be written to, where the talk goes on.
+SELECT v.id, h.gateway, h.active, v.client_at, c.blocked_at, coalesce(c.erased_at, v.erased_at) AS erased_at,
+    EXISTS (SELECT FROM contact_aliases AS a
+        WHERE a.tenant_id = $1 AND a.channel_id = v.channel_id AND a.contact_id = v.contact_id) AS has_address,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('name', t.name, 'locale', t.locale, 'parameters', t.parameters)
+            ORDER BY t.name, t.locale)
+        FROM channel_templates AS t WHERE t.tenant_id = $1 AND t.channel_id = v.channel_id), '[]') AS templates
+FROM (
+    SELECT f.id FROM conversations AS f WHERE f.tenant_id = $1 AND f.id = $2 AND f.merged_into IS NULL
+    UNION ALL
+    SELECT f.merged_into FROM conversations AS f WHERE f.tenant_id = $1 AND f.id = $2 AND f.merged_into IS NOT NULL
+) AS talk (id)
+JOIN conversations AS v ON v.tenant_id = $1 AND v.id = talk.id
+JOIN channels AS h ON h.tenant_id = $1 AND h.id = v.channel_id
+JOIN contacts AS c ON c.tenant_id = $1 AND c.id = v.contact_id;

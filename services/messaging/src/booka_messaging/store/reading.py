@@ -17,6 +17,7 @@ __all__ = [
     "LastMessage",
     "MessageRow",
     "Place",
+    "Reach",
     "Said",
     "Wanted",
     "contact",
@@ -29,6 +30,7 @@ __all__ = [
     "news",
     "page",
     "places_moved",
+    "reach",
     "texts",
 ]
 
@@ -170,6 +172,32 @@ def _conversation(row: Mapping[str, Any]) -> ConversationRow:
 async def conversation_exists(tx: Tx, conversation_id: UUID) -> bool:
     """Whether the tenant has this conversation."""
     return await tx.fetchrow(queries["conversation_get"], tx.tenant_id, conversation_id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether and how a client can be written to.
+
+    Attributes:
+        id: of the conversation in which the talk goes on.
+        client_at: when the client last wrote, by the gateway's clock.
+        templates: what is approved on the line, as `name`, `locale`, `parameters` (how many).
+    """
+
+    id: UUID
+    gateway: str
+    active: bool
+    client_at: datetime | None
+    blocked_at: datetime | None
+    erased_at: datetime | None
+    has_address: bool
+    templates: Sequence[Mapping[str, Any]]
+
+
+async def reach(tx: Tx, conversation_id: UUID) -> Reach | None:
+    """How the client of a conversation can be written to; None if there is no such conversation."""
+    row = await tx.fetchrow(queries["conversation_reach"], tx.tenant_id, conversation_id)
+    return Reach(**row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

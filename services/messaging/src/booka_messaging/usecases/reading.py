@@ -29,6 +29,8 @@ __all__ = [
     "message",
     "messages",
     "news",
+    "person",
+    "shown",
 ]
 
 #: Words are looked for in so many of a salon's newest messages.
@@ -156,7 +158,16 @@ async def conversation(db: Database, tenant_id: UUID, conversation_id: UUID) -> 
         UnknownConversation: none of this tenant.
     """
     async with db.tx(tenant_id, opening=store.READING) as tx:
-        rows = await store.conversation_rows(tx, [conversation_id])
+        return await shown(tx, conversation_id)
+
+
+async def shown(tx: Tx, conversation_id: UUID) -> ConversationRow:
+    """The same, in the transaction of a change.
+
+    Raises:
+        UnknownConversation: none of this tenant.
+    """
+    rows = await store.conversation_rows(tx, [conversation_id])
     if not rows:
         raise UnknownConversation(conversation_id)
     return rows[0]
@@ -258,7 +269,16 @@ async def contact(db: Database, tenant_id: UUID, contact_id: UUID) -> ContactDet
         UnknownContact: none of this tenant.
     """
     async with db.tx(tenant_id, opening=store.READING) as tx:
-        found = await store.contact(tx, contact_id)
+        return await person(tx, contact_id)
+
+
+async def person(tx: Tx, contact_id: UUID) -> ContactDetail:
+    """The same, in the transaction of a change.
+
+    Raises:
+        UnknownContact: none of this tenant.
+    """
+    found = await store.contact(tx, contact_id)
     if found is None:
         raise UnknownContact
     return found

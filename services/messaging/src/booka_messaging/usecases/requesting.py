@@ -12,7 +12,7 @@ from uuid import UUID
 from booka_common import jobs
 from booka_common.batching import Batcher
 from booka_common.contracts import Envelope
-from booka_common.contracts.messaging import SendRequested
+from booka_common.contracts.messaging import SendRequested, TemplateUse
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
 from booka_common.jobs import NewJob
@@ -71,17 +71,25 @@ class Requests:
 
 
 async def queue_written(
-    tx: Tx, conversation_id: UUID, text: str, *, written_by: str, attempts: int, now: datetime
+    tx: Tx,
+    conversation_id: UUID,
+    text: str,
+    *,
+    written_by: str,
+    template: TemplateUse | None = None,
+    attempts: int,
+    now: datetime,
 ) -> UUID | None:
     """Queue what a person of the salon wrote in the console; return the message's id, None if there is no such conversation.
 
     Args:
+        template: the approved text that says the same.
         attempts: tries to send it before it is given up.
     """
     if tx.tenant_id is None:
         raise ValueError("a person writes in a transaction of their salon")
 
-    data = SendRequested(conversation_id=conversation_id, text=text, purpose="reply")
+    data = SendRequested(conversation_id=conversation_id, text=text, purpose="reply", template=template)
     asked = Asked(new_id(), tx.tenant_id, request_id=new_id(), data=data, written_by=written_by)
     request = _Request(asked, asked.request_id, current_traceparent(), now)
     (queued,) = await _queue(tx, [request], attempts=attempts, now=now)
