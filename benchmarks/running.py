@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from shutil import rmtree
 
 import psutil  # type: ignore[import-untyped]
 
-from booka_stack.layout import Layout
+from booka_stack.layout import SERVICES, Layout
 from booka_stack.stack import Stack
 
 __all__ = ["Memory", "cpu_seconds", "memory", "private_stack", "processes"]
@@ -19,11 +19,11 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def private_stack() -> Iterator[Stack]:
+def private_stack(services: Sequence[str] = SERVICES) -> Iterator[Stack]:
     """A running stack on free ports with fsync on, in a folder that goes with it. Nothing is tuned for the benchmark."""
     folder = Path(tempfile.mkdtemp(prefix="booka-bench-"))
     try:
-        with Stack(Layout.private(folder), durable=True) as stack:
+        with Stack(Layout.private(folder), services=services, durable=True) as stack:
             yield stack
     finally:
         rmtree(folder, ignore_errors=True)
