@@ -67,7 +67,7 @@ class Audit:
             )
             busy = await self._connection.fetchval(
                 f"SELECT count(*) FROM {service}.jobs WHERE status = 'running'"  # noqa: S608
-                " OR (status = 'ready' AND (scheduled_at < now() + interval '1 minute'))"
+                " OR (status = 'ready' AND scheduled_at < now() + interval '1 minute' AND type <> 'watch_line')"
             )
             left += [f"{service}: {unsent} messages not published"] if unsent else []
             left += [f"{service}: {busy} jobs not finished"] if busy else []

@@ -12,6 +12,8 @@ __all__ = ["Crowd", "Guest", "Stuck"]
 
 _CHOICE = re.compile(r"^(\d+)\. (.+)$", re.MULTILINE)
 _PAY = re.compile(r"/pay/(cs_\w+)")
+#: Days on which there may be nothing left.
+_VAGUE = ("Today", "As soon as")
 _HEAR_SECONDS = 20.0
 
 
@@ -79,10 +81,12 @@ class Guest:
                 await self.phone.sandbox.call("POST", f"/_/stripe/sessions/{session[1]}/pay", {})
             return
         answer = self._answer_to(text)
-        if answer is not None:
+        if isinstance(answer, dict):
+            await self.phone.tap(answer)
+        elif answer is not None:
             await self.phone.say(answer)
 
-    def _answer_to(self, text: str) -> str | None:
+    def _answer_to(self, text: str) -> str | dict[str, str] | None:
         if "Which service would you like" in text:
             if self.mumbles:
                 self.mumbles = False
@@ -92,12 +96,15 @@ class Guest:
             return "1"
         if "What name should I put" in text:
             return self.phone.name
-        if any(question in text for question in ("who would you like", "When would you like", "free times:")):
-            return self._one_of(text)
+        if any(question in text for question in ("who would you like", "When would you like", "free times")):
+            return self._tapped() if self.phone.choices else self._one_of(text)
         return None  # a notice; the question comes with the next message
 
+    def _tapped(self) -> dict[str, str]:
+        return self.dice.choice([one for one in self.phone.choices if not one["title"].startswith(_VAGUE)])
+
     def _one_of(self, text: str) -> str:
-        numbers = [number for number, line in _CHOICE.findall(text) if not line.startswith(("Today", "As soon as"))]
+        numbers = [number for number, line in _CHOICE.findall(text) if not line.startswith(_VAGUE)]
         if not numbers:
             raise Stuck(f"{self.phone.number}: nothing to choose from in {text!r}")
         chosen: str = self.dice.choice(numbers)

@@ -1,6 +1,6 @@
 """A client's phone, seen from outside: it talks to the sandbox only, and hears what the sandbox's gateway was asked to send."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -67,7 +67,11 @@ class Sandbox:
 
 @dataclass
 class Phone:
-    """One client in chat with one salon. Remembers how far it has read."""
+    """One client in chat with one salon. Remembers how far it has read.
+
+    Attributes:
+        choices: what can be tapped below the message heard last.
+    """
 
     sandbox: Sandbox
     instance: str
@@ -75,6 +79,7 @@ class Phone:
     name: str = "Maria"
     gateway: Gateway = "evolution"
     read_up_to: int = 0
+    choices: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def path(self) -> str:
@@ -97,8 +102,13 @@ class Phone:
             "message.sent", after=self.read_up_to, timeout=timeout, instance=self.instance, number=self.number
         )
         self.read_up_to = entry["seq"]
+        self.choices = entry.get("choices", [])
         text: str = entry["text"]
         return text
+
+    async def tap(self, choice: dict[str, str]) -> None:
+        """Tap one of `choices`."""
+        await self.say(choice["title"], kind=choice["kind"], choice_id=choice["id"])
 
     async def ask(self, text: str, timeout: float = 30, **options: Any) -> str:
         """Say something and wait for the answer."""

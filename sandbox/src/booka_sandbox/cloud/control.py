@@ -66,6 +66,9 @@ class PhoneOrder(BaseModel):
     wa_id: str | None = Field(default=None, description="how WhatsApp spells the number")
     username: str | None = Field(default=None, description="webhooks then tell the user id and no number")
     user_id: str | None = None
+    last_said: int | None = Field(
+        default=None, description="unix seconds: when its owner last wrote, as if time had passed"
+    )
     fails_with: int | None = Field(default=None, description="code of the failed status that sends get; 0 = none")
 
 

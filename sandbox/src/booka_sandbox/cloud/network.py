@@ -104,7 +104,8 @@ class Network:
             return
         phone.keep(message)
         known = {"instance": line.id, "number": phone.number, "text": message.text, "key_id": message.id}
-        self.ledger.add("message.sent", **known, type=message.type, callback=message.callback)
+        more = {"type": message.type, "callback": message.callback, "choices": message.choices}
+        self.ledger.add("message.sent", **known, **more)
         self._status(line, phone, message, "sent")
         self._status(line, phone, message, "delivered")
 
