@@ -21,6 +21,7 @@ from booka_messaging.jobs import job_types
 from booka_messaging.providers.cloud import Cloud
 from booka_messaging.providers.evolution import Evolution
 from booka_messaging.providers.gateway import Gateway
+from booka_messaging.providers.media import MediaLimits
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.charging import Charges
@@ -29,7 +30,9 @@ from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.rereading import Unread
 from booka_messaging.usecases.sending import Sending
+from booka_messaging.usecases.sweeping import Sweeps
 from booka_messaging.usecases.templates import Templates
+from booka_messaging.usecases.watching import Lines, Watching
 
 __all__ = ["create_app", "describe"]
 
@@ -41,8 +44,13 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     connect = timedelta(seconds=settings.gateway_connect_seconds)
     total = timedelta(seconds=settings.gateway_total_seconds)
     connections = 2 * settings.worker_concurrency
-    evolution = Evolution(connect=connect, total=total, connections=connections)
-    cloud = Cloud(connect=connect, total=total, connections=connections)
+    media = MediaLimits(
+        max_bytes=settings.media_max_bytes,
+        total=timedelta(seconds=settings.media_seconds),
+        hosts=settings.media_sources(),
+    )
+    evolution = Evolution(connect=connect, total=total, connections=connections, media=media)
+    cloud = Cloud(connect=connect, total=total, connections=connections, media=media)
     gateways: Mapping[str, Gateway] = {"evolution": evolution, "cloud": cloud}
     sending = Sending(runtime.db, sealer, gateways, recheck=timedelta(seconds=settings.send_recheck_seconds))
     directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
@@ -51,14 +59,31 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
     intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours))
     deliveries = Deliveries(runtime.db, directory, intake, unread)
+    sweeps = Sweeps(
+        runtime.db,
+        sealer,
+        gateways,
+        intake,
+        runtime.metrics.registry,
+        grace=timedelta(seconds=settings.sweep_grace_seconds),
+    )
+    watching = Watching(
+        runtime.db,
+        sealer,
+        gateways,
+        sweeps,
+        every=timedelta(seconds=settings.watch_seconds),
+        silent_after=timedelta(hours=settings.silent_after_hours),
+    )
+    lines = Lines(runtime.db, runtime.metrics.registry, now)
     charges = Charges(runtime.db, runtime.metrics.registry)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with evolution, cloud:
+        async with evolution, cloud, lines.kept():
             yield
 
-    app = assemble(runtime, job_types(settings, sending, now), resources=resources)
+    app = assemble(runtime, job_types(settings, sending, watching, sweeps, now), resources=resources)
     app.include_router(channel_routes(runtime, channels))
     app.include_router(unread_routes(runtime, channels, unread, deliveries))
     windows = {name: gateway.capabilities.window for name, gateway in gateways.items()}

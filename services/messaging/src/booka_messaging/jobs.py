@@ -7,14 +7,25 @@ from booka_common.db import Tx
 from booka_common.jobs import Done, Job, JobType, Outcome
 from booka_messaging.settings import Settings
 from booka_messaging.usecases.attending import HAND_BACK, hand_back_when_over
+from booka_messaging.usecases.endings import give_up, record_sent
 from booka_messaging.usecases.requesting import JOB_TYPE
-from booka_messaging.usecases.sending import Sending, give_up, record_sent
+from booka_messaging.usecases.rounds import SWEEP, WATCH
+from booka_messaging.usecases.sending import Sending
+from booka_messaging.usecases.sweeping import Sweeps
+from booka_messaging.usecases.watching import Watching
 
 __all__ = ["job_types"]
 
+#: A run may ask a gateway for some pages and take in some hundred messages.
+_SWEEP_TIMEOUT = timedelta(minutes=2)
 
-def job_types(settings: Settings, sending: Sending, now: Callable[[], datetime]) -> Mapping[str, JobType]:
-    """`send_message`: one text to one client. `hand_back`: the end of a takeover."""
+
+def job_types(
+    settings: Settings, sending: Sending, watching: Watching, sweeps: Sweeps, now: Callable[[], datetime]
+) -> Mapping[str, JobType]:
+    """`send_message`: one text to one client. `hand_back`: the end of a takeover. `watch_line`: a look at one line, again and
+    again. `sweep_gap`: what was missed while a line did not work.
+    """
 
     async def send(job: Job) -> Outcome:
         return await sending.run(job, now())
@@ -25,6 +36,12 @@ def job_types(settings: Settings, sending: Sending, now: Callable[[], datetime])
     async def hand_back(job: Job) -> Outcome:
         return Done(lambda tx: hand_back_when_over(tx, job, now=now()))
 
+    async def watch(job: Job) -> Outcome:
+        return await watching.run(job, now())
+
+    async def sweep(job: Job) -> Outcome:
+        return await sweeps.run(job, now())
+
     # A run may look through the gateway's store before it sends: two calls, the first of several pages.
     timeout = timedelta(seconds=3 * settings.gateway_total_seconds)
     return {
@@ -32,4 +49,6 @@ def job_types(settings: Settings, sending: Sending, now: Callable[[], datetime])
             send, max_attempts=settings.send_attempts, timeout=timeout, on_dead=dead, record_all=record_sent
         ),
         HAND_BACK: JobType(hand_back),
+        WATCH: JobType(watch, timeout=_SWEEP_TIMEOUT),
+        SWEEP: JobType(sweep, timeout=_SWEEP_TIMEOUT),
     }

@@ -44,6 +44,22 @@ class Settings(ServiceSettings):
     stale_after_hours: int = Field(
         24, ge=1, description="older messages, as gateways bring after a reconnection, are stored and not answered"
     )
+    watch_seconds: float = Field(
+        300.0, gt=0, description="how often each line is looked at: its connection, and what its webhooks did not bring"
+    )
+    silent_after_hours: float = Field(
+        12.0,
+        gt=0,
+        description="a line that is open and from which nothing has come for so long is told to have fallen silent",
+    )
+    sweep_grace_seconds: float = Field(
+        10.0, ge=0, description="what a gateway has in its store for no longer than this may still come by webhook"
+    )
+    media_max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="larger media are not fetched from gateways")
+    media_seconds: float = Field(20.0, gt=0, description="how long fetching one medium may take altogether")
+    media_hosts: str = Field(
+        "lookaside.fbsbx.com", description="hosts of media besides a line's own gateway, comma-separated"
+    )
     gateway_connect_seconds: float = Field(2.0, gt=0, description="how long to wait for a connection to a gateway")
     gateway_total_seconds: float = Field(10.0, gt=0, description="how long one call to a gateway may take altogether")
     send_attempts: int = Field(12, ge=1, description="tries to send a message before it is given up")
@@ -56,3 +72,8 @@ class Settings(ServiceSettings):
         token = self.cloud_verify_token
         values = () if token is None else (token.get_secret_value(),)
         return SecretSet(self.variable("cloud_verify_token"), values)
+
+    def media_sources(self) -> frozenset[str]:
+        """The hosts of media besides a line's own gateway."""
+        hosts = (host.strip().lower() for host in self.media_hosts.split(","))
+        return frozenset(host for host in hosts if host)

@@ -16,6 +16,7 @@ from booka_messaging.providers.gateway import Connection, Gateway, Line, NotNow,
 from booka_messaging.store import Channel, ChannelChange, Habits
 from booka_messaging.usecases.directory import Directory, key_field, secret_field, token_field
 from booka_messaging.usecases.linestate import line_changed
+from booka_messaging.usecases.rounds import watch
 
 __all__ = ["ChannelOrder", "Channels", "Tested", "api_key"]
 
@@ -95,6 +96,7 @@ class Channels:
                 habits=order.habits,
                 now=now,
             )
+            await watch(tx, channel, now=now)
         self._directory.forget(channel)
         return channel
 
@@ -119,6 +121,8 @@ class Channels:
         """
         async with self._db.tx(tenant_id) as tx:
             channel = await store.set_channel(tx, channel_id, change, now=now)
+            if channel is not None:
+                await watch(tx, channel, now=now)
         if channel is None:
             raise UnknownChannel
         self._directory.forget(channel)

@@ -9,6 +9,7 @@ from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import ChannelStateChanged
 from booka_common.db import Tx
 from booka_messaging import store
+from booka_messaging.usecases.rounds import sweep_soon
 
 __all__ = ["LineState", "line_changed"]
 
@@ -36,4 +37,6 @@ async def line_changed(tx: Tx, channel_id: UUID, state: str, detail: str | None,
         channel_id=channel_id, state=cast(LineState, state), before=change.before, detail=reason or ""
     )
     await outbox.put(tx, Envelope.of(told, tenant_id=tx.tenant_id, now=now))
+    if state == "open":
+        await sweep_soon(tx, channel_id, now=now)
     return True
