@@ -4,7 +4,6 @@ Webhook verifiers and the internal API build on these. Nothing here ever raises 
 caller sent, and `NotConfigured` for what an operator did not set.
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +59,7 @@ class SecretSet:
 
 def sign(secret: bytes, message: bytes, algorithm: Algorithm = "sha256") -> str:
     """The lower-case hex HMAC of `message`."""
-    return hmac.new(secret, message, getattr(hashlib, algorithm)).hexdigest()
+    return hmac.digest(secret, message, algorithm).hex()
 
 
 def verify(secrets: SecretSet, message: bytes, signatures: Sequence[str], algorithm: Algorithm = "sha256") -> int:

@@ -94,8 +94,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app.include_router(template_routes(runtime, Templates(runtime.db)), responses=SIGNED)
     app.include_router(charge_routes(runtime, charges), responses=SIGNED)
     document(app)
-    app.add_middleware(
-        Webhooks,
+    # Before all middleware: what it does for other routes costs as much as a webhook itself.
+    app.middleware_stack = Webhooks(
+        app.build_middleware_stack(),
         directory=directory,
         deliveries=deliveries,
         sealer=sealer,

@@ -221,7 +221,7 @@ def _read(kind: str, body: Mapping[str, Any]) -> _Content:
 def _choice(body: Mapping[str, Any]) -> _Content:
     for name in ("button_reply", "list_reply"):
         reply = body.get(name)
-        if isinstance(reply, Mapping):
+        if isinstance(reply, dict):
             return _Content("choice", text(reply.get("title")), _choice_id(reply.get("id")))
     form = mapping(body.get("nfm_reply"))
     return _Content("other", text(form.get("body")))

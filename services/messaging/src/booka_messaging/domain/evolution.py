@@ -61,6 +61,7 @@ _ALSO_AUTHOR = (
     "participantPn",
     "participantLid",
 )
+_ALSO_ANYBODY = (*_ALSO_CHAT, *_ALSO_AUTHOR)
 _WRAPPERS = (
     "ephemeralMessage",
     "viewOnceMessage",
@@ -68,6 +69,7 @@ _WRAPPERS = (
     "viewOnceMessageV2Extension",
     "documentWithCaptionMessage",
 )
+_WRAPPER_NAMES = frozenset(_WRAPPERS)
 #: Signals between phones, and what comes as an event of its own: nobody said anything.
 _SILENT = frozenset(
     {
@@ -163,7 +165,7 @@ def _spelling(event: object) -> str:
 
 
 def _message(data: object, own: Alias | None, now: datetime) -> ChatEvent:
-    if not isinstance(data, Mapping) or not isinstance(key := data.get("key"), Mapping):
+    if not isinstance(data, dict) or not isinstance(key := data.get("key"), dict):
         return Ignored(UNREADABLE)
     provider_id = identifier(key.get("id"))
     if provider_id is None:
@@ -204,9 +206,13 @@ def _aliases(
 
     `sender…` and `participant…` name the author, which is the salon itself in a message that it wrote.
     """
-    names = _ALSO_CHAT if from_me else (*_ALSO_CHAT, *_ALSO_AUTHOR)
-    told = (alias_of(place.get(name)) for place in (key, data) for name in names)
-    return tuple(sorted({chat, *(alias for alias in told if alias is not None and alias != own)}))
+    names = _ALSO_CHAT if from_me else _ALSO_ANYBODY
+    told = {chat}
+    for place in (key, data):
+        for name in names:
+            if (jid := place.get(name)) and (alias := alias_of(jid)) is not None and alias != own:
+                told.add(alias)
+    return tuple(sorted(told))
 
 
 def _echo(data: object, own: Alias | None, now: datetime) -> ChatEvent:
@@ -224,7 +230,7 @@ def _edit(data: object) -> ChatEvent:
     if provider_id is None:
         return Ignored("shape")
     edited = whole.get("editedMessage", whole.get("message"))
-    if not isinstance(edited, Mapping):
+    if not isinstance(edited, dict):
         kind = whole.get("type")
         revoked = not isinstance(kind, bool | float) and kind in _REVOKED
         return Deleted("deleted", provider_id) if revoked else Ignored("protocol")
@@ -243,13 +249,15 @@ def _content(data: Mapping[str, Any]) -> tuple[str, Any]:
     """The name and body of what was said, out of its wrappers; `("", None)` if nothing was."""
     message = data.get("message")
     for _ in range(4):
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             return "", None
-        wrapped = next((message[name] for name in _WRAPPERS if isinstance(message.get(name), Mapping)), None)
+        if _WRAPPER_NAMES.isdisjoint(message):
+            break
+        wrapped = next((message[name] for name in _WRAPPERS if isinstance(message.get(name), dict)), None)
         if wrapped is None:
             break
         message = wrapped.get("message")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         return "", None
     said = [name for name in message if isinstance(name, str) and name not in _SILENT and message[name] is not None]
     declared = data["messageType"] if isinstance(data.get("messageType"), str) else ""
@@ -268,7 +276,7 @@ class _Content(NamedTuple):
 def _read(name: str, body: Any, data: Mapping[str, Any]) -> _Content:
     if name == "conversation":
         return _Content("text", text(body))
-    fields = body if isinstance(body, Mapping) else {}
+    fields = body if isinstance(body, dict) else {}
     if name == "extendedTextMessage":
         return _Content("text", text(fields.get("text")))
     if (choice := _choice(name, fields)) is not None:
@@ -278,7 +286,7 @@ def _read(name: str, body: Any, data: Mapping[str, Any]) -> _Content:
         return _Content(kind, text(fields.get("name")) or text(fields.get("address")))
     if kind == "audio":
         message = data.get("message")
-        heard = message.get("speechToText") if isinstance(message, Mapping) else None
+        heard = message.get("speechToText") if isinstance(message, dict) else None
         return _Content(kind, text(heard).removeprefix("[audio]").strip())
     return _Content(kind, text(fields.get("caption")))
 
@@ -288,7 +296,7 @@ def _choice(name: str, body: Mapping[str, Any]) -> _Content | None:
     title: object
     if name == "listResponseMessage":
         reply = body.get("singleSelectReply")
-        chosen, title = (reply.get("selectedRowId") if isinstance(reply, Mapping) else None), body.get("title")
+        chosen, title = (reply.get("selectedRowId") if isinstance(reply, dict) else None), body.get("title")
     elif name == "buttonsResponseMessage":
         chosen, title = body.get("selectedButtonId"), body.get("selectedDisplayText")
     elif name == "templateButtonReplyMessage":
@@ -302,15 +310,15 @@ def _choice(name: str, body: Mapping[str, Any]) -> _Content | None:
 
 def _native_flow(body: Mapping[str, Any]) -> tuple[object, object]:
     flow, shown = body.get("nativeFlowResponseMessage"), body.get("body")
-    title = shown.get("text") if isinstance(shown, Mapping) else None
-    raw = flow.get("paramsJson") if isinstance(flow, Mapping) else None
+    title = shown.get("text") if isinstance(shown, dict) else None
+    raw = flow.get("paramsJson") if isinstance(flow, dict) else None
     if not isinstance(raw, str) or len(raw) > 10_000:
         return None, title
     try:
         params = json.loads(raw)
     except (ValueError, RecursionError):
         return None, title
-    return (params.get("id") if isinstance(params, Mapping) else None), title
+    return (params.get("id") if isinstance(params, dict) else None), title
 
 
 def _metadata(
@@ -344,7 +352,7 @@ def _metadata(
 
 
 def _receipt(data: object) -> ChatEvent:
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         return Ignored("shape")
     status = data.get("status")
     provider_id = identifier(data.get("keyId"))
@@ -359,7 +367,7 @@ def _receipt(data: object) -> ChatEvent:
 
 
 def _connection(data: object) -> ChatEvent:
-    if not isinstance(data, Mapping) or not (state := line(data.get("state"), 32)):
+    if not isinstance(data, dict) or not (state := line(data.get("state"), 32)):
         return Ignored("shape")
     reason = fact(data.get("statusReason"))
     return ConnectionChanged(state, None if reason is None else str(reason)[:32])

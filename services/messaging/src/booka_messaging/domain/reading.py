@@ -26,8 +26,8 @@ _MAX_ITEMS = 1000
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """`value` if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    """`value` if it is an object, else an empty one. Payloads come out of JSON, whose objects are dicts."""
+    return value if isinstance(value, dict) else {}
 
 
 def sequence(value: object) -> list[Any]:
@@ -39,6 +39,8 @@ def text(value: object) -> str:
     """`value` if it is text, without what PostgreSQL cannot store."""
     if not isinstance(value, str):
         return ""
+    if value.isascii() and "\x00" not in value:
+        return value
     return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -63,7 +65,7 @@ def person_name(value: object) -> str | None:
 
 def instant(value: object, now: datetime) -> datetime:
     """Unix seconds as int, text or `{low, high}`; milliseconds are recognised by their size. Never later than `now`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = value.get("low")
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
         value = int(value)

@@ -24,13 +24,13 @@ from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.receiving import Outcome as Taken
 from booka_messaging.usecases.rereading import Unread
 
-__all__ = ["Answer", "Deliveries", "Outcome", "Reread"]
+__all__ = ["OUTCOMES", "Answer", "Deliveries", "Outcome", "Reread"]
 
 _log = logging.getLogger(__name__)
 
 Outcome = Taken | Literal["kept", "unknown"]
-#: What is said of a body of which several things came.
-_RANK: tuple[Outcome, ...] = ("kept", "accepted", "stale", "duplicate", "unknown", "ignored")
+#: All of them: of a body of which several things came, the first of these is said.
+OUTCOMES: tuple[Outcome, ...] = ("kept", "accepted", "stale", "duplicate", "unknown", "ignored")
 #: Groups of events of one body that are under way at once: each may need a connection to the database.
 _AT_ONCE = 8
 _HEARD_EVERY_SECONDS = 60
@@ -112,7 +112,7 @@ class Deliveries:
         if strangers:
             _log.warning("a webhook of Meta tells of lines that no channel has: %s", ", ".join(strangers[:10]))
             outcomes.append("unknown")
-        return Answer(min(outcomes, key=_RANK.index), len(strangers))
+        return Answer(min(outcomes, key=OUTCOMES.index), len(strangers))
 
     async def _of_line(self, channel: Channel, payload: Mapping[str, Any], *, alone: bool, now: datetime) -> Outcome:
         mine = payload if alone else cloud.part_of(payload, channel.instance)
@@ -154,9 +154,12 @@ class Deliveries:
         except Exception as error:
             _log.exception("the parser of %s failed", channel.gateway)
             return _Read("kept", f"the parser failed: {type(error).__name__}")
-        groups = [events] if len(events) == 1 else _by_person(events)
         try:
-            outcomes = await _all(self._intake.receive(channel, group, now=now) for group in groups)
+            if len(events) == 1:
+                outcomes = [await self._intake.receive(channel, events, now=now)]
+            else:
+                groups = _by_person(events)
+                outcomes = await _all(self._intake.receive(channel, group, now=now) for group in groups)
         except Exception as error:
             if isinstance(error, BookaError) or is_transient(error):
                 raise
@@ -165,7 +168,7 @@ class Deliveries:
         await self._note_heard(channel, now)
         if any(type(event) is Ignored and event.reason == UNREADABLE for event in events):
             return _Read("kept", "a message without its id, its author or its content")
-        return _Read(min(outcomes, key=_RANK.index))
+        return _Read(min(outcomes, key=OUTCOMES.index))
 
     async def _note_heard(self, channel: Channel, now: datetime) -> None:
         """To the minute: what is told here is whether a line is silent, not when exactly it spoke."""

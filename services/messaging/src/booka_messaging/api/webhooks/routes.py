@@ -5,7 +5,7 @@ Whatever is wrong is answered so that the gateway does the right thing: repeat w
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,7 +25,7 @@ from booka_messaging.domain.cloud_verification import answer_challenge, verify_d
 from booka_messaging.domain.verification import authenticate
 from booka_messaging.errors import UnknownChannel
 from booka_messaging.store import Channel
-from booka_messaging.usecases.delivering import Answer, Deliveries
+from booka_messaging.usecases.delivering import OUTCOMES, Answer, Deliveries, Outcome
 from booka_messaging.usecases.directory import Directory, token_field
 
 __all__ = ["Webhooks"]
@@ -33,7 +33,24 @@ __all__ = ["Webhooks"]
 _log = logging.getLogger(__name__)
 
 _PREFIX = "/webhooks/"
-_Headers = Callable[[str], Sequence[str]]
+
+
+class _Taken:
+    """200 with an outcome, rendered once."""
+
+    status_code = 200
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._body = f'{{"outcome":"{outcome}"}}'.encode()
+        length = str(len(self._body)).encode()
+        self._headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+_TAKEN: Mapping[Outcome, _Taken] = {outcome: _Taken(outcome) for outcome in OUTCOMES}
 
 
 class _Gone(Exception):
@@ -106,7 +123,9 @@ class Webhooks:
         if gateway == "evolution" and 1 <= len(parts) <= 2:
             template = "/webhooks/evolution/{channel}" + ("/{event}" if len(parts) == 2 else "")
             path_event = parts[1] if len(parts) == 2 else None
-            answers = {"POST": lambda call: self._of_channel(call, "evolution", parts[0], path_event)}
+            answers: dict[str, Callable[[_Call], Any]] = {
+                "POST": lambda call: self._of_channel(call, "evolution", parts[0], path_event)
+            }
         elif gateway == "cloud" and len(parts) <= 1:
             template = "/webhooks/cloud" + ("/{channel}" if parts else "")
             if parts:
@@ -122,7 +141,7 @@ class Webhooks:
             raise HTTPException(405, "this method is not for webhooks", {"allow": ", ".join(answers)})
         return template, answers[method]
 
-    async def _of_channel(self, call: "_Call", gateway: str, endpoint: str, path_event: str | None) -> Response:
+    async def _of_channel(self, call: "_Call", gateway: str, endpoint: str, path_event: str | None) -> _Taken:
         async def take() -> Answer:
             found = await self._directory.find(_endpoint(endpoint))
             channel = found.channel
@@ -136,7 +155,7 @@ class Webhooks:
 
         return await self._answered(gateway, take)
 
-    async def _of_app(self, call: "_Call") -> Response:
+    async def _of_app(self, call: "_Call") -> _Taken:
         async def take() -> Answer:
             self._app_secrets.usable()  # said before anything is read
             body = await call.body()
@@ -145,7 +164,7 @@ class Webhooks:
 
         return await self._answered("cloud", take)
 
-    async def _answered(self, gateway: str, take: Callable[[], Any]) -> Response:
+    async def _answered(self, gateway: str, take: Callable[[], Any]) -> _Taken:
         try:
             answer: Answer = await take()
         except _Gone:
@@ -155,7 +174,7 @@ class Webhooks:
             raise
         self._counts.webhook(gateway, answer.outcome)
         self._counts.strangers(answer.strangers)
-        return Response(f'{{"outcome":"{answer.outcome}"}}', media_type="application/json")
+        return _TAKEN[answer.outcome]
 
     async def _challenge(self, call: "_Call", endpoint: str | None) -> Response:
         """Meta asks whether the address is ours, when somebody enters it there."""
