@@ -2,7 +2,8 @@
 
 Every input is read twice: as the JSON text of a body, and as a recipe from which a body is built out of the words that gateways
 use, so that the search does not have to find `remoteJidAlt` letter by letter. Whatever comes of it must be an event and never an
-exception, and what would be stored must be fit for the database and for the contract.
+exception, and what would be stored must be fit for the database and for the contract. What is told of one line must be the same
+whether it is read alone or with all others; and of a secret, wherever it stands, nothing may be left in what is kept.
 
 atheris is not a dependency (it exists for few platforms); `make fuzz` brings it for the run.
 """
@@ -15,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -25,6 +27,10 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SEEDS = Path(__file__).with_name("seeds.json")
 _NOBODY = UUID(int=0)
 _DEEPEST = 12
+#: A body of which more came was cut off.
+_MOST_EVENTS = 5000
+#: With what JSON and addresses spell in ways of their own.
+_SECRET = 'pa"ss/wörd ✂ 1'  # noqa: S105 - nobody's
 
 
 class Target:
@@ -36,9 +42,19 @@ class Target:
         self._cloud = import_module("booka_messaging.domain.cloud")
         self._media = import_module("booka_messaging.domain.media")
         self._model = import_module("booka_messaging.domain.model")
+        self._bodies = import_module("booka_messaging.domain.bodies")
+        self._redaction = import_module("booka_messaging.domain.redaction")
+        self.secret = _SECRET
         self.seeds: list[dict[str, Any]] = json.loads(SEEDS.read_text("utf-8"))
         names: set[str] = set()
         words: set[str] = {"", "\x00", "\ud83d", "{}", '{"id":"1"}', "1" * 200}
+        words |= {
+            _SECRET,
+            f"a{_SECRET}b",
+            json.dumps({"text": f"{_SECRET}{_SECRET}"}),
+            quote(_SECRET),
+            f"token={_SECRET[:5]}",
+        }
         for seed in self.seeds:
             _collect(seed, names, words)
         self.names, self.words = sorted(names), sorted(words)
@@ -49,11 +65,38 @@ class Target:
         Raises:
             Exception: a parser raised, or made something unfit: a finding.
         """
+        self._kept(data)
         for payload in self._payloads(data):
+            self._kept(json.dumps(payload).encode())
+            self._apart(payload)
             events = [*self._evolution.read(payload, NOW), *(one.event for one in self._cloud.read(payload, NOW))]
             stored = self._evolution.read_stored(payload, NOW)
             for event in (*events, *([] if stored is None else [stored])):
                 self._check(event)
+
+    def _kept(self, body: bytes) -> None:
+        """What is kept of a body that cannot be read holds no secret, and is JSON if the body is."""
+        kept = self._redaction.redact(body, [_SECRET])
+        spellings = {_SECRET, quote(_SECRET), *(json.dumps(_SECRET, ensure_ascii=how)[1:-1] for how in (True, False))}
+        if any(spelling.encode() in kept for spelling in spellings):
+            raise AssertionError(f"a secret is left: {kept!r}")
+        try:
+            before = self._bodies.parse(body)
+        except self._bodies.UnreadableBody:
+            return
+        if len(self._bodies.parse(kept)) > len(before):
+            raise AssertionError(f"no longer what it was: {kept!r}")
+
+    def _apart(self, payload: dict[str, Any]) -> None:
+        """Each line's part of a body of the Cloud API tells the same as the whole of it does."""
+        told = self._cloud.read(payload, NOW)
+        if len(told) >= _MOST_EVENTS:
+            return
+        for line in self._cloud.lines_of(payload):
+            mine = [one.event for one in told if one.line_id == line]
+            for read in (payload, self._cloud.part_of(payload, line)):
+                if list(self._cloud.read_for(read, line, NOW)) != mine:
+                    raise AssertionError(f"line {line!r} is told something else when it is read alone")
 
     def _payloads(self, data: bytes) -> Iterator[dict[str, Any]]:
         try:

@@ -2,9 +2,12 @@
 
 import importlib.util
 import json
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -55,3 +58,28 @@ def test_an_event_that_could_not_be_stored_is_a_finding(target: Any) -> None:
             target._check(unfit)
     with pytest.raises(AssertionError, match="not an event"):
         target._check(None)
+
+
+def test_a_secret_that_is_left_is_a_finding(target: Any) -> None:
+    careless = copy(target)
+    careless._redaction = SimpleNamespace(redact=lambda body, _secrets: body)
+    for word in (target.secret, f"a{target.secret}b", quote(target.secret)):
+        body = json.dumps({"text": word}).encode()
+        target._kept(body)
+        with pytest.raises(AssertionError, match="a secret is left"):
+            careless._kept(body)
+
+
+def test_a_line_that_is_told_less_than_it_was_is_a_finding(target: Any) -> None:
+    cloud = target._cloud
+    hasty = copy(target)
+    hasty._cloud = SimpleNamespace(
+        read=cloud.read,
+        read_for=cloud.read_for,
+        lines_of=cloud.lines_of,
+        part_of=lambda payload, _line: {**payload, "entry": []},
+    )
+    [payload, *_] = [seed for seed in target.seeds if cloud.lines_of(seed)]
+    target._apart(payload)
+    with pytest.raises(AssertionError, match="something else"):
+        hasty._apart(payload)
