@@ -166,7 +166,7 @@ async def test_two_contacts_that_turn_out_to_be_one_are_merged(db: Database, cha
     rows = (await messages_of(db, tenant_id, by_pn.conversation_id))[:1]
     assert rows[0].text == "Olá"
     async with db.tx(tenant_id) as tx:
-        (outbound,) = (await store.begin_sends(tx, [(tenant_id, rows[0].id)], now=NOW)).values()
+        (outbound,) = (await store.begin_sends(tx, [(tenant_id, rows[0].id)], since=NOW - DAY, now=NOW)).values()
     assert outbound.conversation_id == by_pn.conversation_id
     assert set(outbound.aliases) == {PN, LID}
 

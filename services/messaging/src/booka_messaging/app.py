@@ -27,6 +27,7 @@ from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.rereading import Unread
 from booka_messaging.usecases.sending import Sending
@@ -52,12 +53,21 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     evolution = Evolution(connect=connect, total=total, connections=connections, media=media)
     cloud = Cloud(connect=connect, total=total, connections=connections, media=media)
     gateways: Mapping[str, Gateway] = {"evolution": evolution, "cloud": cloud}
-    sending = Sending(runtime.db, sealer, gateways, recheck=timedelta(seconds=settings.send_recheck_seconds))
+    sending = Sending(
+        runtime.db,
+        sealer,
+        gateways,
+        recheck=timedelta(seconds=settings.send_recheck_seconds),
+        within=timedelta(hours=settings.send_within_hours),
+        probe=total,
+    )
     directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
     channels = Channels(runtime.db, sealer, directory, gateways)
     app_secrets, verify_tokens = settings.secret_set("cloud_app_secrets"), settings.cloud_verify_tokens()
     unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
-    intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours))
+    charges = Charges(runtime.db, runtime.metrics.registry)
+    receipts = Receipts(runtime.db, charges, attempts=settings.send_attempts)
+    intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours), receipts=receipts)
     deliveries = Deliveries(runtime.db, directory, intake, unread)
     sweeps = Sweeps(
         runtime.db,
@@ -76,7 +86,6 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         silent_after=timedelta(hours=settings.silent_after_hours),
     )
     lines = Lines(runtime.db, runtime.metrics.registry, now)
-    charges = Charges(runtime.db, runtime.metrics.registry)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:

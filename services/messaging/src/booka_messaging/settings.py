@@ -19,7 +19,16 @@ SERVICE = Service(
     system_tables={"channels": "SELECT", "unread_deliveries": "SELECT, DELETE"},
     keep={("queries/unread.sql", "unread_prune"): timedelta(days=30)},
     # What is received, requested and sent at the same time shares a transaction, whichever salons it belongs to.
-    shared_tables=("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts", "paces"),
+    shared_tables=(
+        "channels",
+        "contacts",
+        "contact_aliases",
+        "conversations",
+        "messages",
+        "receipts",
+        "paces",
+        "channel_templates",
+    ),
     # Every statement finds its few rows by an index. Plans are kept, and one that was made while a table was small, for a
     # batch of rows, would go on reading all of it.
     planner={"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},
@@ -64,7 +73,14 @@ class Settings(ServiceSettings):
     gateway_total_seconds: float = Field(10.0, gt=0, description="how long one call to a gateway may take altogether")
     send_attempts: int = Field(12, ge=1, description="tries to send a message before it is given up")
     send_recheck_seconds: float = Field(
-        5.0, ge=0, description="after an unknown outcome, look in the gateway's store only this much later"
+        5.0,
+        ge=0,
+        description="after an unknown outcome, look in the gateway's store this much later; four times as long for a receipt",
+    )
+    send_within_hours: int = Field(
+        24,
+        ge=1,
+        description="a message that could not be sent for so long is given up, however long its line has been away",
     )
 
     def cloud_verify_tokens(self) -> SecretSet:

@@ -88,6 +88,6 @@ class Caller:
             ) as response:
                 return Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            return NotNow(f"no connection: {type(error).__name__}")
+            return NotNow(f"no connection: {type(error).__name__}", unreachable=True)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return OutcomeUnknown(f"no answer: {type(error).__name__}")

@@ -126,11 +126,13 @@ class NotNow:
     Attributes:
         delay: at least this long; None: the usual backoff.
         line_down: nothing can be sent on this line until somebody acts: its token, permissions or payment.
+        unreachable: there was no connection to the gateway.
     """
 
     reason: str
     delay: timedelta | None = None
     line_down: bool = False
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,120 @@
 -- What is sent, and what became of it.
 
 -- name: receipt_apply
--- A receipt that knows less than we do changes nothing; one that is early waits on its row for `send_done`.
+-- A receipt that knows less than we do changes nothing; one that is early waits on its row for `sends_done`. One that says which of
+-- our messages it is about ($7) proves that this one was sent, whatever is known of its attempts (`proven`). That a message failed
+-- under one id says nothing about another one under which it was sent again. `raised`: its state is another one now.
 WITH receipt AS (
-    INSERT INTO receipts AS r (tenant_id, channel_id, provider_id, status, updated_at)
-    VALUES ($1, $2, $3, $4, $6)
+    INSERT INTO receipts AS r (tenant_id, channel_id, provider_id, status, message_id, updated_at)
+    VALUES ($1, $2, $3, $4, (SELECT m.id FROM messages AS m
+        WHERE m.tenant_id = $1 AND m.id = $7 AND m.channel_id = $2 AND m.request_id IS NOT NULL), $6)
     ON CONFLICT (tenant_id, channel_id, provider_id) DO UPDATE
-    SET status = excluded.status, updated_at = excluded.updated_at
+    SET status = excluded.status, updated_at = excluded.updated_at, message_id = coalesce(r.message_id, excluded.message_id)
     WHERE r.status = ANY ($5::text[])
     RETURNING r.message_id
+), before AS MATERIALIZED (
+    SELECT m.id, m.provider_id, m.status = ANY ($5) AS raised
+    FROM receipt
+    JOIN messages AS m ON m.tenant_id = $1 AND m.id = receipt.message_id
+    FOR NO KEY UPDATE OF m
 )
 UPDATE messages AS m
-SET status = $4, failure = CASE WHEN $4 = 'failed' THEN 'gateway_error' END
-FROM receipt
-WHERE m.tenant_id = $1 AND m.id = receipt.message_id
-RETURNING m.id, m.conversation_id, m.request_id;
+SET status = CASE WHEN b.raised THEN $4 ELSE m.status END,
+    failure = CASE WHEN NOT b.raised THEN m.failure WHEN $4 = 'failed' THEN $8 END,
+    provider_id = coalesce(m.provider_id, $3), sent_at = coalesce(m.sent_at, $6)
+FROM before AS b
+WHERE m.tenant_id = $1 AND m.id = b.id AND (b.raised OR b.provider_id IS NULL)
+  AND ($4 <> 'failed' OR coalesce(b.provider_id = $3, true))
+RETURNING m.id, m.conversation_id, m.request_id, m.author, b.provider_id IS NULL AS proven, b.raised;
+
+-- name: echo_candidate
+-- The message of ours that an echo must be of: told to this person in these words by an attempt of which it is not known what
+-- became. $7: not older than that one would be.
+SELECT m.id
+FROM contact_aliases AS a
+JOIN conversations AS v ON v.tenant_id = a.tenant_id AND v.channel_id = a.channel_id AND v.contact_id = a.contact_id
+JOIN messages AS m ON m.tenant_id = v.tenant_id AND m.conversation_id = v.id
+WHERE a.tenant_id = $1 AND a.channel_id = $2 AND (a.kind, a.value) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+  AND m.id > $7 AND m.status = 'queued' AND m.provider_id IS NULL AND m.attempted_at <= $6 AND m.text = $5
+ORDER BY m.id
+LIMIT 1;
+
+-- name: send_job
+-- Lets what waits behind a message that turned out to be sent go on at once; returns what the message belongs to.
+WITH wakened AS (
+    UPDATE jobs SET scheduled_at = least(scheduled_at, $4)
+    WHERE tenant_id = $1 AND type = $2 AND unique_key = $3 AND status = 'ready'
+)
+SELECT correlation_id, traceparent FROM jobs WHERE tenant_id = $1 AND type = $2 AND unique_key = $3;
+
+-- name: send_as_template
+-- It was outside the provider's window after all: once more, as a template, if the line has one for it.
+UPDATE messages AS m
+SET status = 'queued', failure = NULL, provider_id = NULL, sent_at = NULL, attempted_at = NULL, tried_at = NULL, paced_at = NULL,
+    as_template = true
+WHERE m.tenant_id = $1 AND m.id = $2 AND NOT m.as_template AND m.template IS NOT NULL
+  AND EXISTS (SELECT FROM channel_templates AS t
+      WHERE t.tenant_id = m.tenant_id AND t.channel_id = m.channel_id AND t.name = m.template ->> 'name'
+        AND split_part(lower(t.locale), '-', 1) = split_part(lower(m.template ->> 'locale'), '-', 1))
+RETURNING m.conversation_id, m.request_id;
 
 -- name: sends_queue
--- One row of $1 … $9 for each request, at most one for a conversation. A conversation that was merged into another one goes
+-- One row of $1 … $11 for each request, at most one for a conversation. A conversation that was merged into another one goes
 -- on there. No row comes back: no such conversation, or the request is known. The row lock lets one request at a time
 -- count itself: `in_turn` is false while what comes before it is missing, and `fills_gap` is true if later ones may have
--- been held back for this one.
+-- been held back for this one. Each takes the next moment of its stream on its line, not before $12; what a line did not send
+-- before $13 is lost to it. `hurries`: something later is still to be sent before it.
 WITH item AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $8::text[], $9::text[])
-        AS i (tenant_id, conversation_id, id, text, request_id, purpose, position, author, written_by)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $8::text[], $9::text[],
+            $10::jsonb[], $11::jsonb[]) WITH ORDINALITY
+        AS i (tenant_id, conversation_id, id, text, request_id, purpose, position, author, written_by, choices, template, place)
 ), asked AS (
     UPDATE conversations AS v
     SET asked_through = CASE WHEN i.position = v.asked_through + 1 THEN i.position ELSE v.asked_through END,
         asked_highest = greatest(v.asked_highest, i.position),
-        active_at = CASE i.author WHEN 'salon' THEN greatest(v.active_at, $10) ELSE v.active_at END
+        active_at = CASE i.author WHEN 'salon' THEN greatest(v.active_at, $12) ELSE v.active_at END
     FROM (SELECT * FROM item ORDER BY tenant_id, conversation_id) AS i
     WHERE v.tenant_id = i.tenant_id AND v.id = i.conversation_id
     RETURNING i.*, v.channel_id, coalesce(v.merged_into, v.id) AS goes_to,
+        i.purpose IS NOT DISTINCT FROM 'reminder' AS reminder,
         coalesce(i.position <= v.asked_through, true) AS in_turn,
         coalesce(i.position = v.asked_through AND i.position < v.asked_highest, false) AS fills_gap
+), step AS (
+    SELECT a.tenant_id, a.channel_id, a.id, a.reminder, s.step, sum(s.step) OVER (stream ORDER BY a.place) AS through,
+        sum(s.step) OVER stream AS total
+    FROM asked AS a
+    JOIN channels AS c ON c.tenant_id = a.tenant_id AND c.id = a.channel_id
+    CROSS JOIN LATERAL make_interval(secs => 60 / (c.messages_per_minute * CASE WHEN a.reminder THEN $15::float8 ELSE $14::float8 END)) AS s (step)
+    WINDOW stream AS (PARTITION BY a.tenant_id, a.channel_id, a.reminder)
+), line AS (
+    INSERT INTO paces AS p (tenant_id, channel_id, replies_from, others_from)
+    SELECT tenant_id, channel_id, $13::timestamptz + coalesce(sum(step) FILTER (WHERE NOT reminder), '0'),
+        $13 + coalesce(sum(step) FILTER (WHERE reminder), '0')
+    FROM step
+    GROUP BY tenant_id, channel_id
+    ORDER BY tenant_id, channel_id
+    ON CONFLICT (tenant_id, channel_id) DO UPDATE
+    SET replies_from = greatest(p.replies_from, $13) + (excluded.replies_from - $13),
+        others_from = greatest(p.others_from, $13) + (excluded.others_from - $13)
+    RETURNING p.tenant_id, p.channel_id, p.replies_from, p.others_from
+), placed AS (
+    SELECT a.*, greatest($12, CASE WHEN s.reminder THEN l.others_from ELSE l.replies_from END - s.total + s.through - s.step) AS paced_at
+    FROM asked AS a
+    JOIN step AS s ON s.id = a.id
+    JOIN line AS l ON l.tenant_id = a.tenant_id AND l.channel_id = a.channel_id
 ), stored AS (
-    INSERT INTO messages (tenant_id, id, channel_id, conversation_id, direction, author, kind, text, status, request_id,
-        purpose, written_by, received_at)
-    SELECT tenant_id, id, channel_id, goes_to, 'out', author, 'text', text, 'queued', request_id, purpose, written_by, $10
-    FROM asked
+    INSERT INTO messages (tenant_id, id, channel_id, conversation_id, direction, author, kind, text, choices, template, status,
+        request_id, purpose, written_by, paced_at, received_at)
+    SELECT tenant_id, id, channel_id, goes_to, 'out', author, 'text', text, choices, template, 'queued', request_id, purpose,
+        written_by, paced_at, $12
+    FROM placed
     ON CONFLICT (tenant_id, request_id) WHERE request_id IS NOT NULL DO NOTHING
     RETURNING id
 )
-SELECT asked.id, asked.goes_to AS conversation_id, asked.in_turn, asked.fills_gap
-FROM stored JOIN asked ON asked.id = stored.id;
+SELECT p.id, p.channel_id, p.goes_to AS conversation_id, p.in_turn, p.fills_gap, p.paced_at,
+    p.in_turn AND NOT p.reminder AND EXISTS (SELECT FROM jobs AS j
+        WHERE j.tenant_id = p.tenant_id AND j.lane = p.goes_to::text AND j.status = 'ready' AND j.scheduled_at > p.paced_at) AS hurries
+FROM stored JOIN placed AS p ON p.id = stored.id;
 
 -- name: send_release
 -- The run of requests that follows the one which has just come need not be held back any longer.
@@ -66,25 +137,63 @@ WHERE tenant_id = $1 AND type = $3 AND lane = $4 AND status = 'ready' AND attemp
 UPDATE conversations SET asked_through = greatest(asked_through, $3::integer) WHERE tenant_id = $1 AND id = $2;
 
 -- name: sends_begin
--- Marks the attempts before the calls; `attempted_at` is that of an earlier attempt whose outcome is not known here.
-WITH message AS (
-    SELECT m.tenant_id, m.id, m.attempted_at
+-- What is waiting to be sent, and all that the calls need. Marks the attempts before the calls: of what may go now (`begun`), because
+-- nothing keeps it from going and its moment is not before $4. `attempted_at` and `tried_at` are those of earlier attempts
+-- whose outcome is not known; they stay. `approved` is what the line's provider calls the template, in the very locale or else
+-- in the language.
+WITH message AS MATERIALIZED (
+    SELECT m.tenant_id, m.id, m.conversation_id, m.channel_id, m.text, m.author, m.request_id, m.purpose, m.choices, m.template,
+        m.as_template, m.attempted_at, m.tried_at, m.paced_at, m.received_at
     FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)
     JOIN messages AS m ON m.tenant_id = i.tenant_id AND m.id = i.id
     WHERE m.status IN ('queued', 'failed') AND m.provider_id IS NULL
     FOR UPDATE OF m
+), seen AS (
+    SELECT m.*, v.contact_id, v.client_at, c.gateway, c.instance, c.base_url, c.api_key, c.active, c.show_typing,
+        c.state AS line_state, coalesce(s.failures, 0) AS failures, coalesce(s.openings, 0) AS openings, s.blocked_until, s.blocked_reason,
+        m.author = 'booka' AND m.purpose = 'reply' AND coalesce(v.attended_until > $3, v.attended_by IS NOT NULL) AS attended,
+        p.blocked_at IS NOT NULL AS blocked
+    FROM message AS m
+    JOIN conversations AS v ON v.tenant_id = m.tenant_id AND v.id = m.conversation_id AND v.erased_at IS NULL
+    JOIN contacts AS p ON p.tenant_id = v.tenant_id AND p.id = v.contact_id
+    JOIN channels AS c ON c.tenant_id = m.tenant_id AND c.id = m.channel_id
+    LEFT JOIN paces AS s ON s.tenant_id = m.tenant_id AND s.channel_id = m.channel_id
+), begun AS (
+    UPDATE messages AS m
+    SET attempted_at = coalesce(m.attempted_at, $3), tried_at = coalesce(m.tried_at, $3), paced_at = NULL
+    FROM seen AS s
+    WHERE m.tenant_id = s.tenant_id AND m.id = s.id
+      AND s.active AND s.blocked_until IS NULL AND s.paced_at BETWEEN $4 AND $3 AND s.received_at > $5
+      AND (s.attempted_at IS NOT NULL OR NOT s.attended AND NOT s.blocked)
+    RETURNING m.id
 )
-UPDATE messages AS m
-SET attempted_at = coalesce(m.attempted_at, $3)
-FROM message, conversations AS v, channels AS c
-WHERE m.tenant_id = message.tenant_id AND m.id = message.id
-  AND v.tenant_id = m.tenant_id AND v.id = m.conversation_id
-  AND c.tenant_id = v.tenant_id AND c.id = v.channel_id
-RETURNING m.tenant_id, m.id, m.text, m.request_id, v.id AS conversation_id, message.attempted_at,
-    c.id AS channel_id, c.gateway, c.instance, c.base_url, c.api_key, c.active,
+SELECT s.tenant_id, s.id, s.text, s.author, s.purpose, s.request_id, s.conversation_id, s.choices, s.template, s.as_template,
+    s.attempted_at, s.tried_at, s.paced_at, s.received_at, s.client_at, s.channel_id, s.gateway, s.instance, s.base_url, s.api_key,
+    s.active, s.line_state, s.failures, s.openings, s.blocked_until, s.blocked_reason, s.attended, s.blocked, s.show_typing,
+    EXISTS (SELECT FROM begun AS b WHERE b.id = s.id) AS begun,
     ARRAY(SELECT a.kind || ':' || a.value FROM contact_aliases AS a
-          WHERE a.tenant_id = v.tenant_id AND a.channel_id = c.id AND a.contact_id = v.contact_id
-          ORDER BY a.created_at, a.kind, a.value) AS aliases;
+          WHERE a.tenant_id = s.tenant_id AND a.channel_id = s.channel_id AND a.contact_id = s.contact_id
+          ORDER BY a.created_at, a.kind, a.value) AS aliases,
+    CASE WHEN s.template IS NOT NULL THEN (
+        SELECT jsonb_build_object('provider_name', t.provider_name, 'language', t.language, 'parameters', t.parameters)
+        FROM channel_templates AS t
+        WHERE t.tenant_id = s.tenant_id AND t.channel_id = s.channel_id AND t.name = s.template ->> 'name'
+          AND split_part(lower(t.locale), '-', 1) = split_part(lower(s.template ->> 'locale'), '-', 1)
+        ORDER BY lower(t.locale) = lower(s.template ->> 'locale') DESC, length(t.locale), t.locale
+        LIMIT 1) END AS approved,
+    CASE WHEN s.show_typing AND s.purpose = 'reply' THEN (
+        SELECT x.provider_id FROM messages AS x
+        WHERE x.tenant_id = s.tenant_id AND x.conversation_id = s.conversation_id AND x.direction = 'in'
+        ORDER BY x.id DESC LIMIT 1) END AS answering
+FROM seen AS s;
+
+-- name: send_again
+-- The earlier attempt came to nothing, as far as anybody can tell: another one begins.
+UPDATE messages SET tried_at = $3 WHERE tenant_id = $1 AND id = $2;
+
+-- name: send_untaken
+-- The gateway did not take it, so there is no outcome that is not known, unless there was one before.
+UPDATE messages SET attempted_at = $3, tried_at = $4 WHERE tenant_id = $1 AND id = $2;
 
 -- name: sends_done
 -- Takes over a receipt that was faster. An echo of our message that was faster was stored as written by the salon: it

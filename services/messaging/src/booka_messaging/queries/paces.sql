@@ -60,9 +60,6 @@ WITH waiting AS (
 )
 SELECT greatest($4, replies_from - step) AS at FROM line;
 
--- name: message_paced
-UPDATE messages SET paced_at = $3 WHERE tenant_id = $1 AND id = $2;
-
 -- name: circuit_lock
 -- The line's circuit, for whoever changes it next. A line that never sent has a row from now on.
 INSERT INTO paces AS p (tenant_id, channel_id, replies_from, others_from) VALUES ($1, $2, $3, $3)

@@ -6,9 +6,13 @@ from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
+from booka_common.contracts.envelope import Fact
 from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Tx, load_queries
-from booka_messaging.domain.model import Alias, AliasKind, Delivery, Receipt, outranked
+from booka_messaging.domain.circuit import Circuit
+from booka_messaging.domain.model import Alias, AliasKind, Author, Delivery, Receipt, outranked
+from booka_messaging.domain.pacing import CATCH_UP, LATE, OTHERS_SHARE, REPLIES_SHARE
+from booka_messaging.domain.rendering import Approved, Wording
 
 __all__ = [
     "Accepted",
@@ -17,6 +21,7 @@ __all__ = [
     "Queued",
     "Touched",
     "begin_sends",
+    "echo_of",
     "finish_sends",
     "ours_among",
     "overtake",
@@ -24,6 +29,10 @@ __all__ = [
     "record_failure",
     "record_receipt",
     "release_held",
+    "send_again",
+    "send_as_template",
+    "sent_job",
+    "untaken",
 ]
 
 queries = load_queries("booka_messaging", "queries/outgoing.sql")
@@ -31,15 +40,29 @@ queries = load_queries("booka_messaging", "queries/outgoing.sql")
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A message of ours whose state was raised."""
+    """A message of ours of which more is known now.
+
+    Attributes:
+        proven: that it was sent was not known before.
+        raised: its state is another one.
+    """
 
     id: UUID
     conversation_id: UUID
     request_id: UUID
+    author: Author = "booka"
+    proven: bool = False
+    raised: bool = True
 
 
-async def record_receipt(tx: Tx, channel_id: UUID, receipt: Receipt, *, now: datetime) -> Touched | None:
-    """Raise a message's state to the receipt's; None if more is known already, or it is no message of ours (yet)."""
+async def record_receipt(
+    tx: Tx, channel_id: UUID, receipt: Receipt, *, about: UUID | None, now: datetime
+) -> Touched | None:
+    """Take a receipt in; None if as much is known already, or it is no message of ours (yet).
+
+    Args:
+        about: the message that it says it is about.
+    """
     row = await tx.fetchrow(
         queries["receipt_apply"],
         tx.tenant_id,
@@ -48,8 +71,44 @@ async def record_receipt(tx: Tx, channel_id: UUID, receipt: Receipt, *, now: dat
         receipt.status,
         outranked(receipt.status),
         now,
+        about,
+        receipt.code or "gateway_error",
     )
     return Touched(**row) if row else None
+
+
+async def echo_of(
+    tx: Tx, channel_id: UUID, aliases: Sequence[Alias], text: str, *, since: UUID, by: datetime
+) -> UUID | None:
+    """Our message that was told to this person in these words by an attempt of which it is not known what became.
+
+    Args:
+        since: a message id that is older than it.
+        by: the attempt was not later.
+    """
+    message_id: UUID | None = await tx.fetchval(
+        queries["echo_candidate"],
+        tx.tenant_id,
+        channel_id,
+        [alias.kind for alias in aliases],
+        [alias.value for alias in aliases],
+        text,
+        by,
+        since,
+    )
+    return message_id
+
+
+async def sent_job(tx: Tx, job_type: str, request_id: UUID, *, now: datetime) -> tuple[UUID, str | None] | None:
+    """Let the job of a message that turned out to be sent end now; return its correlation id and trace."""
+    row = await tx.fetchrow(queries["send_job"], tx.tenant_id, job_type, str(request_id), now)
+    tx.wake(tx.signals.jobs_written)
+    return (row["correlation_id"], row["traceparent"]) if row else None
+
+
+async def send_as_template(tx: Tx, message_id: UUID) -> bool:
+    """Queue a message once more, to go as a template; False if it did already, or the line has none for it."""
+    return await tx.execute(queries["send_as_template"], tx.tenant_id, message_id) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +119,16 @@ class Queued:
         conversation_id: where it goes.
         in_turn: what was to be said before it is known already.
         fills_gap: others were held back for it.
+        paced_at: its moment on its line.
+        hurries: something that is to be sent later comes before it in its conversation.
     """
 
+    channel_id: UUID
     conversation_id: UUID
     in_turn: bool
     fills_gap: bool
+    paced_at: datetime
+    hurries: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +155,19 @@ async def queue_sends(tx: Tx, batch: Sequence[Asked], *, now: datetime) -> list[
         [asked.data.position for asked in batch],
         ["booka" if asked.written_by is None else "salon" for asked in batch],
         [asked.written_by for asked in batch],
+        [_json(asked.data.choices) for asked in batch],
+        [_json(asked.data.template) for asked in batch],
         now,
+        now - CATCH_UP,
+        REPLIES_SHARE,
+        OTHERS_SHARE,
     )
-    queued = {row["id"]: Queued(row["conversation_id"], row["in_turn"], row["fills_gap"]) for row in rows}
+    queued = {row["id"]: Queued(**{name: row[name] for name in Queued.__slots__}) for row in rows}
     return [queued.get(asked.id) for asked in batch]
+
+
+def _json(fact: Fact | None) -> dict[str, Any] | None:
+    return None if fact is None else fact.model_dump(mode="json")
 
 
 async def release_held(
@@ -111,34 +184,96 @@ async def overtake(tx: Tx, tenant_id: UUID, conversation_id: UUID, position: int
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """A message on its way out, with everything the call needs. `aliases` are the client's, oldest first."""
+    """A message on its way out, with everything the call needs.
+
+    Attributes:
+        choices: as `contracts.messaging.Choices`.
+        wording, approved: what says the same as a template, and what the line's provider calls that.
+        as_template: it is known that it does not go otherwise.
+        attempted_at, tried_at: the first and the latest earlier attempt whose outcome is not known; None: there is none.
+        paced_at: the moment that it had on its line.
+        client_at: when the client last wrote.
+        line_state: what was last said of the line.
+        circuit, blocked_reason: whether it works.
+        attended, blocked: why it must not be sent now.
+        answering: the gateway's id of the client's last message, if it is shown that an answer is being written.
+        begun: it may go now, and its attempt is marked.
+        aliases: the client's, oldest first.
+    """
 
     text: str
+    author: Author
+    purpose: str | None
     request_id: UUID
     conversation_id: UUID
+    choices: Mapping[str, Any] | None
+    wording: Wording | None
+    approved: Approved | None
+    as_template: bool
     attempted_at: datetime | None
+    tried_at: datetime | None
+    paced_at: datetime | None
+    received_at: datetime
+    client_at: datetime | None
     channel_id: UUID
     gateway: str
     instance: str
     base_url: str
     api_key: bytes
     active: bool
+    line_state: str | None
+    circuit: Circuit
+    blocked_reason: str | None
+    attended: bool
+    blocked: bool
+    show_typing: bool
+    answering: str | None
+    begun: bool
     aliases: tuple[Alias, ...]
 
 
+_DERIVED = frozenset({"wording", "approved", "circuit", "aliases"})
+_PLAIN = tuple(name for name in OutboundMessage.__slots__ if name not in _DERIVED)
+
+
 async def begin_sends(
-    tx: Tx, batch: Sequence[tuple[UUID, UUID]], *, now: datetime
+    tx: Tx, batch: Sequence[tuple[UUID, UUID]], *, since: datetime, now: datetime
 ) -> dict[tuple[UUID, UUID], OutboundMessage]:
-    """Mark attempts and load what they need, by `(tenant_id, message_id)`; absent: the message is not waiting to be sent."""
+    """Load what waits to be sent, by `(tenant_id, message_id)`, and mark the attempts of what may go now.
+
+    Args:
+        since: what was asked for before that does not go any more.
+    """
     rows = await tx.fetch(
-        queries["sends_begin"], [tenant_id for tenant_id, _ in batch], [message_id for _, message_id in batch], now
+        queries["sends_begin"],
+        [tenant_id for tenant_id, _ in batch],
+        [message_id for _, message_id in batch],
+        now,
+        now - LATE,
+        since,
     )
     return {(row["tenant_id"], row["id"]): _outbound(row) for row in rows}
 
 
 def _outbound(row: Any) -> OutboundMessage:
-    fields: Mapping[str, Any] = {name: value for name, value in row.items() if name not in ("tenant_id", "id")}
-    return OutboundMessage(**{**fields, "aliases": tuple(_alias(text) for text in fields["aliases"])})
+    template, approved = row["template"], row["approved"]
+    return OutboundMessage(
+        **{name: row[name] for name in _PLAIN},
+        wording=Wording(template["name"], template["locale"], tuple(template["parameters"])) if template else None,
+        approved=Approved(**approved) if approved else None,
+        circuit=Circuit(row["failures"], row["openings"], row["blocked_until"]),
+        aliases=tuple(_alias(text) for text in row["aliases"]),
+    )
+
+
+async def send_again(tx: Tx, message_id: UUID, *, now: datetime) -> None:
+    """Mark another attempt, after one whose outcome nobody can tell."""
+    await tx.execute(queries["send_again"], tx.tenant_id, message_id, now)
+
+
+async def untaken(tx: Tx, message_id: UUID, *, attempted_at: datetime | None, tried_at: datetime | None) -> None:
+    """The gateway did not take it: put the marks back to those of earlier attempts."""
+    await tx.execute(queries["send_untaken"], tx.tenant_id, message_id, attempted_at, tried_at)
 
 
 def _alias(text: str) -> Alias:

@@ -9,7 +9,7 @@ from booka_common.db import Tx, load_queries
 from booka_messaging.domain.circuit import Circuit
 from booka_messaging.domain.pacing import CATCH_UP, OTHERS_SHARE, REPLIES_SHARE
 
-__all__ = ["begin_probe", "hasten", "lock_circuit", "pace_sends", "put_circuit", "release_pace"]
+__all__ = ["begin_probe", "hasten", "lock_circuit", "pace_sends", "put_circuit"]
 
 queries = load_queries("booka_messaging", "queries/paces.sql")
 
@@ -41,11 +41,6 @@ async def hasten(
         queries["sends_hasten"], tenant_id, lane, job_type, at, before, channel_id, REPLIES_SHARE
     )
     return moment or at
-
-
-async def release_pace(tx: Tx, message_id: UUID) -> None:
-    """The message's moment passes unused."""
-    await tx.execute(queries["message_paced"], tx.tenant_id, message_id, None)
 
 
 async def lock_circuit(tx: Tx, channel_id: UUID, *, now: datetime) -> Circuit:

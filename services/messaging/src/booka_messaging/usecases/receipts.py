@@ -1,27 +1,119 @@
-"""What gateways report of messages that were sent through them."""
+"""What gateways report of messages that were sent through them: receipts, and echoes.
 
-from datetime import datetime
+They come late, twice, in any order, before the answer to the send, and instead of it. A state only ever rises, and what proves
+that a message was sent ends its send.
+"""
 
-from booka_common import outbox
-from booka_common.contracts import Envelope
-from booka_common.db import Database
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from booka_common import jobs, outbox
+from booka_common.contracts import Envelope, Message
+from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
-from booka_messaging import store
-from booka_messaging.domain.model import Receipt
-from booka_messaging.store import Channel
-from booka_messaging.usecases.news import delivery_news
+from booka_messaging.domain.model import Echoed, Receipt
+from booka_messaging.store import Channel, Touched, record_receipt
+from booka_messaging.store.outgoing import echo_of, send_as_template, sent_job
+from booka_messaging.usecases.charging import Charges
+from booka_messaging.usecases.identifying import sighted
+from booka_messaging.usecases.news import delivery_news, sent_news
+from booka_messaging.usecases.requesting import JOB_TYPE
 
-__all__ = ["receive_receipt"]
+__all__ = ["Receipts"]
+
+_log = logging.getLogger(__name__)
+#: Of the gateway's clock against ours.
+_CLOCK_TOLERANCE = timedelta(seconds=30)
+#: An attempt of which nothing is known is not older than that.
+_UNKNOWN_FOR = timedelta(days=1)
 
 
-async def receive_receipt(db: Database, channel: Channel, receipt: Receipt, *, now: datetime) -> bool:
-    """Raise a message's delivery state; false for receipts that come late or twice, which change nothing."""
-    async with db.tx(channel.tenant_id) as tx:
-        touched = await store.record_receipt(tx, channel.id, receipt, now=now)
+class Receipts:
+    """Takes in what gateways report.
+
+    Args:
+        charges: counts what they say of prices, if anybody does.
+        attempts: tries to send a message as a template that did not go otherwise.
+    """
+
+    def __init__(self, db: Database, charges: Charges | None = None, *, attempts: int = 12) -> None:
+        self._db = db
+        self._charges = charges
+        self._attempts = attempts
+
+    async def receive(self, channel: Channel, receipt: Receipt, *, now: datetime) -> bool:
+        """Take a receipt in; false if nothing was learnt of a message of ours."""
+        async with self._db.tx(channel.tenant_id) as tx:
+            # Identities are locked before messages are.
+            await sighted(tx, channel.tenant_id, channel.id, receipt.aliases, now=now)
+            if receipt.price is not None and self._charges is not None:
+                await self._charges.note(tx, channel.id, receipt.provider_id, receipt.price, now=now)
+            return await self._apply(tx, channel, receipt, _reference(receipt.reference), now)
+
+    async def echo(self, channel: Channel, echoed: Echoed, *, now: datetime) -> bool:
+        """Take in that the gateway shows what was sent through it; false if that is known."""
+        since = _oldest(now - _UNKNOWN_FOR)
+        by = echoed.sent_at + _CLOCK_TOLERANCE
+        async with self._db.tx(channel.tenant_id) as tx:
+            message_id = await echo_of(tx, channel.id, echoed.aliases, echoed.text, since=since, by=by)
+            if message_id is None:
+                return False
+            return await self._apply(tx, channel, Receipt(echoed.provider_id, "sent"), message_id, now)
+
+    async def _apply(self, tx: Tx, channel: Channel, receipt: Receipt, about: UUID | None, now: datetime) -> bool:
+        touched = await record_receipt(tx, channel.id, receipt, about=about, now=now)
         if touched is None:
             return False
-        if (data := delivery_news(receipt.status, touched)) is not None:
-            await outbox.put(
-                tx, Envelope.of(data, tenant_id=channel.tenant_id, now=now, id=derived_id(touched.id, receipt.status))
+        job = await sent_job(tx, JOB_TYPE, touched.request_id, now=now) if touched.proven or _failed(receipt) else None
+        closed = touched.raised and _failed(receipt) and receipt.code == "window_closed"
+        if closed and job is not None and await send_as_template(tx, touched.id):
+            await self._again(tx, touched, job[0], now)
+            return True
+        said: list[tuple[Message, str]] = []
+        if touched.proven:
+            said.append((sent_news(touched), "sent"))
+        news = delivery_news(receipt.status, touched, receipt.code) if touched.raised else None
+        if news is not None:
+            said.append((news, receipt.status))
+        for data, what in said:
+            envelope = Envelope.of(
+                data,
+                tenant_id=channel.tenant_id,
+                now=now,
+                correlation_id=job[0] if job else None,
+                id=derived_id(touched.id, what),
             )
-    return True
+            await outbox.put(tx, envelope.model_copy(update={"traceparent": job[1]}) if job else envelope)
+        return True
+
+    async def _again(self, tx: Tx, message: Touched, correlation_id: UUID, now: datetime) -> None:
+        """The provider's window was closed after all: send it once more, before what waits in its conversation."""
+        _log.info("a message goes once more, as a template")
+        await jobs.put(
+            tx,
+            JOB_TYPE,
+            {"message_id": str(message.id)},
+            scheduled_at=now,
+            correlation_id=correlation_id,
+            unique_key=f"{message.request_id} template",
+            lane=str(message.conversation_id),
+            max_attempts=self._attempts,
+        )
+
+
+def _failed(receipt: Receipt) -> bool:
+    return receipt.status == "failed"
+
+
+def _reference(text: str | None) -> UUID | None:
+    """Which of our messages a receipt says it is about; other programs may use the same line."""
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        return None
+
+
+def _oldest(moment: datetime) -> UUID:
+    """Ids of messages that were asked for since are greater: they begin with the time."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

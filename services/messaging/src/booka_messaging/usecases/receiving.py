@@ -22,6 +22,7 @@ from booka_messaging.domain.model import (
     ChatMessage,
     ConnectionChanged,
     Deleted,
+    Echoed,
     Edited,
     Ignored,
     Linked,
@@ -32,7 +33,7 @@ from booka_messaging.store.incoming import delete_message, edit_message
 from booka_messaging.usecases.attending import hand_back_job, taken_over
 from booka_messaging.usecases.identifying import settle, sighted
 from booka_messaging.usecases.linestate import line_changed
-from booka_messaging.usecases.receipts import receive_receipt
+from booka_messaging.usecases.receipts import Receipts
 
 __all__ = ["Intake", "Outcome"]
 
@@ -62,8 +63,9 @@ class Intake:
         stale_after: older messages are stored and not answered, as are those from before the line was ours.
     """
 
-    def __init__(self, db: Database, *, stale_after: timedelta) -> None:
+    def __init__(self, db: Database, *, stale_after: timedelta, receipts: Receipts | None = None) -> None:
         self._db = db
+        self._receipts = receipts or Receipts(db)
         self._stale_after = stale_after
         self._known: Batcher[_Arrival, bool | None] = Batcher(self._store, key=_identity)
         self._strangers: Batcher[_Arrival, bool] = Batcher(self._settle_and_store, key=_identity)
@@ -82,7 +84,7 @@ class Intake:
             case ChatMessage():
                 return await self._message(channel, event, now)
             case Receipt():
-                touched = await receive_receipt(self._db, channel, event, now=now)
+                touched = await self._receipts.receive(channel, event, now=now)
                 return "accepted" if touched else "duplicate"
             case ConnectionChanged(state, reason):
                 async with self._db.tx(channel.tenant_id) as tx:
@@ -96,6 +98,8 @@ class Intake:
                 async with self._db.tx(channel.tenant_id) as tx:
                     changed = await delete_message(tx, channel.id, provider_id, now=now)
                 return "accepted" if changed else "ignored"
+            case Echoed():
+                return "accepted" if await self._receipts.echo(channel, event, now=now) else "ignored"
             case Linked(_, aliases):
                 async with self._db.tx(channel.tenant_id) as tx:
                     learnt = await sighted(tx, channel.tenant_id, channel.id, aliases, now=now)

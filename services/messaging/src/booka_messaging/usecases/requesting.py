@@ -20,6 +20,7 @@ from booka_common.observability import current_traceparent
 from booka_messaging import store
 from booka_messaging.errors import UnknownConversation
 from booka_messaging.store import Asked, Queued
+from booka_messaging.store.paces import hasten
 
 __all__ = ["JOB_TYPE", "Requests", "queue_written"]
 
@@ -99,7 +100,8 @@ async def queue_written(
 async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datetime) -> list[bool]:
     found = await store.queue_sends(tx, [request.asked for request in batch], now=now)
     queued = [(one, place) for one, place in zip(batch, found, strict=True) if place is not None]
-    await jobs.put_all(tx, [_job(request, place, attempts) for request, place in queued])
+    due = [await _due(tx, request, place) for request, place in queued]
+    await jobs.put_all(tx, [_job(one, place, at, attempts) for (one, place), at in zip(queued, due, strict=True)])
     for request, place in queued:
         asked = request.asked
         if place.fills_gap and asked.data.position is not None:
@@ -115,7 +117,25 @@ async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datet
     return [place is not None for place in found]
 
 
-def _job(request: _Request, place: Queued, attempts: int) -> NewJob:
+async def _due(tx: Tx, request: _Request, place: Queued) -> datetime:
+    """When it is to go: at its moment on the line, unless something before it is missing."""
+    if not place.in_turn:
+        return max(place.paced_at, request.now + _HELD_BACK)
+    position = request.asked.data.position
+    if not place.hurries or position is None:
+        return place.paced_at
+    return await hasten(
+        tx,
+        request.asked.tenant_id,
+        place.channel_id,
+        lane=str(place.conversation_id),
+        job_type=JOB_TYPE,
+        before=position,
+        at=place.paced_at,
+    )
+
+
+def _job(request: _Request, place: Queued, due: datetime, attempts: int) -> NewJob:
     asked, position = request.asked, request.asked.data.position
     payload: dict[str, str | int] = {"message_id": str(asked.id)}
     if not place.in_turn and position is not None:
@@ -124,7 +144,7 @@ def _job(request: _Request, place: Queued, attempts: int) -> NewJob:
         tenant_id=asked.tenant_id,
         type=JOB_TYPE,
         payload=payload,
-        scheduled_at=request.now if place.in_turn else request.now + _HELD_BACK,
+        scheduled_at=due,
         correlation_id=request.correlation_id,
         unique_key=str(asked.request_id),
         lane=str(place.conversation_id),

@@ -1,35 +1,55 @@
 """What goes out to clients: a job becomes one call to the gateway.
 
 Gateways have no idempotency key. So every attempt is marked before its call, and a run that finds the mark of an earlier
-one first looks in the gateway's own store whether that one went through.
+one first finds out what became of that (see `proving`, `receipts`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
-from booka_common import outbox
 from booka_common.batching import Batcher
-from booka_common.contracts import Envelope, Message
-from booka_common.contracts.messaging import MessageFailed, MessageSent
-from booka_common.db import Database, Tx
-from booka_common.ids import derived_id
-from booka_common.jobs import Dead, Done, Job, Outcome, RetryIn
+from booka_common.db import Database
+from booka_common.errors import Unavailable
+from booka_common.jobs import Done, Job, Outcome, Postponed, RetryIn
 from booka_common.sealing import Sealer
 from booka_messaging import store
-from booka_messaging.domain.model import Alias, Delivery, address, same_number
-from booka_messaging.providers.gateway import Gateway, Line, NotNow, OutcomeUnknown, Refused, Sent
-from booka_messaging.store import Accepted, OutboundMessage, Touched
+from booka_messaging.domain.identity import correlated
+from booka_messaging.domain.model import Alias, address
+from booka_messaging.domain.pacing import may_go
+from booka_messaging.domain.rendering import Form, Unsayable, form_of, gaps, window_open
+from booka_messaging.providers.gateway import (
+    Choices,
+    Gateway,
+    Line,
+    NotNow,
+    Option,
+    OutcomeUnknown,
+    Refused,
+    SendOutcome,
+    Sent,
+    Template,
+)
+from booka_messaging.store import OutboundMessage
+from booka_messaging.store.outgoing import send_again, untaken
+from booka_messaging.store.paces import pace_sends
 from booka_messaging.usecases.channels import api_key
-from booka_messaging.usecases.news import delivery_news
+from booka_messaging.usecases.circuits import Circuits, LineOfSalon
+from booka_messaging.usecases.endings import Ending
+from booka_messaging.usecases.identifying import sighted
+from booka_messaging.usecases.proving import find_in_store
 
-__all__ = ["Sending", "give_up", "record_sent"]
+__all__ = ["Sending"]
 
-#: The gateway's clock and ours may differ, and its times have a resolution of 1 s.
-_CLOCK_TOLERANCE = timedelta(seconds=30)
+_log = logging.getLogger(__name__)
+#: A receipt that proves an attempt may take so many times as long as a look into a store.
+_RECEIPT_WAITS = 4
+_SOON = timedelta(seconds=1)
+_TYPING_SECONDS = 1.5
 
 
 class Sending:
@@ -38,53 +58,67 @@ class Sending:
     Args:
         gateways: by the name in `channels.gateway`.
         recheck: how long after an unknown outcome the gateway's store is asked.
+        within: what was asked for longer ago is not sent any more.
+        probe: how long it may take to ask a gateway whether a line works.
     """
 
-    def __init__(self, db: Database, sealer: Sealer, gateways: Mapping[str, Gateway], *, recheck: timedelta) -> None:
+    def __init__(
+        self,
+        db: Database,
+        sealer: Sealer,
+        gateways: Mapping[str, Gateway],
+        *,
+        recheck: timedelta,
+        within: timedelta = timedelta(hours=24),
+        probe: timedelta = timedelta(seconds=10),
+    ) -> None:
         self._db = db
         self._sealer = sealer
         self._gateways = gateways
         self._recheck = recheck
+        self._within = within
+        self._circuits = Circuits(db, probe=probe)
         self._begins: Batcher[_Begin, OutboundMessage | None] = Batcher(self._begin)
+        self._paces: Batcher[_Begin, datetime] = Batcher(self._pace)
 
     async def run(self, job: Job, now: datetime) -> Outcome:
         """Send the message of `job`, unless an earlier attempt did."""
-        message_id = UUID(job.payload["message_id"])
-        message = await self._begins.do(_Begin(job, message_id, now))
+        begin = _Begin(job, UUID(job.payload["message_id"]), now)
+        message = await self._begins.do(begin)
         if message is None:
             return Done()
-        sent = _Sent(job, message_id, message, now)
-        if not message.active:
-            return sent.failed("channel_inactive", "the channel is switched off")
-        to = address(message.aliases)
-        if to is None:
-            return sent.failed("no_address", "nothing is known to write to")
-        gateway = self._gateways[message.gateway]
-        key = api_key(job.tenant_id, message.channel_id, message.api_key, self._sealer)
-        line = Line(message.base_url, message.instance, key)
-        if message.attempted_at is not None:
-            found = await self._look(gateway, line, job.tenant_id, message, message.attempted_at, now)
-            if found is not None:
-                return sent.done(found)
-        outcome = await gateway.send_text(line, to, message.text)
-        match outcome:
-            case Sent(provider_id):
-                return sent.done(provider_id)
-            case Refused(code, detail):
-                return sent.failed(code, detail)
-            case NotNow(reason, delay):
-                return RetryIn(reason, delay)
-            case OutcomeUnknown(reason):
-                # The gateway may still be at it; its store tells only after a while.
-                return RetryIn(f"outcome unknown: {reason}", self._recheck)
-            case _:
-                assert_never(outcome)
+        call = self._call(begin, message)
+        if not message.begun:
+            hindered = await self._hindered(begin, call)
+            if hindered is not None:
+                return hindered
+            message = await self._begins.do(begin)
+            if message is None:
+                return Done()
+            if not message.begun:
+                return Postponed("something came in between", now + _SOON)
+            call = self._call(begin, message)
+        if call.to is None:
+            return call.ending.failed("no_address", "nothing is known to write to")
+        if message.attempted_at is not None and (ended := await self._proven(call, message.attempted_at)) is not None:
+            return ended
+        return await self._sent(call, call.to)
+
+    def _call(self, begin: "_Begin", message: OutboundMessage) -> "_Call":
+        key = api_key(begin.job.tenant_id, message.channel_id, message.api_key, self._sealer)
+        return _Call(
+            ending=Ending(begin.job, begin.message_id, message, begin.now),
+            gateway=self._gateways[message.gateway],
+            line=Line(message.base_url, message.instance, key),
+            to=address(message.aliases),
+        )
 
     async def _begin(self, batch: Sequence["_Begin"]) -> list[OutboundMessage | None]:
         """Mark attempts before their calls, and load what those need."""
-        keys = [(begin.job.tenant_id, begin.message_id) for begin in batch]
+        keys = [begin.key for begin in batch]
+        now = max(begin.now for begin in batch)
         async with self._db.shared_tx([tenant_id for tenant_id, _ in keys]) as tx:
-            messages = await store.begin_sends(tx, keys, now=max(begin.now for begin in batch))
+            messages = await store.begin_sends(tx, keys, since=now - self._within, now=now)
             for begin in batch:
                 payload = begin.job.payload
                 if "held_position" in payload:
@@ -92,30 +126,106 @@ class Sending:
                     await store.overtake(tx, begin.job.tenant_id, held_in, payload["held_position"])
         return [messages.get(key) for key in keys]
 
-    async def _look(
-        self,
-        gateway: Gateway,
-        line: Line,
-        tenant_id: UUID,
-        message: OutboundMessage,
-        since: datetime,
-        now: datetime,
-    ) -> str | None:
-        """The gateway's id of this very message, if its store has it and it is not that of another one of ours."""
-        stored = await gateway.sent_between(line, since - _CLOCK_TOLERANCE, now + _CLOCK_TOLERANCE)
-        candidates = sorted(
-            (one for one in stored if one.text == message.text and _is_for(message.aliases, one.to)),
-            key=lambda one: one.sent_at,
-        )
-        if not candidates:
-            return None
-        async with self._db.tx(tenant_id) as tx:
-            ours = await store.ours_among(tx, message.channel_id, [one.provider_id for one in candidates])
-        return next((one.provider_id for one in candidates if one.provider_id not in ours), None)
+    async def _pace(self, batch: Sequence["_Begin"]) -> list[datetime]:
+        now = max(begin.now for begin in batch)
+        async with self._db.shared_tx([begin.job.tenant_id for begin in batch]) as tx:
+            moments = await pace_sends(tx, [begin.key for begin in batch], now=now)
+        return [moments.get(begin.message_id, now) for begin in batch]
 
+    async def _hindered(self, begin: "_Begin", call: "_Call") -> Outcome | None:
+        """Why a message may not go now; None: it may after all."""
+        message, ending, now = call.message, call.ending, begin.now
+        if not message.active:
+            return ending.failed("channel_inactive", "the channel is switched off")
+        if message.attempted_at is None and (declined := call.declined()) is not None:
+            return declined
+        if message.received_at <= now - self._within:
+            return ending.failed("too_late", f"it could not be sent for {self._within}")
+        blocked_until = message.circuit.blocked_until
+        if blocked_until is not None:
+            if blocked_until <= now:
+                blocked_until = await self._circuits.probe(call.of, call.gateway, call.line, now=now)
+            if blocked_until is not None:
+                return Postponed(f"the line does not work: {message.blocked_reason}", blocked_until)
+        if not may_go(message.paced_at, now):
+            moment = await self._paces.do(begin)
+            if moment > now:
+                return Postponed("the pace of the line", moment)
+        return None
 
-def _is_for(client: tuple[Alias, ...], to: tuple[Alias, ...]) -> bool:
-    return any(same_number(mine, theirs) for mine in client for theirs in to)
+    async def _proven(self, call: "_Call", attempted_at: datetime) -> Outcome | None:
+        """What became of earlier attempts; None: nothing, as far as anybody can tell, and another one is marked."""
+        message, now = call.message, call.ending.now
+        if call.gateway.capabilities.proof == "store":
+            try:
+                found = await find_in_store(
+                    self._db, call.gateway, call.line, call.of.tenant_id, message, attempted_at, now
+                )
+            except Unavailable as error:
+                await self._circuits.failed(call.of, str(error), down=False, now=now)
+                return RetryIn(f"outcome unknown: {error}", self._recheck)
+            if found is not None:
+                return call.ending.done(found)
+        elif message.tried_at is not None and now < message.tried_at + _RECEIPT_WAITS * self._recheck:
+            # A receipt would have ended the message before.
+            return Postponed("waiting for a receipt", message.tried_at + _RECEIPT_WAITS * self._recheck)
+        if (declined := call.declined()) is not None:
+            return declined
+        async with self._db.tx(call.of.tenant_id) as tx:
+            await send_again(tx, call.ending.message_id, now=now)
+        return None
+
+    async def _sent(self, call: "_Call", to: Alias) -> Outcome:
+        message, ending, now = call.message, call.ending, call.ending.now
+        form = call.form()
+        if isinstance(form, Unsayable):
+            return ending.failed(form.code, form.detail)
+        if message.show_typing and message.purpose == "reply" and form != "template":
+            await _show_typing(call, to)
+        outcome = await _call_gateway(call, to, form)
+        if isinstance(outcome, Refused) and outcome.code == "window_closed" and form != "template":
+            # Our clock thought otherwise.
+            again = call.form(free=False)
+            outcome = outcome if isinstance(again, Unsayable) else await _call_gateway(call, to, again)
+        match outcome:
+            case Sent(provider_id, aliases):
+                await self._works(call)
+                await self._learn(call, to, aliases)
+                return ending.done(provider_id)
+            case Refused(code, detail):
+                await self._works(call)
+                return ending.failed(code, detail)
+            case NotNow(reason, delay, line_down, unreachable):
+                async with self._db.tx(call.of.tenant_id) as tx:
+                    marks = {"attempted_at": message.attempted_at, "tried_at": message.tried_at}
+                    await untaken(tx, ending.message_id, **marks)
+                if line_down or unreachable:
+                    blocked_until = await self._circuits.failed(call.of, reason, down=line_down, now=now)
+                    if blocked_until is not None:
+                        return Postponed(reason, blocked_until)
+                return RetryIn(reason, delay)
+            case OutcomeUnknown(reason):
+                # The gateway may still be at it; its store tells only after a while.
+                await self._circuits.failed(call.of, reason, down=False, now=now)
+                stored = call.gateway.capabilities.proof == "store"
+                return RetryIn(f"outcome unknown: {reason}", self._recheck * (1 if stored else _RECEIPT_WAITS))
+            case _:
+                assert_never(outcome)
+
+    async def _works(self, call: "_Call") -> None:
+        if not call.message.circuit.works:
+            await self._circuits.worked(call.of, now=call.ending.now)
+
+    async def _learn(self, call: "_Call", to: Alias, told: Sequence[Alias]) -> None:
+        """Whom the gateway says that it wrote to. The send counts, whether that can be kept or not."""
+        together = correlated(to, told)
+        if together <= set(call.message.aliases):
+            return
+        try:
+            async with self._db.tx(call.of.tenant_id) as tx:
+                await sighted(tx, call.of.tenant_id, call.of.channel_id, sorted(together), now=call.ending.now)
+        except Exception:
+            _log.exception("what a gateway said of whom it wrote to was not kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,78 +234,79 @@ class _Begin:
     message_id: UUID
     now: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """The two ways in which a send ends, with what is written of each."""
-
-    job: Job
-    message_id: UUID
-    message: OutboundMessage
-    now: datetime
-
-    def done(self, provider_id: str | None) -> Done:
-        """The gateway has it; `record_sent` writes that."""
-        return Done(result=_Delivered(self, provider_id))
-
-    def failed(self, code: str, detail: str) -> Dead:
-        """The gateway will not have it."""
-
-        async def record(tx: Tx) -> None:
-            await _record_failure(tx, self.job, self.message_id, code, detail, self.now)
-
-        return Dead(f"{code}: {detail}", record)
+    @property
+    def key(self) -> tuple[UUID, UUID]:
+        return self.job.tenant_id, self.message_id
 
 
 @dataclass(frozen=True, slots=True)
-class _Delivered:
-    sent: _Sent
-    provider_id: str | None
+class _Call:
+    """A message, and the gateway that is to have it."""
+
+    ending: Ending
+    gateway: Gateway
+    line: Line
+    to: Alias | None
 
     @property
-    def accepted(self) -> Accepted:
-        sent = self.sent
-        return Accepted(sent.job.tenant_id, sent.message_id, sent.message.channel_id, self.provider_id, sent.now)
+    def message(self) -> OutboundMessage:
+        return self.ending.message
 
-    def said(self, status: Delivery) -> Iterator[Envelope[Message]]:
-        """What the broker is told of a message in this state."""
-        message_id, message = self.sent.message_id, self.sent.message
-        ids = {"message_id": message_id, "conversation_id": message.conversation_id, "request_id": message.request_id}
-        yield self._envelope(MessageSent(**ids), "sent")
-        touched = Touched(message_id, message.conversation_id, message.request_id)
-        if (news := delivery_news(status, touched)) is not None:
-            yield self._envelope(news, status)
+    @property
+    def of(self) -> LineOfSalon:
+        return LineOfSalon(self.ending.job.tenant_id, self.message.channel_id, self.message.line_state)
 
-    def _envelope(self, data: Message, what: str) -> Envelope[Message]:
-        job = self.sent.job
-        envelope = Envelope.of(
-            data,
-            tenant_id=job.tenant_id,
-            now=self.sent.now,
-            correlation_id=job.correlation_id,
-            id=derived_id(self.sent.message_id, what),
+    def declined(self) -> Outcome | None:
+        """Why it must not be sent; None: nothing speaks against it."""
+        if self.message.blocked:
+            return self.ending.declined("blocked", "the salon takes no notice of this person")
+        if self.message.attended:
+            return self.ending.declined("attended", "a person of the salon answers")
+        return None
+
+    def form(self, *, free: bool = True) -> Form | Unsayable:
+        """In which form it goes. `free`: whether the line may take free text."""
+        message, can = self.message, self.gateway.capabilities
+        taken = not message.as_template and window_open(message.client_at, can.window, self.ending.now)
+        return form_of(
+            free=free and taken,
+            asks=message.choices is not None,
+            interactive=can.interactive,
+            wording=message.wording,
+            approved=message.approved,
         )
-        return envelope.model_copy(update={"traceparent": job.traceparent})
 
 
-async def record_sent(tx: Tx, results: Sequence[_Delivered]) -> None:
-    """Write what gateways have taken, of jobs that end together."""
-    states = await store.finish_sends(tx, [result.accepted for result in results])
-    said = (result.said(status) for result, status in zip(results, states, strict=True))
-    await outbox.put(tx, *chain.from_iterable(said))
+async def _call_gateway(call: _Call, to: Alias, form: Form) -> SendOutcome:
+    message, reference = call.message, str(call.ending.message_id)
+    match form:
+        case "text":
+            return await call.gateway.send_text(call.line, to, message.text, reference=reference)
+        case "choices":
+            choices = _choices(message.choices or {}, message.text)
+            return await call.gateway.send_choices(call.line, to, choices, reference=reference)
+        case "template":
+            return await call.gateway.send_template(call.line, to, _template(message), reference=reference)
+        case _:
+            assert_never(form)
 
 
-async def give_up(tx: Tx, job: Job, reason: str, *, now: datetime) -> None:
-    """The attempts of `job` are used up."""
-    await _record_failure(tx, job, UUID(job.payload["message_id"]), "gave_up", reason, now)
+def _choices(asked: Mapping[str, Any], text: str) -> Choices:
+    options = tuple(Option(one["id"], one["title"], one["description"]) for one in asked["choices"])
+    return Choices(text, asked["lead"], options, asked["button"])
 
 
-async def _record_failure(tx: Tx, job: Job, message_id: UUID, code: str, detail: str, now: datetime) -> None:
-    failed = await store.record_failure(tx, message_id, code)
-    if failed is None:
-        return
-    conversation_id, request_id = failed
-    data = MessageFailed(
-        message_id=message_id, conversation_id=conversation_id, request_id=request_id, code=code, detail=detail[:500]
-    )
-    await outbox.put(tx, Envelope.of(data, tenant_id=job.tenant_id, now=now, correlation_id=job.correlation_id))
+def _template(message: OutboundMessage) -> Template:
+    approved, wording = message.approved, message.wording
+    if approved is None or wording is None:
+        raise ValueError("a template was chosen for a message that names none")
+    return Template(approved.provider_name, approved.language, gaps(wording, approved), message.text)
+
+
+async def _show_typing(call: _Call, to: Alias) -> None:
+    """Best effort; the answer is what counts."""
+    try:
+        async with asyncio.timeout(_TYPING_SECONDS):
+            await call.gateway.show_typing(call.line, to, call.message.answering)
+    except TimeoutError:
+        pass

@@ -1,0 +1,70 @@
+"""Thousands of messages of many conversations on both gateways: each is in its conversation once, and answered once.
+
+Meanwhile messaging is killed over and over, at random and where it hurts most; webhooks are doubled, late, overtake each
+other, and are repeated because their answer was lost; and gateways take messages and answer with an error.
+
+2 000 messages of 50 conversations in every run, 20 000 of 500 with `BOOKA_NIGHTLY=1`; `FLOOD_SEED=…` lets chance fall another way.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from booka_stack.flood import Answerer, Flood, findings
+from booka_stack.phone import Sandbox
+from booka_stack.stack import Stack
+from booka_stack.supervisor import Supervisor
+from booka_stack.temporary import temporary_stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+NIGHTLY = "BOOKA_NIGHTLY" in os.environ
+CONVERSATIONS, EACH, GATEWAYS, KILLS = (500, 40, 20, 10) if NIGHTLY else (50, 40, 4, 2)
+POINTS = ("worker.called", "relay.confirmed", "consumer.committed")
+SEED = int(os.environ.get("FLOOD_SEED", "4"))
+DISORDER = {"doubled": 0.2, "late": 0.3, "seconds": 0.7, "unheard": 0.03}
+CHANNEL = {"messages_per_minute": 60_000}
+
+
+@pytest.fixture(scope="module")
+def flooded_stack() -> Iterator[Stack]:
+    """Two replicas of messaging, and nobody else."""
+    with temporary_stack(replicas=2, services=("messaging",), SEND_RECHECK_SECONDS="1") as started:
+        yield started
+
+
+@pytest.mark.parametrize("seed", [SEED])  # so that it stands in the name
+async def test_every_message_is_taken_once_and_answered_once(flooded_stack, seed):
+    sandbox = Sandbox(flooded_stack.layout.url("sandbox"))
+    flood = Flood(flooded_stack, sandbox, seed=seed)
+    await flood.open(["evolution", "cloud"] * (GATEWAYS // 2), conversations=CONVERSATIONS, **CHANNEL)
+    await sandbox.call("PUT", "/_/disorder", {**DISORDER, "seed": seed})
+    for fault in (
+        {"provider": "evolution", "operation": "sendText", "kind": "error_after"},
+        {"provider": "evolution", "operation": "sendText", "kind": "error_before"},
+        {"provider": "cloud", "operation": "messages.send", "kind": "error_after"},
+        {"provider": "cloud", "operation": "messages.send", "kind": "error_before", "code": 130429},
+    ):
+        await sandbox.call("POST", "/_/faults", {**fault, "times": CONVERSATIONS * EACH // 400, "share": 0.02})
+
+    total = CONVERSATIONS * EACH
+    at = sorted(flood.dice.uniform(0.05, 0.95) * total for _ in range(KILLS))
+    points = [f"{POINTS[n % 3]}:{flood.dice.randint(5, total // 20)}" for n in range(3 * (1 + NIGHTLY))]
+    replicas = flooded_stack.services["messaging"]
+    async with Supervisor(flooded_stack, {"messaging": points}) as supervisor, Answerer(flooded_stack.amqp_url):
+
+        def kill(sent: int) -> None:
+            while at and sent >= at[0]:
+                at.pop(0)
+                supervisor.kill(flood.dice.choice(replicas))
+
+        await flood.pour(EACH, ahead=max(total // 20, 400), done=kill)
+        await flood.answered(total, seconds=90, done=kill)
+        assert await findings(flood, seconds=60) == []
+    assert {end.code for end in supervisor.ends} == {-9}
+    assert (len(supervisor.fired), len(supervisor.ends)) == (len(points), len(points) + KILLS)
+    counts = (await sandbox.call("GET", "/_/health"))["counts"]
+    assert counts["fault"] > 0
+    assert counts["webhook.retrying"] > 0
+    await sandbox.close()
