@@ -343,6 +343,21 @@ async def test_a_merged_conversation_is_taken_over_and_handed_back_where_the_tal
     assert not await is_attended(line)
 
 
+async def test_of_several_takeovers_the_one_that_lasts_longest_goes_on(line: Any) -> None:
+    people = [PN, LID, Alias("bsuid", "PT.1234567890"), Alias("lid", "88001122334455")]
+    for person in people:
+        line.clock.advance(MINUTE)
+        await line.client("oi", person)
+    for number in (2, 0, 1):
+        line.clock.advance(MINUTE)
+        await line.types("Olá", people[number])
+    until = line.clock() + TWO_HOURS
+    line.clock.advance(MINUTE)
+    await line.client("sou eu", *people)
+    conversation = await line.conversation()
+    assert (conversation["attended_by"], conversation["attended_until"]) == ("phone", until)
+
+
 async def test_until_it_is_handed_back_outlasts_any_time(
     line_of: Callable[..., Awaitable[Any]], tenant_id: UUID
 ) -> None:
