@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -30,6 +31,8 @@ from booka_messaging.domain.model import Alias, ChatEvent, ChatMessage
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.store import Channel, Habits
 from booka_messaging.usecases.receiving import Intake
+from booka_sandbox.app import create_app as sandbox_app
+from booka_sandbox.settings import Settings as SandboxSettings
 
 SECRET = "the-salon's-webhook-secret-0123456789"
 
@@ -99,8 +102,9 @@ class GatewayStub:
 
     async def find_messages(self, request: Request) -> Response:
         body = await request.json()
-        self.calls.append("findMessages")
-        if self.store_faults:
+        ours = "key" in body["where"]  # what we have sent; else it is a sweep
+        self.calls.append("findMessages" if ours else "sweep")
+        if ours and self.store_faults:
             return _json({}, self.store_faults.popleft())
         size, page = body["offset"], body["page"]
         newest_first = self.sent[::-1]
@@ -112,6 +116,9 @@ class GatewayStub:
 
     async def connection_state(self, instance: str) -> Response:
         return _json({"instance": {"instanceName": instance, "state": "open"}}, 200)
+
+    async def graph(self, line: str) -> Response:
+        return _json({"id": line, "verified_name": "Salon"}, 200)
 
     async def connect(self) -> Response:
         return _json({"error": "Not Found"}, 404) if self.pairing is None else _json(self.pairing, 200)
@@ -129,6 +136,7 @@ async def serving() -> AsyncIterator[GatewayStub]:
     app.add_api_route("/message/sendText/{instance}", stub.send_text, methods=["POST"], response_model=None)
     app.add_api_route("/chat/findMessages/{instance}", stub.find_messages, methods=["POST"], response_model=None)
     app.add_api_route("/instance/connectionState/{instance}", stub.connection_state, response_model=None)
+    app.add_api_route("/v23.0/{line}", stub.graph, response_model=None)
     app.add_api_route("/instance/connect/{instance}", stub.connect, response_model=None)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -347,3 +355,62 @@ def line_of(db: Database, clock: FrozenClock) -> Callable[..., Awaitable[Line]]:
 @pytest.fixture
 async def line(line_of: Callable[..., Awaitable[Line]], tenant_id: UUID) -> Line:
     return await line_of(tenant_id)
+
+
+#: Of the instances in the sandbox.
+KEY = "the-key-of-the-line-0123456789"
+
+
+@dataclass
+class Outside:
+    """The sandbox, and one instance in it."""
+
+    url: str
+    http: httpx.AsyncClient
+    name: str
+
+    async def control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self.http.request(method, f"/_{path}", json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    async def is_now(self, state: str) -> None:
+        await self.control("PUT", f"/evolution/instances/{self.name}", {"state": state})
+
+    async def loses(self, text: str, ago: float = 0, number: str = "351912345678", **more: Any) -> str:
+        """Somebody writes, and no webhook tells of it; `ago` in seconds."""
+        order = {"text": text, "copies": 0, "timestamp": int(datetime.now(UTC).timestamp() - ago), **more}
+        path = f"/evolution/instances/{self.name}/phones/{number}/messages"
+        return str((await self.control("POST", path, order))["id"])
+
+    async def fails(self, operation: str, **order: Any) -> None:
+        fault = {"provider": "evolution", "operation": operation, "kind": "error_before", "status": 500, **order}
+        await self.control("POST", "/faults", fault)
+
+
+@asynccontextmanager
+async def sandbox_serving() -> AsyncIterator[str]:
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    app = sandbox_app(SandboxSettings(port=bound.getsockname()[1], retry_scale=0.001))
+    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[bound])
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        for listener in server.servers:
+            listener.close()
+        for connection in tuple(server.server_state.connections):
+            connection.shutdown()
+        await server.lifespan.shutdown()
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    async with sandbox_serving() as url, httpx.AsyncClient(base_url=url, timeout=15) as http:
+        found = Outside(url, http, f"salon-{new_id().hex[-8:]}")
+        await found.control("PUT", f"/evolution/instances/{found.name}", {"token": KEY, "own_number": "351210000000"})
+        yield found

@@ -1,6 +1,7 @@
 """The composition root: what messaging is made of."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from booka_messaging.api.channels import channel_routes
 from booka_messaging.api.charges import charge_routes
 from booka_messaging.api.contacts import contact_routes
 from booka_messaging.api.conversations import conversation_routes
+from booka_messaging.api.media import media_routes
 from booka_messaging.api.refusals import SIGNED
 from booka_messaging.api.templates import template_routes
 from booka_messaging.api.unread import unread_routes
@@ -22,17 +24,20 @@ from booka_messaging.providers.cloud import Cloud
 from booka_messaging.providers.evolution import Evolution
 from booka_messaging.providers.gateway import Gateway
 from booka_messaging.providers.media import MediaLimits
+from booka_messaging.providers.transcription import OpenAITranscription
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.media import Attachments
 from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.rereading import Unread
 from booka_messaging.usecases.sending import Sending
 from booka_messaging.usecases.sweeping import Sweeps
 from booka_messaging.usecases.templates import Templates
+from booka_messaging.usecases.transcribing import Transcribing
 from booka_messaging.usecases.watching import Lines, Watching
 
 __all__ = ["create_app", "describe"]
@@ -67,7 +72,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
     charges = Charges(runtime.db, runtime.metrics.registry)
     receipts = Receipts(runtime.db, charges, attempts=settings.send_attempts)
-    intake = Intake(runtime.db, stale_after=timedelta(hours=settings.stale_after_hours), receipts=receipts)
+    intake = Intake(
+        runtime.db,
+        stale_after=timedelta(hours=settings.stale_after_hours),
+        receipts=receipts,
+        transcribes=bool(settings.transcription_url),
+    )
     deliveries = Deliveries(runtime.db, directory, intake, unread)
     sweeps = Sweeps(
         runtime.db,
@@ -85,14 +95,22 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         every=timedelta(seconds=settings.watch_seconds),
         silent_after=timedelta(hours=settings.silent_after_hours),
     )
+    attachments = Attachments(runtime.db, sealer, gateways, runtime.metrics.registry)
+    transcription = _transcription(settings, connect)
+    transcribing = Transcribing(
+        attachments,
+        transcription,
+        runtime.metrics.registry,
+        total=timedelta(seconds=settings.transcription_seconds),
+    )
     lines = Lines(runtime.db, runtime.metrics.registry, now)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with evolution, cloud, lines.kept():
+        async with evolution, cloud, transcription or nullcontext(), lines.kept():
             yield
 
-    app = assemble(runtime, job_types(settings, sending, watching, sweeps, now), resources=resources)
+    app = assemble(runtime, job_types(settings, sending, watching, sweeps, transcribing, now), resources=resources)
     app.include_router(channel_routes(runtime, channels))
     app.include_router(unread_routes(runtime, channels, unread, deliveries))
     windows = {name: gateway.capabilities.window for name, gateway in gateways.items()}
@@ -100,6 +118,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         conversation_routes(runtime, windows=windows, send_attempts=settings.send_attempts), responses=SIGNED
     )
     app.include_router(contact_routes(runtime), responses=SIGNED)
+    app.include_router(media_routes(runtime, attachments), responses=SIGNED)
     app.include_router(template_routes(runtime, Templates(runtime.db)), responses=SIGNED)
     app.include_router(charge_routes(runtime, charges), responses=SIGNED)
     document(app)
@@ -116,6 +135,19 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         now=now,
     )
     return app
+
+
+def _transcription(settings: Settings, connect: timedelta) -> OpenAITranscription | None:
+    if not settings.transcription_url:
+        return None
+    key, total = settings.transcription_key, timedelta(seconds=settings.transcription_seconds)
+    return OpenAITranscription(
+        settings.transcription_url,
+        None if key is None else key.get_secret_value(),
+        settings.transcription_model,
+        connect=connect,
+        total=total,
+    )
 
 
 def describe(consumers: Consumers) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "ContactErased",
     "LineTaken",
     "NoAddress",
+    "NoMedia",
     "UnknownChannel",
     "UnknownContact",
     "UnknownConversation",
@@ -63,6 +64,15 @@ class UnknownMessage(NotFound):
 
     def __init__(self) -> None:
         super().__init__("no message of this id")
+
+
+class NoMedia(NotFound):
+    """The message has no medium, or it was taken back."""
+
+    default_code = "no_media"
+
+    def __init__(self) -> None:
+        super().__init__("the message has no medium")
 
 
 class ContactErased(Conflict):

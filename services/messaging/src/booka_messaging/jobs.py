@@ -12,6 +12,7 @@ from booka_messaging.usecases.requesting import JOB_TYPE
 from booka_messaging.usecases.rounds import SWEEP, WATCH
 from booka_messaging.usecases.sending import Sending
 from booka_messaging.usecases.sweeping import Sweeps
+from booka_messaging.usecases.transcribing import ATTEMPTS, TRANSCRIBE, Transcribing
 from booka_messaging.usecases.watching import Watching
 
 __all__ = ["job_types"]
@@ -21,10 +22,15 @@ _SWEEP_TIMEOUT = timedelta(minutes=2)
 
 
 def job_types(
-    settings: Settings, sending: Sending, watching: Watching, sweeps: Sweeps, now: Callable[[], datetime]
+    settings: Settings,
+    sending: Sending,
+    watching: Watching,
+    sweeps: Sweeps,
+    transcribing: Transcribing,
+    now: Callable[[], datetime],
 ) -> Mapping[str, JobType]:
     """`send_message`: one text to one client. `hand_back`: the end of a takeover. `watch_line`: a look at one line, again and
-    again. `sweep_gap`: what was missed while a line did not work.
+    again. `sweep_gap`: what was missed while a line did not work. `transcribe`: what is said in a voice message.
     """
 
     async def send(job: Job) -> Outcome:
@@ -42,6 +48,12 @@ def job_types(
     async def sweep(job: Job) -> Outcome:
         return await sweeps.run(job, now())
 
+    async def transcribe(job: Job) -> Outcome:
+        return await transcribing.run(job, now())
+
+    async def unheard(tx: Tx, job: Job, _reason: str) -> None:
+        await transcribing.tell_unheard(tx, job, now=now())
+
     # A run may look through the gateway's store before it sends: two calls, the first of several pages.
     timeout = timedelta(seconds=3 * settings.gateway_total_seconds)
     return {
@@ -51,4 +63,5 @@ def job_types(
         HAND_BACK: JobType(hand_back),
         WATCH: JobType(watch, timeout=_SWEEP_TIMEOUT),
         SWEEP: JobType(sweep, timeout=_SWEEP_TIMEOUT),
+        TRANSCRIBE: JobType(transcribe, max_attempts=ATTEMPTS, on_dead=unheard),
     }

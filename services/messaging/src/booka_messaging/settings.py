@@ -69,6 +69,16 @@ class Settings(ServiceSettings):
     media_hosts: str = Field(
         "lookaside.fbsbx.com", description="hosts of media besides a line's own gateway, comma-separated"
     )
+    transcription_url: str = Field(
+        "",
+        description="OpenAI-compatible endpoint that voice messages are transcribed by, as `https://api.openai.com/v1`; "
+        "empty: clients are asked to write. Each channel has to be switched on as well",
+    )
+    transcription_key: SecretStr | None = Field(None, description="its API key")
+    transcription_model: str = Field("whisper-1", description="the model that it is asked for")
+    transcription_seconds: float = Field(
+        20.0, gt=0, description="how long a client waits for an answer to a voice message for this"
+    )
     gateway_connect_seconds: float = Field(2.0, gt=0, description="how long to wait for a connection to a gateway")
     gateway_total_seconds: float = Field(10.0, gt=0, description="how long one call to a gateway may take altogether")
     send_attempts: int = Field(12, ge=1, description="tries to send a message before it is given up")

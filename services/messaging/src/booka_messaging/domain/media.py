@@ -6,7 +6,7 @@ from typing import Any
 
 from booka_messaging.domain.reading import fact, identifier, line, mapping
 
-__all__ = ["Media", "media_of", "natural"]
+__all__ = ["Media", "is_to_be_heard", "media_of", "natural"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ def media_of(metadata: Mapping[str, Any]) -> Media | None:
         voice=facts.get("voice") is True,
         sha256=line(facts.get("sha256"), 64) or None,
     )
+
+
+def is_to_be_heard(kind: str, text: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether a message says nothing that can be read, and something that may be heard."""
+    return kind == "audio" and not text.strip() and media_of(metadata) is not None
 
 
 def natural(value: object) -> int | None:

@@ -17,6 +17,7 @@ from booka_common.jobs import NewJob
 from booka_common.observability import current_traceparent
 from booka_messaging import store
 from booka_messaging.domain.attending import is_fresh, typed
+from booka_messaging.domain.media import is_to_be_heard
 from booka_messaging.domain.model import (
     ChatEvent,
     ChatMessage,
@@ -34,6 +35,7 @@ from booka_messaging.usecases.attending import hand_back_job, taken_over
 from booka_messaging.usecases.identifying import settle, sighted
 from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.receipts import Receipts
+from booka_messaging.usecases.transcribing import transcribe_job
 
 __all__ = ["Intake", "Outcome"]
 
@@ -50,10 +52,11 @@ class _Unsettled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """A message that waits for its commit, and the trace that it continues."""
+    """A message that waits for its commit, and the trace that it continues. `to_be_heard`: it is told once it is transcribed."""
 
     incoming: Incoming
     traceparent: str | None
+    to_be_heard: bool = False
 
 
 class Intake:
@@ -61,12 +64,16 @@ class Intake:
 
     Args:
         stale_after: older messages are stored and not answered, as are those from before the line was ours.
+        transcribes: voice messages are told of by a job that listens to them, on lines that want it.
     """
 
-    def __init__(self, db: Database, *, stale_after: timedelta, receipts: Receipts | None = None) -> None:
+    def __init__(
+        self, db: Database, *, stale_after: timedelta, receipts: Receipts | None = None, transcribes: bool = False
+    ) -> None:
         self._db = db
         self._receipts = receipts or Receipts(db)
         self._stale_after = stale_after
+        self._transcribes = transcribes
         self._known: Batcher[_Arrival, bool | None] = Batcher(self._store, key=_identity)
         self._strangers: Batcher[_Arrival, bool] = Batcher(self._settle_and_store, key=_identity)
 
@@ -122,7 +129,9 @@ class Intake:
             received_at=now,
             typed=typed(message.sent_at, now, takeover=takeover, fresh=fresh) if message.author == "salon" else None,
         )
-        arrival = _Arrival(incoming, current_traceparent())
+        heard = self._transcribes and channel.transcribe
+        to_be_heard = heard and is_to_be_heard(message.kind, message.text, message.metadata)
+        arrival = _Arrival(incoming, current_traceparent(), to_be_heard)
         try:
             stored = await self._known.do(arrival)
             if stored is None:
@@ -170,7 +179,7 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
     """Store what can be stored; say of each message that counts that it was received, and who has taken what over."""
     outcomes: list[bool | None] = []
     said: list[Envelope[Message]] = []
-    ends: list[NewJob] = []
+    later: list[NewJob] = []
     taken = await store.take_messages(tx, [arrival.incoming for arrival in batch])
     for arrival, one in zip(batch, taken, strict=True):
         if one.settled is None:
@@ -179,16 +188,23 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
             raise _TakenMeanwhile
         else:
             outcomes.append(True)
-            if one.counted:
+            if one.counted and arrival.to_be_heard:
+                later.append(_to_be_heard(arrival))
+            elif one.counted:
                 said.append(_received(arrival, one.settled, one))
             if one.took_over:
                 by_phone = (arrival.incoming.tenant_id, one.settled.conversation_id, arrival.incoming.id)
                 now, until = arrival.incoming.received_at, one.attended_until
                 said.append(taken_over(*by_phone, by="phone", until=until, now=now))
-                ends.extend(hand_back_job(*by_phone, until=until))
+                later.extend(hand_back_job(*by_phone, until=until))
     await outbox.put(tx, *said)
-    await jobs.put_all(tx, ends)
+    await jobs.put_all(tx, later)
     return outcomes
+
+
+def _to_be_heard(arrival: _Arrival) -> NewJob:
+    incoming = arrival.incoming
+    return transcribe_job(incoming.tenant_id, incoming.id, now=incoming.received_at, traceparent=arrival.traceparent)
 
 
 def _received(arrival: _Arrival, settled: Settled, taken: Taken) -> Envelope[MessageReceived]:
