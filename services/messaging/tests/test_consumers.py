@@ -119,7 +119,8 @@ async def test_a_message_that_overtook_another_waits_for_it(
         conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
 
         async def queued() -> Any:
-            return (await client.get("/v1/jobs", auth=salon.auth)).json()["items"]
+            listed = (await client.get("/v1/jobs", auth=salon.auth)).json()["items"]
+            return [job for job in listed if job["type"] == "send_message"]
 
         await publish(amqp_url, request(tenant_id, conversation_id, "second", position=2))
         [job] = await eventually(queued)
@@ -263,16 +264,17 @@ async def test_killed_between_the_gateways_answer_and_its_record_the_client_read
             await salon.provision(gateway.url)
             await salon.deliver(salon.text())
             conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "booka_messaging", "serve", env=environment, stdout=asyncio.subprocess.DEVNULL
-        )
         await publish(amqp_url, request(tenant_id, conversation_id, "Confirmado!"))
-        assert await asyncio.wait_for(process.wait(), 20) == -9
+        while not gateway.texts():  # it may be another job that it dies of
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "booka_messaging", "serve", env=environment, stdout=asyncio.subprocess.DEVNULL
+            )
+            assert await asyncio.wait_for(process.wait(), 20) == -9
         assert gateway.texts() == ["Confirmado!"]
         async with started(later) as client:
             salon.http = client
             sent = await tap.next(MessageSent, tenant_id=tenant_id)
             assert gateway.texts() == ["Confirmado!"]
-            assert gateway.calls == ["sendText", "findMessages"]
+            assert [call for call in gateway.calls if call != "sweep"] == ["sendText", "findMessages"]
             last = (await salon.messages())[-1]
             assert (last["id"], last["provider_id"]) == (str(sent.data.message_id), gateway.sent[0]["key"]["id"])

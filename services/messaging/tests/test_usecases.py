@@ -209,7 +209,7 @@ async def test_a_request_is_queued_once_and_only_for_this_tenants_conversations(
     ask = Envelope.of(data, tenant_id=tenant_id, now=NOW)
     await asyncio.gather(*(request_send(db, ask) for _ in range(5)))
     async with db.tx(tenant_id) as tx:
-        jobs = await tx.fetch("SELECT lane, unique_key, payload FROM jobs WHERE tenant_id = $1", tenant_id)
+        jobs = await tx.fetch("SELECT lane, unique_key FROM jobs WHERE tenant_id = $1 AND lane IS NOT NULL", tenant_id)
     assert [(job["lane"], job["unique_key"]) for job in jobs] == [(str(conversation.id), str(ask.id))]
     async with db.tx(tenant_id) as tx:
         await tx.execute("DELETE FROM inbox WHERE tenant_id = $1", tenant_id)
