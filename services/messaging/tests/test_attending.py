@@ -343,6 +343,20 @@ async def test_a_merged_conversation_is_taken_over_and_handed_back_where_the_tal
     assert not await is_attended(line)
 
 
+async def test_a_reply_that_waits_when_its_conversation_is_merged_into_an_attended_one_does_not_go(line: Any) -> None:
+    await line.client("oi", LID)
+    message_id = await ours(line, "Temos 10:00")
+    await line.rows("UPDATE messages SET attempted_at = NULL WHERE tenant_id = $1")
+    line.clock.advance(MINUTE)
+    await line.types("Olá", PN)
+    await line.client("sou eu", LID, PN)
+    key = (line.tenant_id, message_id)
+    async with line.db.tx(line.tenant_id) as tx:
+        found = await store.begin_sends(tx, [key], since=line.clock() - TWO_HOURS, now=line.clock())
+    assert found[key].attended
+    assert not found[key].begun
+
+
 async def test_of_several_takeovers_the_one_that_lasts_longest_goes_on(line: Any) -> None:
     people = [PN, LID, Alias("bsuid", "PT.1234567890"), Alias("lid", "88001122334455")]
     for person in people:
@@ -352,6 +366,8 @@ async def test_of_several_takeovers_the_one_that_lasts_longest_goes_on(line: Any
         line.clock.advance(MINUTE)
         await line.types("Olá", people[number])
     until = line.clock() + TWO_HOURS
+    line.clock.advance(MINUTE)
+    await line.client("oi", people[3])
     line.clock.advance(MINUTE)
     await line.client("sou eu", *people)
     conversation = await line.conversation()

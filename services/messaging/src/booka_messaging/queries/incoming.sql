@@ -27,8 +27,7 @@ WITH item AS (
 ), fresh AS (
     SELECT i.*, c.id AS contact_id, c.name AS contact_name, c.phone,
         CASE WHEN c.blocked_at IS NULL THEN i.wanted ELSE 0 END AS counts,
-        sum(CASE WHEN c.blocked_at IS NULL THEN i.wanted ELSE 0 END)
-            OVER (PARTITION BY i.tenant_id, i.channel_id, c.id ORDER BY i.item) AS nth,
+        sum(i.wanted) OVER (PARTITION BY i.tenant_id, i.channel_id, c.id ORDER BY i.item) AS nth,
         CASE WHEN i.typed THEN NOT EXISTS (
             SELECT FROM conversations AS w JOIN messages AS m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id
             WHERE w.tenant_id = i.tenant_id AND w.channel_id = i.channel_id AND w.contact_id = c.id

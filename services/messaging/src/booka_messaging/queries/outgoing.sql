@@ -151,10 +151,11 @@ WITH message AS MATERIALIZED (
 ), seen AS (
     SELECT m.*, v.contact_id, v.client_at, c.gateway, c.instance, c.base_url, c.api_key, c.active, c.show_typing,
         c.state AS line_state, coalesce(s.failures, 0) AS failures, coalesce(s.openings, 0) AS openings, s.blocked_until, s.blocked_reason,
-        m.author = 'booka' AND m.purpose = 'reply' AND coalesce(v.attended_until > $3, v.attended_by IS NOT NULL) AS attended,
+        m.author = 'booka' AND m.purpose = 'reply' AND is_attended(v.attended_by, v.attended_until, $3) AS attended,
         p.blocked_at IS NOT NULL AS blocked
     FROM message AS m
-    JOIN conversations AS v ON v.tenant_id = m.tenant_id AND v.id = m.conversation_id AND v.erased_at IS NULL
+    JOIN conversations AS w ON w.tenant_id = m.tenant_id AND w.id = m.conversation_id
+    JOIN conversations AS v ON v.tenant_id = w.tenant_id AND v.id = coalesce(w.merged_into, w.id) AND v.erased_at IS NULL
     JOIN contacts AS p ON p.tenant_id = v.tenant_id AND p.id = v.contact_id
     JOIN channels AS c ON c.tenant_id = m.tenant_id AND c.id = m.channel_id
     LEFT JOIN paces AS s ON s.tenant_id = m.tenant_id AND s.channel_id = m.channel_id
