@@ -1,0 +1,339 @@
+"""Webhooks of Meta: one body of many lines, all of it or another attempt; and what every webhook is answered."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from booka_common.db import Database
+from booka_common.errors import Unavailable
+from booka_common.ids import new_id
+from booka_common.service import system_clock
+from booka_messaging.settings import Settings
+from booka_messaging.usecases.delivering import Deliveries
+from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.receiving import Intake
+from booka_messaging.usecases.rereading import Unread
+
+from .meta import APP_SECRET, OLD_APP_SECRET, VERIFY_TOKEN, Line, body_of, change, hub, text
+
+OWN = "the-salon's-own-meta-app-secret-01"
+
+
+@pytest.fixture
+def with_app(settings: Settings) -> Settings:
+    secrets = (SecretStr(APP_SECRET), SecretStr(OLD_APP_SECRET))
+    return settings.model_copy(update={"cloud_app_secrets": secrets, "cloud_verify_token": SecretStr(VERIFY_TOKEN)})
+
+
+@pytest.fixture
+async def client(with_app: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with started(with_app) as http:
+        yield http
+
+
+@pytest.fixture
+def open_line(client: httpx.AsyncClient, gateway: Any) -> Any:
+    """`await open_line()`: a line of a salon of its own; `open_line(OWN)`: with a Meta app of its own."""
+
+    async def opened(secret: str | None = None, tenant_id: UUID | None = None) -> Line:
+        return await Line(client, tenant_id or new_id(), gateway.url, secret).open()
+
+    return opened
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_one_body_of_many_lines_of_many_salons(open_line: Any, client: httpx.AsyncClient) -> None:
+    one, other = await open_line(), await open_line()
+    second = await open_line(tenant_id=one.tenant_id)
+    said = [text(f"{number}", number=f"35191000{number % 4:04}") for number in range(20)]
+    body = body_of(
+        change(one.number, *said),
+        change("999999999999", text("of a stranger")),
+        change(other.number, text("other")),
+        change(second.number, text("second", number="351930000000")),
+        change(one.number, text("later", number="351910000000")),
+    )
+    answers = await asyncio.gather(*(one.post(body) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert {answer.json()["outcome"] for answer in answers} <= {"accepted", "duplicate"}
+    texts = await one.texts()
+    assert sorted(texts) == sorted([*map(str, range(20)), "later", "second"])
+    for person in range(4):
+        of_person = [said for said in texts if said.isdigit() and int(said) % 4 == person]
+        assert of_person == sorted(of_person, key=int), "each person's messages in the order in which they were told"
+    assert await other.texts() == ["other"]
+    metrics = (await client.get("/metrics")).text
+    assert "booka_messaging_unknown_lines_total 3.0" in metrics
+    assert (await one.get(f"/v1/channels/{one.id}"))["heard_at"] is not None
+
+
+async def test_what_is_of_nobody_is_answered_200(open_line: Any) -> None:
+    """404 would make Meta repeat it for a week and switch the address off for everybody."""
+    line = await open_line()
+    stranger = body_of(change("999999999999", text()))
+    assert (await line.post(stranger)).json() == {"outcome": "unknown"}
+    for other in (b'{"object":"page"}', b"{}", body_of({"field": "account_update", "value": {}})):
+        assert (await line.post(other)).json() == {"outcome": "ignored"}
+    own = await open_line(OWN)
+    assert (await own.post(stranger)).json() == {"outcome": "unknown"}
+    mixed = body_of(change(line.number, text("not for you")), change(own.number, text("for you")))
+    assert (await own.post(mixed)).json() == {"outcome": "accepted"}
+    assert (await own.texts(), await line.texts()) == (["for you"], [])
+    # A line with an app of its own is no business of the installation's.
+    assert (await line.post(body_of(change(own.number, text("smuggled"))))).json() == {"outcome": "unknown"}
+    assert await own.texts() == ["for you"]
+
+
+async def test_apps_do_not_speak_for_each_other(open_line: Any, client: httpx.AsyncClient) -> None:
+    shared, own = await open_line(), await open_line(OWN)
+    body = body_of(change(shared.number, text()), change(own.number, text()))
+    for secret in (APP_SECRET, OLD_APP_SECRET):
+        assert (await shared.post(body, hub(body, secret))).status_code == 200
+        assert code(await own.post(body, hub(body, secret))) == (401, "bad_signature")
+    assert code(await shared.post(body, hub(body, OWN))) == (401, "bad_signature")
+    assert code(await shared.post(body + b" ", hub(body))) == (401, "bad_signature")
+    for path in (f"/webhooks/cloud/{shared.id}", f"/webhooks/evolution/{shared.id}", f"/webhooks/evolution/{own.id}"):
+        answer = await client.post(path, content=body, headers=hub(body))
+        assert code(answer) == (404, "unknown_channel")
+    switched_off = {"active": False}
+    await client.patch(f"/v1/channels/{shared.id}", json=switched_off, auth=shared.auth)
+    assert (await shared.post(body)).json() == {"outcome": "unknown"}
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_metas_question(open_line: Any, client: httpx.AsyncClient, *, own: bool) -> None:
+    line = await open_line(OWN) if own else None
+    path = f"/webhooks/cloud/{line.id}" if line else "/webhooks/cloud"
+    token = "v" * 32 if own else VERIFY_TOKEN
+
+    async def ask(query: str) -> httpx.Response:
+        return await client.get(f"{path}?{query}")
+
+    right = await ask(f"hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}")
+    assert (right.status_code, right.text) == (200, "1158201444")
+    assert right.headers["content-type"].startswith("text/plain")
+    for query in (
+        "",
+        f"hub.mode=subscribe&hub.challenge=1&hub.verify_token={token}x",
+        f"hub.mode=subscribe&hub.challenge=1&hub.verify_token={token.upper()}",
+        "hub.mode=subscribe&hub.challenge=1&hub.verify_token=",
+        f"hub.mode=unsubscribe&hub.challenge=1&hub.verify_token={token}",
+        f"hub.mode=subscribe&hub.challenge=<script>&hub.verify_token={token}",
+        f"hub.mode=subscribe&hub.challenge=1&hub.challenge=2&hub.verify_token={token}",
+        f"hub.mode=subscribe&hub.challenge=1&hub.verify_token={token}&hub.verify_token={token}",
+    ):
+        wrong = await ask(query)
+        assert wrong.status_code == 403, query
+        assert wrong.headers["content-type"] == "application/problem+json"
+    assert code(await client.get(f"/webhooks/cloud/{new_id()}?hub.mode=subscribe")) == (404, "unknown_channel")
+
+
+async def test_without_its_settings_only_the_shared_address_is_closed(
+    settings: Settings, started: Any, gateway: Any, tenant_id: UUID
+) -> None:
+    short = settings.model_copy(
+        update={"cloud_app_secrets": (SecretStr(""),), "cloud_verify_token": SecretStr("short")}
+    )
+    for bare in (settings, short):
+        async with started(bare) as client:
+            own = await Line(client, tenant_id, gateway.url, OWN).open()
+            body = body_of(change(own.number, text()))
+            refused = await client.post("/webhooks/cloud", content=body, headers=hub(body, ""))
+            assert code(refused) == (503, "config_missing")
+            assert refused.json()["variable"] == "MESSAGING_CLOUD_APP_SECRETS"
+            asked = await client.get("/webhooks/cloud?hub.mode=subscribe&hub.challenge=1&hub.verify_token=short")
+            assert code(asked) == (503, "config_missing")
+            assert asked.json()["variable"] == "MESSAGING_CLOUD_VERIFY_TOKEN"
+            assert (await own.post(body)).json() == {"outcome": "accepted"}
+
+
+class _Partly:
+    """An intake that cannot reach the database for one line, or that a line's message makes fail."""
+
+    def __init__(self, intake: Any, channel_id: UUID, error: Exception) -> None:
+        self._intake, self._channel_id, self._error = intake, channel_id, error
+        self.broken = True
+
+    async def receive(self, channel: Any, events: Sequence[Any], *, now: Any) -> Any:
+        if self.broken and channel.id == self._channel_id:
+            raise self._error
+        return await self._intake.receive(channel, events, now=now)
+
+
+def deliveries(
+    db: Database, settings: Settings, line: Line, error: Exception, intake: Any
+) -> tuple[Deliveries, _Partly]:
+    sealer = settings.sealer()
+    partly: Any = _Partly(intake, line.id, error)
+    return Deliveries(db, Directory(db, sealer, seconds=0), partly, Unread(db, sealer, ())), partly
+
+
+async def test_what_could_be_stored_in_part_is_to_be_repeated(open_line: Any, db: Database, settings: Settings) -> None:
+    one, away = await open_line(), await open_line()
+    body = body_of(change(away.number, text("away")), change(one.number, text("one")))
+    taking, partly = deliveries(
+        db, settings, away, Unavailable("the database is away"), Intake(db, stale_after=timedelta(days=1))
+    )
+    with pytest.raises(Unavailable):
+        await taking.of_app(body, now=system_clock())
+    assert (await one.texts(), await away.texts()) == (["one"], []), "what could be committed is"
+    partly.broken = False
+    for outcome in ("accepted", "duplicate"):
+        assert (await taking.of_app(body, now=system_clock())).outcome == outcome
+    assert (await one.texts(), await away.texts()) == (["one"], ["away"])
+
+
+async def test_a_message_that_makes_us_fail_is_kept_and_read_again(
+    open_line: Any, db: Database, settings: Settings, client: httpx.AsyncClient
+) -> None:
+    one, failing = await open_line(), await open_line()
+    body = body_of(change(failing.number, text("failing")), change(one.number, text("one of another salon")))
+    taking, _ = deliveries(
+        db, settings, failing, ValueError("a bug of ours"), Intake(db, stale_after=timedelta(days=1))
+    )
+    assert (await taking.of_app(body, now=system_clock())).outcome == "kept"
+    assert await taking.of_app(body, now=system_clock())
+    assert (await one.texts(), await failing.texts()) == (["one of another salon"], [])
+    (kept,) = await failing.unread()
+    assert (kept["error"], kept["deliveries"]) == ("the intake failed: ValueError", 2)
+    whole = await failing.get(f"/v1/channels/{failing.id}/unread/{kept['id']}")
+    assert "another salon" not in whole["body"]
+    assert await one.unread() == []
+
+    replay = f"/v1/channels/{failing.id}/unread/replay"
+    for tenant in (one, failing):
+        answer = await client.post(replay, json={}, auth=tenant.auth)
+        if tenant is one:
+            assert code(answer) == (404, "unknown_channel")
+    assert answer.json()["items"] == [{"id": kept["id"], "outcome": "accepted", "error": None}]
+    assert await failing.texts() == ["failing"]
+    assert (await client.post(replay, json={}, auth=failing.auth)).json() == {"read": 0, "items": [], "next": None}
+    again = await client.post(replay, json={"id": kept["id"]}, auth=failing.auth)
+    assert again.json()["items"][0]["outcome"] == "duplicate"
+    assert await failing.unread() == []
+    assert len(await failing.unread("?also=read")) == 1
+
+
+async def test_what_is_no_json_is_kept_for_the_one_line_that_it_names(
+    open_line: Any, client: httpx.AsyncClient
+) -> None:
+    one, other = await open_line(), await open_line()
+    broken = body_of(change(one.number, text("cut off")))[:-4]
+    assert (await one.post(broken)).json() == {"outcome": "kept"}
+    both = body_of(change(one.number, text()), change(other.number, text()))[:-4]
+    for nobodys in (both, b"\xff\xfe", b"[]", b'"phone_number_id":"12345678"'):
+        assert (await one.post(nobodys)).json() == {"outcome": "unknown"}
+    (kept,) = await one.unread()
+    assert (kept["error"], await other.unread()) == ("the body is not JSON", [])
+    answer = await client.post(f"/v1/channels/{one.id}/unread/replay", json={"id": kept["id"]}, auth=one.auth)
+    assert answer.json()["items"][0]["error"] == "the body is not JSON"
+    missing = await client.post(f"/v1/channels/{one.id}/unread/replay", json={"id": str(new_id())}, auth=one.auth)
+    assert code(missing) == (404, "unknown_unread")
+
+
+async def test_kept_webhooks_are_bare_counted_and_few(
+    client: httpx.AsyncClient, salon_of: Any, db: Database, settings: Settings, tenant_id: UUID
+) -> None:
+    salon = salon_of(tenant_id, client)
+    await salon.provision()
+    for _ in range(3):
+        assert (await salon.deliver({"key": "odd", "apikey": "sk-live", "text": salon.secret})).json() == {
+            "outcome": "kept"
+        }
+    channel = f"/v1/channels/{salon.channel_id}"
+    (kept,) = (await salon.get(f"{channel}/unread"))["items"]
+    assert kept["deliveries"] == 3
+    whole = (await salon.get(f"{channel}/unread/{kept['id']}"))["body"]
+    for credential in ("live-token", "sk-live", salon.secret, "key-of-the-gateway"):
+        assert credential not in whole
+    assert json.loads(whole)["instance"] == salon.instance
+
+    unread = Unread(db, settings.sealer(), ())
+    found = (await Directory(db, settings.sealer(), seconds=0).find(salon.channel_id)).channel
+    for number in range(5):
+        await unread.keep(found, b"%d" % number, path_event=None, error="odd", now=system_clock(), most=3)
+    rows = await unread.listed(tenant_id, salon.channel_id, before=None, limit=10, also_read=True)
+    bodies = [await unread.one(tenant_id, salon.channel_id, row.id) for row in rows]
+    assert [one.body for one in bodies if one] == [b"4", b"3", b"2"], "the oldest makes room"
+    assert await unread.one(new_id(), salon.channel_id, rows[0].id) is None
+
+
+async def test_the_answer_to_every_webhook(
+    open_line: Any, client: httpx.AsyncClient, salon_of: Any, settings: Settings, started: Any, tenant_id: UUID
+) -> None:
+    """providers.md 2.6: what is taken or a duplicate 200, forged 401, unknown address 404, too large 413, ours 503."""
+    salon, own, shared = salon_of(tenant_id, client), await open_line(OWN), await open_line()
+    await salon.provision()
+
+    def bodies(line: Line) -> dict[str, bytes]:
+        return {
+            "accepted": (said := body_of(change(line.number, text()))),
+            "duplicate": said,
+            "stale": body_of(change(line.number, {**text(), "timestamp": "1700000000"})),
+            "ignored": body_of(change(line.number, {**text(), "type": "reaction", "reaction": {}})),
+            "kept": body_of(change(line.number, {**text(), "id": None})),
+            "unknown": body_of(change("999999999999", text())),
+        }
+
+    said = salon.text()
+    evolution = {
+        "accepted": salon.body(said),
+        "duplicate": salon.body(said),
+        "stale": salon.body({**salon.text(), "messageTimestamp": 1700000000}),
+        "ignored": salon.body({}, "from.the.future"),
+        "kept": salon.body({"key": {}}),
+    }
+    lines: tuple[tuple[str, Any, dict[str, bytes]], ...] = (
+        (salon.path, salon.sign, evolution),
+        (f"/webhooks/cloud/{own.id}", lambda body: hub(body, OWN), bodies(own)),
+        ("/webhooks/cloud", hub, bodies(shared)),
+    )
+    large = b'{"a":"' + b"a" * settings.max_body_bytes + b'"}'
+    away = settings.model_copy(
+        update={
+            "database_url": SecretStr("postgresql://x@127.0.0.1:9/booka"),
+            "cloud_app_secrets": (SecretStr(APP_SECRET),),
+        }
+    )
+    async with started(away) as without_database:
+        for path, sign, delivered in lines:
+            for outcome, body in delivered.items():
+                answer = await client.post(path, content=body, headers=sign(body))
+                assert (answer.status_code, answer.json()) == (200, {"outcome": outcome}), path
+                assert answer.headers["content-type"] == "application/json"
+            body = delivered["accepted"]
+            assert code(await client.post(path, content=body)) == (401, "bad_signature")
+            assert code(await client.post(f"{path}/a/b/c", content=body, headers=sign(body)))[0] == 404
+            assert code(await client.post(path, content=large, headers=sign(large))) == (413, "too_large")
+            wrong = await client.put(path, content=body, headers=sign(body))
+            assert code(wrong) == (405, "method_not_allowed")
+            assert "POST" in wrong.headers["allow"]
+            refused = await without_database.post(path, content=body, headers=sign(body))
+            assert refused.status_code == 503
+            assert "retry-after" in refused.headers
+    for path in ("/webhooks/", "/webhooks/pigeon", "/webhooks/evolution", "/webhooks/evolution/"):
+        assert (await client.post(path, content=b"{}")).status_code == 404
+    labels = 'booka_http_requests_total{code="200",method="POST",route="/webhooks/cloud/{channel}"}'
+    assert f"{labels} 6.0" in (await client.get("/metrics")).text
+
+
+async def test_the_document_tells_of_the_webhooks(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert {path for path in paths if path.startswith("/webhooks/")} == {
+        "/webhooks/evolution/{channel}",
+        "/webhooks/evolution/{channel}/{event}",
+        "/webhooks/cloud",
+        "/webhooks/cloud/{channel}",
+    }
+    assert set(paths["/webhooks/cloud"]) == {"get", "post"}
