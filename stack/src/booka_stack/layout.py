@@ -126,6 +126,8 @@ class Layout:
             "messaging": {
                 "CLOUD_APP_SECRETS": self.cloud_app_secret,
                 "CLOUD_VERIFY_TOKEN": self.cloud_verify_token,
+                "TRANSCRIPTION_URL": f"{self.url('sandbox')}/openai/v1",
+                "TRANSCRIPTION_KEY": self.openai_key,
             },
             "payments": {
                 "STRIPE_SECRET_KEY": self.stripe_secret_key,

@@ -37,6 +37,6 @@ async def line_changed(tx: Tx, channel_id: UUID, state: str, detail: str | None,
         channel_id=channel_id, state=cast(LineState, state), before=change.before, detail=reason or ""
     )
     await outbox.put(tx, Envelope.of(told, tenant_id=tx.tenant_id, now=now))
-    if state == "open":
+    if state == "open" and change.before is not None:
         await sweep_soon(tx, channel_id, now=now)
     return True
