@@ -72,6 +72,7 @@ def main(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody asks for the caller's address
         timeout_keep_alive=61,
         timeout_graceful_shutdown=20,
     )

@@ -12,6 +12,7 @@ import asyncpg
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from faststream.specification import AsyncAPI
 from faststream.specification.asyncapi import get_asyncapi_html
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -180,7 +181,9 @@ def create_web(
         alive: `/healthz` is 503 once this is False.
         asyncapi: of what the service hears and says, for `/asyncapi` and `/asyncapi.json`.
     """
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
+    # `observability` measures and traces; FastAPI's own would look for exporters with every request.
+    silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, telemetry=silent)
     app.add_middleware(_Edge, metrics=metrics, max_body_bytes=max_body_bytes)
     for kind in (BookaError, HTTPException, RequestValidationError, *_UNSTORABLE):
         app.add_exception_handler(kind, _refused)
