@@ -1,5 +1,33 @@
 -- Who answers in a conversation. What was merged into another one is attended where the talk goes on.
 
+-- name: typed_take_over
+-- Messages that people of the salon typed on their phone, just stored: one row of $1 … $7 for each. They take their
+-- conversation over until then (null: until it is handed back), unless they may be the echo of one of ours whose outcome is
+-- not known yet, or were typed before somebody handed the conversation back. Gateways' times have no fractions: what was typed
+-- in the second of a hand-back may have come after it. `takeover_id`: which of the messages it began with, if it did.
+WITH item AS (
+    SELECT i.*
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[])
+        AS i (tenant_id, conversation_id, id, text, sent_at, until, received_at)
+    WHERE NOT EXISTS (
+        SELECT FROM conversations AS w JOIN messages AS m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id
+        WHERE w.tenant_id = i.tenant_id AND (w.id = i.conversation_id OR w.merged_into = i.conversation_id)
+          AND m.attempted_at IS NOT NULL AND m.provider_id IS NULL
+          AND (m.text = i.text OR m.status = 'queued' AND (m.choices IS NOT NULL OR m.template IS NOT NULL)))
+)
+UPDATE conversations AS v
+SET attended_by = CASE WHEN is_attended(v.attended_by, v.attended_until, f.received_at) THEN v.attended_by ELSE 'phone' END,
+    takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, f.received_at) THEN v.takeover_id ELSE f.id END,
+    attended_until = CASE
+        WHEN f.until IS NULL OR v.attended_by IS NOT NULL AND v.attended_until IS NULL THEN NULL
+        ELSE greatest(v.attended_until, f.until) END
+FROM (SELECT tenant_id, conversation_id, (array_agg(id ORDER BY id))[1] AS id, max(sent_at) AS sent_at,
+          max(received_at) AS received_at, nullif(max(coalesce(until, 'infinity')), 'infinity') AS until
+      FROM item GROUP BY tenant_id, conversation_id) AS f
+WHERE v.tenant_id = f.tenant_id AND v.id = f.conversation_id
+  AND (v.handed_back_at IS NULL OR f.sent_at + interval '1 second' > v.handed_back_at)
+RETURNING v.id AS conversation_id, v.attended_until AS until, CASE WHEN v.takeover_id = f.id THEN f.id END AS takeover_id;
+
 -- name: conversation_take_over
 -- Who attends already goes on doing so, for longer. No row: there is no such conversation, or it is being merged.
 UPDATE conversations AS v

@@ -1,25 +1,21 @@
 -- What clients write.
 
 -- name: messages_take
--- The whole intake of messages from people who are known, in one round trip: one row of $1 … $16 for each message, one of
--- $17 … $19 for each alias of its author. It does nothing for a message that is there already (`duplicate`), and nothing
+-- The whole intake of messages from people who are known, in one round trip: one row of $1 … $14 for each message, one of
+-- $15 … $17 for each alias of its author. It does nothing for a message that is there already (`duplicate`), and nothing
 -- if an alias is unknown, the aliases belong to several contacts, or the name is new (`conversation_id` is null): then the
 -- contact is settled first. The row locks on the conversations number their turns, and are taken in one order by
 -- everybody. Of two concurrent deliveries, the later one counts a turn and stores nothing (`stored` is false): it must be
--- rolled back.
--- A message of a blocked contact gets no turn. One that a person of the salon typed takes the conversation over until
--- `typed_until` (null: until it is handed back), unless it may be the echo of one of ours whose outcome is not known yet, or
--- was typed before somebody handed the conversation back.
+-- rolled back. A message of a blocked contact gets no turn.
 WITH item AS (
     SELECT * FROM unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[],
-        $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::boolean[],
-        $16::timestamptz[])
+        $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
         AS i (item, tenant_id, channel_id, provider_id, name, wanted, received_at, id, author, kind, text, choice_id,
-            metadata, sent_at, typed, typed_until)
+            metadata, sent_at)
 ), known AS (
     SELECT i.item, min(a.contact_id::text)::uuid AS contact_id
     FROM item AS i
-    JOIN unnest($17::integer[], $18::text[], $19::text[]) AS w (item, kind, value) ON w.item = i.item
+    JOIN unnest($15::integer[], $16::text[], $17::text[]) AS w (item, kind, value) ON w.item = i.item
     LEFT JOIN contact_aliases AS a
         ON a.tenant_id = i.tenant_id AND a.channel_id = i.channel_id AND a.kind = w.kind AND a.value = w.value
     GROUP BY i.item
@@ -27,13 +23,7 @@ WITH item AS (
 ), fresh AS (
     SELECT i.*, c.id AS contact_id, c.name AS contact_name, c.phone,
         CASE WHEN c.blocked_at IS NULL THEN i.wanted ELSE 0 END AS counts,
-        sum(i.wanted) OVER (PARTITION BY i.tenant_id, i.channel_id, c.id ORDER BY i.item) AS nth,
-        CASE WHEN i.typed THEN NOT EXISTS (
-            SELECT FROM conversations AS w JOIN messages AS m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id
-            WHERE w.tenant_id = i.tenant_id AND w.channel_id = i.channel_id AND w.contact_id = c.id
-              AND m.attempted_at IS NOT NULL AND m.provider_id IS NULL
-              AND (m.text = i.text OR m.status = 'queued' AND (m.choices IS NOT NULL OR m.template IS NOT NULL))
-        ) ELSE false END AS takes_over
+        sum(i.wanted) OVER (PARTITION BY i.tenant_id, i.channel_id, c.id ORDER BY i.item) AS nth
     FROM known
     JOIN item AS i ON i.item = known.item
     JOIN contacts AS c ON c.tenant_id = i.tenant_id AND c.id = known.contact_id
@@ -43,33 +33,16 @@ WITH item AS (
 ), turned AS (
     UPDATE conversations AS v
     SET turns = v.turns + f.counts, active_at = greatest(v.active_at, f.received_at),
-        client_at = greatest(v.client_at, f.client_at),
-        attended_by = CASE
-            WHEN f.typed_at > coalesce(v.handed_back_at, '-infinity')
-                AND NOT is_attended(v.attended_by, v.attended_until, f.received_at)
-            THEN 'phone' ELSE v.attended_by END,
-        takeover_id = CASE
-            WHEN f.typed_at > coalesce(v.handed_back_at, '-infinity')
-                AND NOT is_attended(v.attended_by, v.attended_until, f.received_at)
-            THEN f.takeover_id ELSE v.takeover_id END,
-        attended_until = CASE
-            WHEN (f.typed_at > coalesce(v.handed_back_at, '-infinity')) IS NOT TRUE THEN v.attended_until
-            WHEN f.typed_until IS NULL OR v.attended_by IS NOT NULL AND v.attended_until IS NULL THEN NULL
-            ELSE greatest(v.attended_until, f.typed_until) END
+        client_at = greatest(v.client_at, f.client_at)
     FROM (SELECT tenant_id, channel_id, contact_id, sum(counts) AS counts, max(received_at) AS received_at,
-              max(sent_at) FILTER (WHERE author = 'client') AS client_at,
-              (array_agg(id ORDER BY item) FILTER (WHERE takes_over))[1] AS takeover_id,
-              -- The gateway's times have no fractions: what was typed in the second of a hand-back may have come after it.
-              max(sent_at) FILTER (WHERE takes_over) + interval '1 second' AS typed_at,
-              nullif(max(coalesce(typed_until, 'infinity')) FILTER (WHERE takes_over), 'infinity') AS typed_until
+              max(CASE author WHEN 'client' THEN sent_at END) AS client_at
           FROM fresh GROUP BY tenant_id, channel_id, contact_id ORDER BY tenant_id, channel_id, contact_id) AS f
     WHERE v.tenant_id = f.tenant_id AND v.channel_id = f.channel_id AND v.contact_id = f.contact_id
       AND v.merged_into IS NULL AND v.erased_at IS NULL
-    RETURNING v.id, v.tenant_id, v.channel_id, v.contact_id, v.turns - f.counts AS turns_before, v.takeover_id,
-        v.attended_until, is_attended(v.attended_by, v.attended_until, f.received_at) AS attended
+    RETURNING v.id, v.tenant_id, v.channel_id, v.contact_id, v.turns - f.counts AS turns_before,
+        is_attended(v.attended_by, v.attended_until, f.received_at) AS attended
 ), taken AS (
-    SELECT f.*, t.id AS conversation_id, (t.turns_before + f.nth)::integer AS turn, t.attended, t.attended_until,
-        t.takeover_id = f.id AS took_over
+    SELECT f.*, t.id AS conversation_id, (t.turns_before + f.nth)::integer AS turn, t.attended
     FROM fresh AS f
     JOIN turned AS t ON t.tenant_id = f.tenant_id AND t.channel_id = f.channel_id AND t.contact_id = f.contact_id
 ), stored AS (
@@ -83,8 +56,7 @@ WITH item AS (
     RETURNING id
 )
 SELECT item.item, stored.id IS NOT NULL AS stored, taken.conversation_id, taken.contact_id, taken.turn,
-    taken.contact_name AS name, taken.phone, taken.counts > 0 AS counted, taken.attended, taken.attended_until,
-    coalesce(taken.took_over, false) AS took_over,
+    taken.contact_name AS name, taken.phone, taken.counts > 0 AS counted, taken.attended,
     taken.item IS NULL AND EXISTS (SELECT FROM messages AS m
         WHERE m.tenant_id = item.tenant_id AND m.channel_id = item.channel_id AND m.provider_id = item.provider_id)
         AS duplicate

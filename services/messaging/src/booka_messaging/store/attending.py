@@ -1,19 +1,23 @@
 """Who answers in a conversation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from booka_common.db import Tx, load_queries
 from booka_messaging.domain.attending import Attendant
+from booka_messaging.store.incoming import Incoming
 
 __all__ = [
+    "TakenByPhone",
     "Takeover",
     "conversation_known",
     "end_takeover",
     "hand_conversation_back",
     "take_conversation_over",
     "take_conversation_over_until",
+    "take_typed_over",
     "takeover_until",
 ]
 
@@ -34,6 +38,35 @@ class Takeover:
     by: Attendant
     until: datetime | None
     begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakenByPhone:
+    """A conversation in which a person of the salon has typed, and answers now.
+
+    Attributes:
+        until: None: until it is handed back.
+        takeover_id: the message that this began with; None: it had begun before.
+    """
+
+    conversation_id: UUID
+    until: datetime | None
+    takeover_id: UUID | None
+
+
+async def take_typed_over(tx: Tx, typed: Sequence[tuple[Incoming, UUID]]) -> list[TakenByPhone]:
+    """Let those answer who typed these messages, which are stored in these conversations, of any tenants of `tx`."""
+    rows = await tx.fetch(
+        queries["typed_take_over"],
+        [item.tenant_id for item, _ in typed],
+        [conversation_id for _, conversation_id in typed],
+        [item.id for item, _ in typed],
+        [item.message.text for item, _ in typed],
+        [item.message.sent_at for item, _ in typed],
+        [item.typed.until if item.typed else None for item, _ in typed],
+        [item.received_at for item, _ in typed],
+    )
+    return [TakenByPhone(**row) for row in rows]
 
 
 async def take_conversation_over(

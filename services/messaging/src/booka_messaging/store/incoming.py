@@ -57,8 +57,7 @@ class Taken:
 
     Attributes:
         counted: it has a turn.
-        attended: a person of the salon answers in its conversation, until `attended_until` if that is known.
-        took_over: it is what that began with.
+        attended: a person of the salon answers in its conversation.
     """
 
     duplicate: bool
@@ -66,8 +65,6 @@ class Taken:
     settled: Settled | None
     counted: bool = False
     attended: bool = False
-    attended_until: datetime | None = None
-    took_over: bool = False
 
 
 async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
@@ -90,8 +87,6 @@ async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
         [message.choice_id for message in messages],
         [message.metadata for message in messages],
         [message.sent_at for message in messages],
-        [item.typed is not None for item in batch],
-        [item.typed.until if item.typed else None for item in batch],
         [number for number, _ in aliases],
         [alias.kind for _, alias in aliases],
         [alias.value for _, alias in aliases],
@@ -108,8 +103,6 @@ def _taken(row: Any) -> Taken:
         Settled(row["conversation_id"], row["contact_id"], row["turn"], row["name"], row["phone"]),
         row["counted"],
         row["attended"],
-        row["attended_until"],
-        row["took_over"],
     )
 
 

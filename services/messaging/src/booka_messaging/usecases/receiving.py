@@ -30,6 +30,7 @@ from booka_messaging.domain.model import (
     Receipt,
 )
 from booka_messaging.store import Channel, Incoming, Settled, Taken
+from booka_messaging.store.attending import take_typed_over
 from booka_messaging.store.incoming import delete_message, edit_message
 from booka_messaging.usecases.attending import hand_back_job, taken_over
 from booka_messaging.usecases.identifying import settle, sighted
@@ -177,10 +178,9 @@ def _identity(arrival: _Arrival) -> tuple[UUID, str]:
 
 async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
     """Store what can be stored; say of each message that counts that it was received, and who has taken what over."""
-    outcomes: list[bool | None] = []
-    said: list[Envelope[Message]] = []
-    later: list[NewJob] = []
     taken = await store.take_messages(tx, [arrival.incoming for arrival in batch])
+    outcomes: list[bool | None] = []
+    stored: list[tuple[_Arrival, Settled, Taken]] = []
     for arrival, one in zip(batch, taken, strict=True):
         if one.settled is None:
             outcomes.append(False if one.duplicate else None)
@@ -188,18 +188,37 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
             raise _TakenMeanwhile
         else:
             outcomes.append(True)
-            if one.counted and arrival.to_be_heard:
-                later.append(_to_be_heard(arrival))
-            elif one.counted:
-                said.append(_received(arrival, one.settled, one))
-            if one.took_over:
-                by_phone = (arrival.incoming.tenant_id, one.settled.conversation_id, arrival.incoming.id)
-                now, until = arrival.incoming.received_at, one.attended_until
-                said.append(taken_over(*by_phone, by="phone", until=until, now=now))
-                later.extend(hand_back_job(*by_phone, until=until))
+            stored.append((arrival, one.settled, one))
+    typed_in = await _take_over(
+        tx, [(arrival, settled.conversation_id) for arrival, settled, _ in stored if arrival.incoming.typed]
+    )
+    said: list[Envelope[Message]] = []
+    later: list[NewJob] = []
+    for arrival, settled, one in stored:
+        if one.counted and arrival.to_be_heard:
+            later.append(_to_be_heard(arrival))
+        elif one.counted:
+            attended = one.attended or settled.conversation_id in typed_in
+            said.append(_received(arrival, settled, attended=attended))
     await outbox.put(tx, *said)
     await jobs.put_all(tx, later)
     return outcomes
+
+
+async def _take_over(tx: Tx, typed_in: Sequence[tuple[_Arrival, UUID]]) -> set[UUID]:
+    """Let those answer who typed these messages in these conversations; the conversations that they answer in now."""
+    if not typed_in:
+        return set()
+    arrivals = {arrival.incoming.id: arrival for arrival, _ in typed_in}
+    found = await take_typed_over(tx, [(arrival.incoming, conversation_id) for arrival, conversation_id in typed_in])
+    for one in found:
+        if one.takeover_id is None:
+            continue
+        incoming = arrivals[one.takeover_id].incoming
+        which = (incoming.tenant_id, one.conversation_id, one.takeover_id)
+        await outbox.put(tx, taken_over(*which, by="phone", until=one.until, now=incoming.received_at))
+        await jobs.put_all(tx, [*hand_back_job(*which, until=one.until)])
+    return {one.conversation_id for one in found}
 
 
 def _to_be_heard(arrival: _Arrival) -> NewJob:
@@ -207,7 +226,7 @@ def _to_be_heard(arrival: _Arrival) -> NewJob:
     return transcribe_job(incoming.tenant_id, incoming.id, now=incoming.received_at, traceparent=arrival.traceparent)
 
 
-def _received(arrival: _Arrival, settled: Settled, taken: Taken) -> Envelope[MessageReceived]:
+def _received(arrival: _Arrival, settled: Settled, *, attended: bool) -> Envelope[MessageReceived]:
     incoming, message = arrival.incoming, arrival.incoming.message
     envelope = Envelope.of(
         MessageReceived(
@@ -221,7 +240,7 @@ def _received(arrival: _Arrival, settled: Settled, taken: Taken) -> Envelope[Mes
             contact_name=settled.name,
             phone=settled.phone,
             sent_at=message.sent_at,
-            attended=taken.attended,
+            attended=attended,
         ),
         tenant_id=incoming.tenant_id,
         now=incoming.received_at,
