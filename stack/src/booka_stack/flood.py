@@ -171,7 +171,7 @@ class Flood:
             for path, messages in by_line.items():
                 await self.sandbox.call("POST", f"{path}/messages", messages)
                 self.said += len(messages)
-            await self.answered(self.said - ahead, seconds=40, done=done)
+            await self.answered(self.said - ahead, seconds=90, done=done)
 
     async def answered(self, count: int, *, seconds: float, done: Callable[[int], None] = lambda sent: None) -> None:
         """Wait until the gateways were sent `count` messages.
