@@ -262,10 +262,13 @@ class JobPage(BaseModel):
 
 def jobs_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]) -> APIRouter:
     """`GET /v1/jobs` and `POST /v1/jobs/{id}/replay`: the tenant's jobs, and another chance for a dead one."""
-    router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    unsigned = {"model": Problem, "description": "`bad_signature`, `stale_timestamp`, `bad_tenant`"}
+    wrong = {"model": Problem, "description": "`invalid`"}
+    away = {"model": Problem, "description": "`unavailable`, `config_missing`, `database_unavailable`"}
+    router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={401: unsigned, 422: wrong, 503: away})
     Signed = Annotated[Caller, Depends(caller)]
 
-    @router.get("")
+    @router.get("", summary="Jobs, the newest first")
     async def list_jobs(
         who: Signed,
         status: Literal["ready", "running", "done", "dead", "cancelled"] | None = None,
@@ -278,7 +281,12 @@ def jobs_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callab
         items = [JobView(**row) for row in rows]
         return JobPage(items=items, next=items[-1].id if len(items) == limit else None)
 
-    @router.post("/{job_id}/replay", status_code=202)
+    @router.post(
+        "/{job_id}/replay",
+        status_code=202,
+        summary="Give a dead job all its attempts again",
+        responses={404: {"model": Problem, "description": "`not_found`: no dead job of this id"}},
+    )
     async def replay_job(who: Signed, job_id: UUID) -> Response:
         async with db.tx(who.tenant_id) as tx:
             if not await jobs.replay(tx, job_id, now=now()):

@@ -14,7 +14,7 @@ from booka_messaging.api.charges import charge_routes
 from booka_messaging.api.contacts import contact_routes
 from booka_messaging.api.conversations import conversation_routes
 from booka_messaging.api.media import media_routes
-from booka_messaging.api.refusals import SIGNED
+from booka_messaging.api.refusals import SIGNED, refusals
 from booka_messaging.api.templates import template_routes
 from booka_messaging.api.unread import unread_routes
 from booka_messaging.api.webhooks import Webhooks, document
@@ -111,16 +111,21 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
             yield
 
     app = assemble(runtime, job_types(settings, sending, watching, sweeps, transcribing, now), resources=resources)
-    app.include_router(channel_routes(runtime, channels))
-    app.include_router(unread_routes(runtime, channels, unread, deliveries))
+    app.include_router(channel_routes(runtime, channels), responses=SIGNED)
+    app.include_router(
+        unread_routes(runtime, channels, unread, deliveries),
+        responses=refusals({404: "unknown_channel unknown_unread"}),
+    )
     windows = {name: gateway.capabilities.window for name, gateway in gateways.items()}
     app.include_router(
         conversation_routes(runtime, windows=windows, send_attempts=settings.send_attempts), responses=SIGNED
     )
     app.include_router(contact_routes(runtime), responses=SIGNED)
     app.include_router(media_routes(runtime, attachments), responses=SIGNED)
-    app.include_router(template_routes(runtime, Templates(runtime.db)), responses=SIGNED)
-    app.include_router(charge_routes(runtime, charges), responses=SIGNED)
+    app.include_router(
+        template_routes(runtime, Templates(runtime.db)), responses=refusals({404: "unknown_channel unknown_template"})
+    )
+    app.include_router(charge_routes(runtime, charges), responses=refusals({400: "bad_range"}))
     document(app)
     # Before all middleware: what it does for other routes costs as much as a webhook itself.
     app.middleware_stack = Webhooks(

@@ -11,6 +11,8 @@ from booka_common.errors import Invalid
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller, authenticate
 from booka_common.service import Runtime
+from booka_messaging.api.refusals import changes as once_refusals
+from booka_messaging.api.refusals import refusals
 from booka_messaging.domain.model import Alias
 from booka_messaging.domain.verification import AuthMode, min_secret_bytes
 from booka_messaging.providers.gateway import NotNow, OutcomeUnknown, Refused, SendOutcome, Sent
@@ -20,6 +22,7 @@ from booka_messaging.usecases.channels import ChannelOrder, Channels, Tested
 __all__ = ["channel_routes"]
 
 _META = "https://graph.facebook.com/v23.0"
+_THERE = refusals({404: "unknown_channel"})
 _TEST_TEXT = "Booka: this line works."
 
 
@@ -198,11 +201,21 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
     changes = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=OnceRoute)
     Asked = Annotated[Once, Depends(once(runtime.db, caller))]
 
-    @router.put("/{channel_id}", summary="Create or replace a channel")
+    @router.put(
+        "/{channel_id}",
+        summary="Create or replace a channel",
+        responses=refusals({
+            400: "bad_base_url bad_secret weak_secret",
+            404: "unknown_channel",
+            409: "line_taken",
+            422: "line_refused",
+            503: "gateway_away",
+        }),
+    )  # fmt: skip
     async def put_channel(who: Signed, channel_id: UUID, order: Annotated[ChannelPut, Body()]) -> ChannelView:
         return _view(await channels.put(who.tenant_id, channel_id, _order(order), now=runtime.now()))
 
-    @router.patch("/{channel_id}", summary="Change how Booka behaves on a line")
+    @router.patch("/{channel_id}", summary="Change how Booka behaves on a line", responses=_THERE)
     async def change_channel(who: Signed, channel_id: UUID, patch: ChannelPatch) -> ChannelView:
         change = ChannelChange(**patch.model_dump(exclude_unset=True))
         return _view(await channels.change(who.tenant_id, channel_id, change, now=runtime.now()))
@@ -211,11 +224,15 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
     async def list_channels(who: Signed) -> ChannelList:
         return ChannelList(items=[_view(channel) for channel in await channels.of_tenant(who.tenant_id)])
 
-    @router.get("/{channel_id}", summary="One channel")
+    @router.get("/{channel_id}", summary="One channel", responses=_THERE)
     async def get_channel(who: Signed, channel_id: UUID) -> ChannelView:
         return _view(await channels.get(who.tenant_id, channel_id))
 
-    @changes.post("/{channel_id}/rotate-secret", summary="Give a channel a new webhook secret")
+    @changes.post(
+        "/{channel_id}/rotate-secret",
+        summary="Give a channel a new webhook secret",
+        responses=once_refusals({400: "bad_secret weak_secret", 404: "unknown_channel", 409: "shared_app"}),
+    )
     async def rotate_secret(asked: Asked, channel_id: UUID, rotation: SecretRotation) -> ChannelView:
         channel = await channels.get(asked.tenant_id, channel_id)
         secret = _usable(channel.auth_mode, rotation.secret, "secret")
@@ -223,19 +240,27 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
         async with asked.tx() as tx:
             return _view(await channels.rotate(tx, channel, secret, keep=keep, now=runtime.now()))
 
-    @router.get("/{channel_id}/connection", summary="Ask the gateway whether the line works")
+    @router.get("/{channel_id}/connection", summary="Ask the gateway whether the line works", responses=_THERE)
     async def get_connection(who: Signed, channel_id: UUID) -> ConnectionView:
         now = runtime.now()
         found = await channels.connection(who.tenant_id, channel_id, now=now)
         return ConnectionView(state=found.state, detail=found.detail, asked_at=now)
 
-    @router.post("/{channel_id}/test", summary="Try a line; each request sends a text of its own, if it asks for one")
+    @router.post(
+        "/{channel_id}/test",
+        summary="Try a line; each request sends a text of its own, if it asks for one",
+        responses=_THERE,
+    )
     async def test_channel(who: Signed, channel_id: UUID, test: ChannelTest) -> TestView:
         now = runtime.now()
         to = None if test.to is None else Alias("pn", test.to.removeprefix("+"))
         return _tested(await channels.test(who.tenant_id, channel_id, to=to, text=test.text, now=now), now)
 
-    @router.get("/{channel_id}/pairing", summary="How to tie a phone to the line now")
+    @router.get(
+        "/{channel_id}/pairing",
+        summary="How to tie a phone to the line now",
+        responses=refusals({404: "unknown_channel", 409: "no_pairing line_refused", 503: "gateway_away"}),
+    )
     async def get_pairing(
         who: Signed,
         channel_id: UUID,

@@ -36,8 +36,9 @@ __all__ = [
 
 queries = load_queries("booka_messaging", "queries/reading.sql")
 
-#: Opens a transaction that reads: a plan for any values would read whole tables for conditions that are left open.
-READING = "SET LOCAL plan_cache_mode = force_custom_plan"
+#: Opens a transaction that reads: all of it as of one moment, and planned for its values. A plan for any values would read whole
+#: tables for conditions that are left open.
+READING = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
 #: A last message is shown this long.
 _SHORT = 160
 

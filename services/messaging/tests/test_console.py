@@ -1,0 +1,392 @@
+"""What somebody at the salon does over HTTP: reading, writing, taking over, handing back, silence, forgetting.
+
+Every refusal that a test meets has to be documented, by its status and code, in the route's OpenAPI.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from booka_common.contracts.messaging import ConversationHandedBack, ConversationTakenOver, MessageReceived
+from booka_common.db import Database
+from booka_common.ids import new_id
+from booka_common.testing import Tap, eventually, signed
+from booka_messaging.settings import Settings
+
+IN_PATH = re.compile(r"\{(\w+)\}")
+
+
+def documented(paths: dict[str, Any], answer: httpx.Response) -> None:
+    """Fails if the answer is a refusal that the route does not tell of."""
+    path, method = answer.request.url.path, answer.request.method.lower()
+    for template, methods in paths.items():
+        if method not in methods or not re.fullmatch(IN_PATH.sub("[^/]+", template), path):
+            continue
+        told = methods[method]["responses"].get(str(answer.status_code), {})
+        code = answer.json()["code"]
+        assert f"`{code}`" in told.get("description", ""), (
+            f"{answer.request.method} {template}: {code} is not documented"
+        )
+
+
+@pytest.fixture
+async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with started(settings) as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+
+        async def check(answer: httpx.Response) -> None:
+            if answer.is_error and answer.request.url.path.startswith("/v1"):
+                await answer.aread()
+                documented(paths, answer)
+
+        http.event_hooks = {"response": [check]}
+        yield http
+
+
+@pytest.fixture
+async def salon(client: httpx.AsyncClient, salon_of: Any, tenant_id: UUID, gateway: Any) -> Any:
+    """A salon to which somebody has written."""
+    made = salon_of(tenant_id, client)
+    await made.provision(gateway.url)
+    await made.deliver(made.text("Olá, bom dia"))
+    return made
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return answer.status_code, answer.json()["code"]
+
+
+async def post(salon: Any, path: str, body: Any = None, **headers: str) -> httpx.Response:
+    answer: httpx.Response = await salon.http.post(path, json=body, auth=salon.auth, headers=headers)
+    return answer
+
+
+async def talk(salon: Any) -> dict[str, Any]:
+    view: dict[str, Any] = await salon.get(f"/v1/conversations/{await salon.conversation()}")
+    return view
+
+
+def say(text: str = "Já vejo isso", **more: Any) -> dict[str, Any]:
+    return {"text": text, "written_by": "Ana", **more}
+
+
+async def test_somebody_writes_and_booka_falls_silent(
+    salon: Any, gateway: Any, settings: Settings, tenant_id: UUID
+) -> None:
+    path = f"/v1/conversations/{await salon.conversation()}"
+    async with Tap(settings.amqp_url.get_secret_value()) as tap:
+        answer = await post(salon, f"{path}/messages", say())
+        assert answer.status_code == 201, answer.text
+        message = answer.json()
+        assert (message["author"], message["written_by"], message["purpose"]) == ("salon", "Ana", None)
+        assert message["request_id"]
+        assert answer.headers["location"] == f"/v1/messages/{message['id']}"
+
+        async def sent() -> bool:
+            return bool((await salon.get(answer.headers["location"]))["status"] == "sent")
+
+        await eventually(sent)
+        assert gateway.texts() == ["Já vejo isso"]
+        taken = await tap.next(ConversationTakenOver, tenant_id=tenant_id)
+        assert taken.data.by == "console"
+        view = await talk(salon)
+        assert view["attended"]["by"] == "console"
+        assert (view["last_message"]["text"], view["unanswered"]) == ("Já vejo isso", 0)
+        await salon.deliver(salon.text("obrigada"))
+        heard = await tap.next(MessageReceived, tenant_id=tenant_id, where=lambda data: data.text == "obrigada")
+        assert heard.data.attended
+        # As the gateway shows it to us: nobody typed on the phone.
+        await salon.deliver({**gateway.sent[-1], "pushName": "Salon"})
+        assert [one["text"] for one in await salon.messages()] == ["Olá, bom dia", "Já vejo isso", "obrigada"]
+        back = await post(salon, f"{path}/hand-back")
+        assert back.json()["attended"] is None
+        assert (await tap.next(ConversationHandedBack, tenant_id=tenant_id)).data.by == "console"
+        again = await post(salon, f"{path}/hand-back")
+        assert again.status_code == 200
+        await salon.deliver(salon.text("e então?"))
+        heard = await tap.next(MessageReceived, tenant_id=tenant_id, where=lambda data: data.text == "e então?")
+        assert not heard.data.attended
+        assert len(tap.seen(ConversationTakenOver, tenant_id=tenant_id)) == 1
+
+
+async def test_what_is_asked_for_again_is_said_once(salon: Any, gateway: Any) -> None:
+    path, key = f"/v1/conversations/{await salon.conversation()}/messages", {"idempotency-key": "one"}
+    answers = await asyncio.gather(*(post(salon, path, say(), **key) for _ in range(5)))
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    replayed = await post(salon, path, say(), **key)
+    assert replayed.headers["idempotent-replayed"] == "true"
+    assert code(await post(salon, path, say("something else"), **key)) == (422, "idempotency_key_reused")
+    assert [one["text"] for one in await salon.messages()] == ["Olá, bom dia", "Já vejo isso"]
+
+
+async def test_what_cannot_be_said_is_refused_at_once_and_takes_nothing_over(
+    salon: Any, client: httpx.AsyncClient, gateway: Any, db: Database
+) -> None:
+    view = await talk(salon)
+    path, person = f"/v1/conversations/{view['id']}/messages", f"/v1/contacts/{view['contact']['id']}"
+    for wrong in ({}, say(""), say(" \n"), say("x" * 4097), say(written_by=""), say(more=1), {"text": "oi"}):
+        assert code(await post(salon, path, wrong)) == (422, "invalid"), wrong
+    assert code(await post(salon, path, say("nul \x00"))) == (400, "unstorable_text")
+    nobodys = f"/v1/conversations/{new_id()}/messages"
+    assert code(await post(salon, nobodys, say())) == (404, "unknown_conversation")
+    assert (await post(salon, f"{person}/block")).json()["blocked_at"] is not None
+    assert code(await post(salon, path, say())) == (409, "contact_blocked")
+    assert (await talk(salon))["contact"]["blocked"]
+    assert (await post(salon, f"{person}/unblock")).json()["blocked_at"] is None
+    await salon.provision(gateway.url, active=False)
+    assert code(await post(salon, path, say())) == (409, "channel_inactive")
+    await salon.provision(gateway.url)
+    async with db.tx(salon.tenant_id) as tx:
+        await tx.execute("UPDATE channels SET gateway = 'cloud' WHERE tenant_id = $1", salon.tenant_id)
+        await tx.execute(
+            "INSERT INTO channel_templates VALUES ($1, $2, 'follow_up', 'pt', 'fu_1', 'pt_BR', 1, now())",
+            salon.tenant_id,
+            salon.channel_id,
+        )
+        day = datetime.now(UTC) - timedelta(hours=24, minutes=1)
+        await tx.execute("UPDATE conversations SET client_at = $2 WHERE tenant_id = $1", salon.tenant_id, day)
+    closed = await post(salon, path, say())
+    assert code(closed) == (409, "window_closed")
+    assert closed.json()["templates"] == [{"name": "follow_up", "locale": "pt", "parameters": 1}]
+    for template in ({"name": "other", "locale": "pt"}, {"name": "follow_up", "locale": "en"}):
+        assert code(await post(salon, path, say(template=template))) == (409, "window_closed")
+    assert (await talk(salon))["attended"] is None
+    assert [one["text"] for one in await salon.messages()] == ["Olá, bom dia"]
+    used = {"name": "follow_up", "locale": "pt-BR", "parameters": ["Bia"]}
+    assert (await post(salon, path, say(template=used))).status_code == 201
+    assert (await talk(salon))["attended"]["by"] == "console"
+
+
+async def test_for_how_long_is_said_by_who_takes_over(salon: Any) -> None:
+    path = f"/v1/conversations/{await salon.conversation()}/take-over"
+
+    async def until(body: Any) -> Any:
+        answer = await post(salon, path, body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["attended"]["by"] == "console"
+        return answer.json()["attended"]["until"]
+
+    def minutes(instant: str) -> int:
+        return round((datetime.fromisoformat(instant) - datetime.now(UTC)).total_seconds() / 60)
+
+    assert minutes(await until({})) == 120, "as the channel says"
+    assert minutes(await until({"minutes": 30})) == 30, "no longer than that, whatever was said before"
+    assert await until({"minutes": None}) is None
+    assert await until({}) is None, "nothing shortens it but a word"
+    assert minutes(await until({"minutes": 45})) == 45
+    for wrong in ({"minutes": 0}, {"minutes": -5}, {"minutes": 10**9}, {"hours": 1}, []):
+        assert code(await post(salon, path, wrong)) == (422, "invalid"), wrong
+
+
+async def test_a_takeover_that_was_shortened_ends_when_it_was_said(salon: Any, db: Database) -> None:
+    path = f"/v1/conversations/{await salon.conversation()}"
+    for body in ({"minutes": None}, {"minutes": 60}, {"minutes": 30}, {"minutes": 30}):
+        await post(salon, f"{path}/take-over", body)
+    async with db.tx(salon.tenant_id) as tx:
+        # The worker's clock is ours: only the instant can be brought nearer.
+        now = datetime.now(UTC)
+        await tx.execute("UPDATE conversations SET attended_until = $2 WHERE tenant_id = $1", salon.tenant_id, now)
+        jobs = "UPDATE jobs SET scheduled_at = $2 WHERE tenant_id = $1 AND type = 'hand_back'"
+        assert await tx.execute(jobs, salon.tenant_id, now) == 3, "one for each end that was said"
+
+    async def handed_back() -> bool:
+        async with db.tx(salon.tenant_id) as tx:
+            return bool(
+                await tx.fetchval("SELECT attended_by IS NULL FROM conversations WHERE tenant_id = $1", salon.tenant_id)
+            )
+
+    await eventually(handed_back)
+    assert (await talk(salon))["attended"] is None
+
+
+async def test_people_are_exported_and_forgotten(salon: Any) -> None:
+    view = await talk(salon)
+    path, person = f"/v1/conversations/{view['id']}", f"/v1/contacts/{view['contact']['id']}"
+    found = await salon.get(person)
+    assert {"kind": "pn", "value": "5511987654321"} in found["aliases"]
+    assert found["conversation_ids"] == [view["id"]]
+    assert [one["id"] for one in (await salon.get("/v1/contacts?q=98765-4321"))["items"]] == [found["id"]]
+    exported = await salon.get(f"{person}/export")
+    assert [one["text"] for one in exported["messages"]] == ["Olá, bom dia"]
+    assert exported["contact"]["phone"] == "+5511987654321"
+    gone = await post(salon, f"{person}/erase")
+    assert gone.status_code == 200, gone.text
+    assert (gone.json()["name"], gone.json()["phone"], gone.json()["aliases"]) == (None, None, [])
+    assert gone.json()["erased_at"]
+    assert (await post(salon, f"{person}/erase")).json() == gone.json(), "once and for all"
+    assert (await salon.get("/v1/contacts?q=98765-4321"))["items"] == []
+    assert (await salon.get(path))["contact"]["erased"]
+    for change, body in (("messages", say()), ("take-over", {}), ("hand-back", None)):
+        assert code(await post(salon, f"{path}/{change}", body)) == (409, "contact_erased"), change
+    for change in ("block", "unblock"):
+        assert code(await post(salon, f"{person}/{change}")) == (409, "contact_erased"), change
+    assert "Olá" not in str(await salon.get(f"{path}/messages"))
+    await salon.deliver(salon.text("sou eu outra vez"))
+    listed = (await salon.get("/v1/conversations"))["items"]
+    assert len({one["contact"]["id"] for one in listed}) == 2, "somebody new"
+
+
+async def test_lists_over_http(salon: Any, client: httpx.AsyncClient) -> None:
+    for n in range(4):
+        await salon.deliver(salon.text(f"mensagem {n}", remoteJid=f"551198765432{n}@s.whatsapp.net"))
+    everything = await salon.get("/v1/conversations?limit=200")
+    assert everything["next"] is None
+    ids: list[str] = []
+    cursor = ""
+    while True:
+        page = await salon.get(f"/v1/conversations?limit=3{cursor}")
+        ids += [one["id"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert ids == [one["id"] for one in everything["items"]]
+    assert len(set(ids)) == 4
+    (found,) = (await salon.get("/v1/conversations?q=mensagem%202"))["items"]
+    assert (found["match"]["snippet"], found["match"]["author"]) == ("mensagem 2", "client")
+    assert (await salon.get("/v1/conversations?attended=true"))["items"] == []
+    assert (await salon.get("/v1/conversations?blocked=true"))["items"] == []
+    assert len((await salon.get(f"/v1/conversations?unanswered=true&channel_id={salon.channel_id}"))["items"]) == 4
+    assert (await salon.get("/v1/conversations?until=2026-01-01T00:00:00Z"))["items"] == []
+    people = await salon.get("/v1/contacts?limit=2")
+    assert len(people["items"]) == 2
+    assert len((await salon.get(f"/v1/contacts?limit=5&cursor={people['next']}"))["items"]) == 2
+
+    path = f"/v1/conversations/{ids[0]}/messages"
+    page = await salon.get(path)
+    assert (page["next"], page["more"]) == (None, False)
+    assert (await salon.get(f"{path}?after={page['newer']}"))["items"] == []
+    newest = "5511987654323@s.whatsapp.net"
+    await salon.deliver(salon.text("mais uma", remoteJid=newest))
+    news = await salon.get(f"{path}?after={page['newer']}")
+    assert [one["text"] for one in news["items"]] == ["mais uma"]
+    assert (await salon.get(f"{path}?after={news['newer']}"))["items"] == []
+    one = await salon.get(f"/v1/messages/{news['items'][0]['id']}")
+    assert one == news["items"][0]
+
+    async def refused(path: str) -> tuple[int, str]:
+        return code(await client.get(path, auth=salon.auth))
+
+    for bad in ("x", "W10", "e30", page["newer"]):
+        assert await refused(f"/v1/conversations?cursor={bad}") == (400, "bad_cursor")
+        assert await refused(f"/v1/contacts?cursor={bad}") == (400, "bad_cursor")
+        assert await refused(f"{path}?cursor={bad}") == (400, "bad_cursor")
+    assert await refused(f"{path}?after={people['next']}") == (400, "bad_cursor")
+    assert await refused(f"{path}?after={page['newer']}&cursor={people['next']}") == (400, "cursor_and_after")
+    for wrong in ("q=x", "limit=0", "limit=201", "since=2026-01-01T00:00:00", "attended=maybe", "channel_id=1"):
+        assert await refused(f"/v1/conversations?{wrong}") == (422, "invalid"), wrong
+
+
+async def test_media_facts_are_told_apart_from_other_facts(salon: Any) -> None:
+    voice = {
+        **salon.text(),
+        "message": {
+            "audioMessage": {"mimetype": "audio/ogg; codecs=opus", "seconds": 4, "ptt": True, "fileLength": "9120"}
+        },
+        "messageType": "audioMessage",
+    }
+    await salon.deliver(voice)
+    message = (await salon.messages())[-1]
+    assert message["kind"] == "audio"
+    assert message["media"] == {
+        "mime_type": "audio/ogg; codecs=opus", "bytes": 9120, "seconds": 4, "file_name": None, "voice": True,
+    }  # fmt: skip
+
+
+async def test_every_route_tells_how_it_refuses(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    looked_at = 0
+    for path, operations in paths.items():
+        if not path.startswith("/v1"):
+            continue
+        for method, operation in operations.items():
+            looked_at += 1
+            what, responses = f"{method} {path}", operation["responses"]
+            needed = {"401", "422", "503"} | ({"404"} if IN_PATH.search(path) else set())
+            named = {one["name"] for one in operation.get("parameters", [])}
+            needed |= {"400", "409"} if "Idempotency-Key" in named else set()
+            assert needed <= responses.keys(), f"{what} does not tell of {needed - responses.keys()}"
+            for status, told in responses.items():
+                if status >= "400":
+                    assert re.search(r"`[a-z_]+`", told["description"]), f"{what}: {status} without a code"
+            assert operation.get("summary"), what
+    assert looked_at >= 15
+
+
+async def ids_of(salon: Any, db: Database) -> dict[str, object]:
+    """Ids of everything that a route may name."""
+    view = await talk(salon)
+    (message,) = await salon.messages()
+    async with db.tx(salon.tenant_id) as tx:
+        template = "INSERT INTO channel_templates VALUES ($1, $2, 'follow_up', 'pt', 'fu_1', 'pt_BR', 1, now())"
+        await tx.execute(template, salon.tenant_id, salon.channel_id)
+        unread = new_id()
+        await tx.execute(
+            """INSERT INTO unread_deliveries (tenant_id, id, channel_id, digest, body, error, received_at)
+               VALUES ($1, $2, $3, '\\x00', '\\x00', 'odd', now())""",
+            salon.tenant_id,
+            unread,
+            salon.channel_id,
+        )
+    await post(salon, f"/v1/conversations/{view['id']}/messages", say())
+    job = (await salon.get("/v1/jobs"))["items"][0]["id"]
+    return {
+        "channel_id": salon.channel_id,
+        "conversation_id": view["id"],
+        "contact_id": view["contact"]["id"],
+        "message_id": message["id"],
+        "unread_id": unread,
+        "job_id": job,
+        "name": "follow_up",
+        "locale": "pt",
+    }
+
+
+def bodies(salon: Any) -> dict[str, Any]:
+    """What each route takes, so that only the id can be what is wrong."""
+    return {
+        "put /v1/channels/{channel_id}": salon.order("http://127.0.0.1:9"),
+        "post /v1/channels/{channel_id}/rotate-secret": {"secret": "another-webhook-secret-0123456789abcdef"},
+        "put /v1/channels/{channel_id}/templates/{name}/{locale}": {
+            "provider_name": "fu_1", "language": "pt_BR", "parameters": 1,
+        },
+        "post /v1/conversations/{conversation_id}/messages": say(),
+    }  # fmt: skip
+
+
+async def test_another_salon_finds_nothing_by_any_route(
+    salon: Any, client: httpx.AsyncClient, db: Database, gateway: Any
+) -> None:
+    """Whatever routes there are: a new one is tried without being told of here, or this test asks for an id of its kind."""
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    ids, stranger, tried = await ids_of(salon, db), signed(new_id()), 0
+    before = await salon.messages()
+    for path, operations in paths.items():
+        names = set(IN_PATH.findall(path))
+        if not path.startswith("/v1") or not names:
+            continue
+        assert names <= set(ids), f"{path}: tell this test an id of a salon"
+        where = IN_PATH.sub(lambda found: str(ids[found[1]]), path)
+        for method, operation in operations.items():
+            body = bodies(salon).get(f"{method} {path}", {}) if "requestBody" in operation else None
+            answer = await client.request(method, where, json=body, auth=stranger)
+            assert answer.status_code == 404, f"{method} {path}: {answer.status_code} {answer.text}"
+            assert answer.json()["code"].startswith("unknown_") or "jobs" in path, answer.text
+            assert (await client.request(method, where, json=body)).status_code == 401
+            tried += 1
+            if method == "get":  # it was the salon that was wrong; a gateway may have its own reasons
+                mine = await client.get(where, auth=salon.auth)
+                assert mine.status_code != 404 or mine.json()["code"] == "no_media", f"{path}: {mine.text}"
+    assert tried >= 14
+    assert await salon.messages() == before
+    secrets = [str(ids[name]) for name in ("channel_id", "conversation_id", "contact_id", "message_id", "job_id")]
+    for path, operations in paths.items():
+        if path.startswith("/v1") and not IN_PATH.search(path) and "get" in operations:
+            text = (await client.get(path, auth=stranger, params={"channel_id": str(salon.channel_id)})).text
+            assert not [secret for secret in secrets if secret in text], path
