@@ -19,6 +19,7 @@ from booka_messaging.errors import UnknownConversation
 from booka_messaging.store import Accepted
 from booka_messaging.usecases import attending
 from booka_messaging.usecases.attending import HAND_BACK, Attended
+from booka_messaging.usecases.receiving import Intake
 
 TWO_HOURS = timedelta(minutes=120)
 MINUTE = timedelta(minutes=1)
@@ -129,6 +130,14 @@ async def test_lines_of_one_webhook_are_one_takeover_and_the_client_in_between_i
     await line.client()
     await line.take(line.says("1", author="salon"), line.says("?"), line.says("2", author="salon"), line.says("!"))
     assert len(await line.told(ConversationTakenOver)) == 1
+    assert [one.attended for one in await line.told(MessageReceived)] == [False, True, True]
+
+
+async def test_a_message_that_shares_a_batch_with_a_line_that_is_typed_is_attended(line: Any) -> None:
+    await line.client()
+    intake = Intake(line.db, stale_after=timedelta(days=1))
+    both = [line.says("?"), line.says("Olá", author="salon"), line.says("!")]
+    await asyncio.gather(*(intake.receive(line.channel, [one], now=line.clock()) for one in both))
     assert [one.attended for one in await line.told(MessageReceived)] == [False, True, True]
 
 
