@@ -147,7 +147,8 @@ async def test_what_no_webhook_brought_is_taken_in_once_and_in_order(watched: Wa
         ("client", "olá", 1),
     ]
     assert await watched.messages() == expected
-    assert [said.text for said in await watched.told(MessageReceived)] == ["bom dia", "quero cortar o cabelo", "olá"]
+    # The last one of a conversation is told first, so that whoever hears the first one answers both.
+    assert [said.text for said in await watched.told(MessageReceived)] == ["quero cortar o cabelo", "bom dia", "olá"]
     assert len(await watched.told(ConversationTakenOver)) == 1
     assert (await watched.channel()).swept_through == now
     await asyncio.gather(watched.look(), watched.look())
@@ -157,15 +158,15 @@ async def test_what_no_webhook_brought_is_taken_in_once_and_in_order(watched: Wa
 
 async def test_a_look_that_dies_in_between_is_made_good_by_the_next(watched: Watched, outside: Any) -> None:
     for number in range(5):
-        await outside.loses(f"text {number}", 100 - number)
+        await outside.loses(f"text {number}", 100 - number, number=f"35191234567{number}")
     for fails_before in (1, 3, 2):
         broken = watched.watching_with(watched.sweeping(Hurried(watched.db, fails_before)))
         assert isinstance(await broken.run(watched.job(WATCH), datetime.now(UTC)), Postponed)
         assert (await watched.channel()).swept_through is None
     assert len(await watched.messages()) == 3
     await watched.look()
-    assert await watched.messages() == [("client", f"text {number}", number + 1) for number in range(5)]
-    assert [said.turn for said in await watched.told(MessageReceived)] == [1, 2, 3, 4, 5]
+    assert await watched.messages() == [("client", f"text {number}", 1) for number in range(5)]
+    assert [said.text for said in await watched.told(MessageReceived)] == [f"text {number}" for number in range(5)]
 
 
 async def test_what_we_sent_is_not_taken_for_typed_by_the_salon(watched: Watched, outside: Any) -> None:
@@ -252,6 +253,24 @@ async def test_while_a_line_does_not_work_its_gap_stays_open(watched: Watched, o
     await watched.look()
     assert (await watched.channel()).swept_through == before
     assert (await watched.channel()).state == "close"
+
+
+async def test_what_one_person_wrote_stays_in_order_however_each_of_it_names_them(
+    watched: Watched, outside: Any
+) -> None:
+    start = int(datetime.now(UTC).timestamp()) - 600
+    for number in range(40):
+        told = {
+            "push_name": f"Rui {number // 10}" if number % 3 else "1234",
+            "addressing": ("pn", "lid", "lid_only")[number % 3],
+        }
+        await outside.control("PUT", f"/evolution/instances/{outside.name}", {"version": "2.3.6"})
+        await outside.loses(f"text {number}", copies=0, timestamp=start + number, **told)
+        if number == 9:
+            await watched.look()
+    since = datetime.fromtimestamp(start, UTC)
+    await watched.sweeps.sweep(await watched.channel(), since, now=datetime.now(UTC))
+    assert await watched.messages() == [("client", f"text {number}", number + 1) for number in range(40)]
 
 
 # --- gaps

@@ -200,7 +200,8 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
         elif one.counted:
             attended = one.attended or settled.conversation_id in typed_in
             said.append(_received(arrival, settled, attended=attended))
-    await outbox.put(tx, *said)
+    # The last ones first: who hears the first one of a conversation finds the others waiting, and answers all of them at once.
+    await outbox.put(tx, *reversed(said))
     await jobs.put_all(tx, later)
     return outcomes
 

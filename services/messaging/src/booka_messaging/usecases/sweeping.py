@@ -4,6 +4,7 @@ A sweep reads a stretch of time, from where the last one ended. Everything in it
 that is broken off, repeated or run twice at once changes nothing more. `swept_through` moves only when all of it is committed.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from booka_common.jobs import Done, Job, Outcome, RetryIn
 from booka_common.sealing import Sealer
 from booka_messaging import store
 from booka_messaging.domain.model import ChatMessage
+from booka_messaging.domain.together import by_person
 from booka_messaging.providers.gateway import Gateway, Line
 from booka_messaging.store import Channel
 from booka_messaging.store.watching import known_messages, set_swept, unresolved_texts
@@ -83,11 +85,16 @@ class Sweeps:
         gateway, line = self._gateways[channel.gateway], line_of(channel, self._sealer)
         found = await gateway.received_between(line, start, now)
         through, again_in = found.through, None if found.complete else timedelta(0)
-        for message in await self._missing(channel, found.messages):
-            if message.sent_at > now - self._grace:
-                through, again_in = min(through, message.sent_at), self._grace
-                break
-            self._missed.labels(await self._take(channel, message, now)).inc()
+        missing = await self._missing(channel, found.messages)
+        due = [message for message in missing if message.sent_at <= now - self._grace]
+        if len(due) < len(missing):
+            through, again_in = min(through, missing[len(due)].sent_at), self._grace
+        for together in by_person(due):
+            work = (self._take(channel, message, now) for message in together)
+            for outcome in await asyncio.gather(*work, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                self._missed.labels(outcome).inc()
         return Swept(through, again_in)
 
     async def _take(self, channel: Channel, message: ChatMessage, now: datetime) -> str:
