@@ -113,7 +113,7 @@ WITH item AS (
 )
 SELECT p.id, p.channel_id, p.goes_to AS conversation_id, p.in_turn, p.fills_gap, p.paced_at,
     p.in_turn AND NOT p.reminder AND EXISTS (SELECT FROM jobs AS j
-        WHERE j.tenant_id = p.tenant_id AND j.lane = p.goes_to::text AND j.status = 'ready' AND j.scheduled_at > p.paced_at) AS hurries
+        WHERE j.tenant_id = p.tenant_id AND j.lane = p.goes_to::text AND j.status = 'ready' AND j.scheduled_at - p.paced_at > '0') AS hurries
 FROM stored JOIN placed AS p ON p.id = stored.id;
 
 -- name: send_release
@@ -140,25 +140,41 @@ UPDATE conversations SET asked_through = greatest(asked_through, $3::integer) WH
 -- What is waiting to be sent, and all that the calls need. Marks the attempts before the calls: of what may go now (`begun`), because
 -- nothing keeps it from going and its moment is not before $4. `attempted_at` and `tried_at` are those of earlier attempts
 -- whose outcome is not known; they stay. `approved` is what the line's provider calls the template, in the very locale or else
--- in the language.
+-- in the language. One row is looked up after the other, whatever PostgreSQL believes of tables that were empty when it planned.
 WITH message AS MATERIALIZED (
-    SELECT m.tenant_id, m.id, m.conversation_id, m.channel_id, m.text, m.author, m.request_id, m.purpose, m.choices, m.template,
-        m.as_template, m.attempted_at, m.tried_at, m.paced_at, m.received_at
+    SELECT m.*
     FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)
-    JOIN messages AS m ON m.tenant_id = i.tenant_id AND m.id = i.id
-    WHERE m.status IN ('queued', 'failed') AND m.provider_id IS NULL
-    FOR UPDATE OF m
-), seen AS (
+    CROSS JOIN LATERAL (
+        SELECT m.tenant_id, m.id, m.conversation_id, m.channel_id, m.text, m.author, m.request_id, m.purpose, m.choices, m.template,
+            m.as_template, m.attempted_at, m.tried_at, m.paced_at, m.received_at
+        FROM messages AS m
+        WHERE m.tenant_id = i.tenant_id AND m.id = i.id AND m.status IN ('queued', 'failed') AND m.provider_id IS NULL
+        LIMIT 1
+        FOR UPDATE) AS m
+), seen AS MATERIALIZED (
     SELECT m.*, v.contact_id, v.client_at, c.gateway, c.instance, c.base_url, c.api_key, c.active, c.show_typing,
         c.state AS line_state, coalesce(s.failures, 0) AS failures, coalesce(s.openings, 0) AS openings, s.blocked_until, s.blocked_reason,
         m.author = 'booka' AND m.purpose = 'reply' AND is_attended(v.attended_by, v.attended_until, $3) AS attended,
         p.blocked_at IS NOT NULL AS blocked
     FROM message AS m
-    JOIN conversations AS w ON w.tenant_id = m.tenant_id AND w.id = m.conversation_id
-    JOIN conversations AS v ON v.tenant_id = w.tenant_id AND v.id = coalesce(w.merged_into, w.id) AND v.erased_at IS NULL
-    JOIN contacts AS p ON p.tenant_id = v.tenant_id AND p.id = v.contact_id
-    JOIN channels AS c ON c.tenant_id = m.tenant_id AND c.id = m.channel_id
-    LEFT JOIN paces AS s ON s.tenant_id = m.tenant_id AND s.channel_id = m.channel_id
+    CROSS JOIN LATERAL (
+        SELECT v.contact_id, v.client_at, v.attended_by, v.attended_until
+        FROM conversations AS v
+        WHERE v.tenant_id = m.tenant_id AND v.erased_at IS NULL AND v.id = (
+            SELECT coalesce(w.merged_into, w.id) FROM conversations AS w WHERE w.tenant_id = m.tenant_id AND w.id = m.conversation_id)
+        LIMIT 1) AS v
+    CROSS JOIN LATERAL (
+        SELECT p.blocked_at FROM contacts AS p WHERE p.tenant_id = m.tenant_id AND p.id = v.contact_id LIMIT 1) AS p
+    CROSS JOIN LATERAL (
+        SELECT c.gateway, c.instance, c.base_url, c.api_key, c.active, c.show_typing, c.state
+        FROM channels AS c
+        WHERE c.tenant_id = m.tenant_id AND c.id = m.channel_id
+        LIMIT 1) AS c
+    LEFT JOIN LATERAL (
+        SELECT s.failures, s.openings, s.blocked_until, s.blocked_reason
+        FROM paces AS s
+        WHERE s.tenant_id = m.tenant_id AND s.channel_id = m.channel_id
+        LIMIT 1) AS s ON true
 ), begun AS (
     UPDATE messages AS m
     SET attempted_at = coalesce(m.attempted_at, $3), tried_at = coalesce(m.tried_at, $3), paced_at = NULL

@@ -42,7 +42,7 @@ WITH waiting AS (
     SELECT j.id, (j.payload ->> 'message_id')::uuid AS message_id, count(*) OVER () AS n,
         row_number() OVER (ORDER BY j.lane_order, j.seq) AS place
     FROM jobs AS j
-    WHERE j.tenant_id = $1 AND j.lane = $2 AND j.type = $3 AND j.status = 'ready' AND j.attempts = 0 AND j.scheduled_at > $4
+    WHERE j.tenant_id = $1 AND j.lane = $2 AND j.type = $3 AND j.status = 'ready' AND j.attempts = 0 AND j.scheduled_at - $4 > '0'
       AND j.lane_order < $5
 ), line AS (
     UPDATE paces AS p
