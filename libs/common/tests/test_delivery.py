@@ -116,6 +116,37 @@ async def test_what_a_dead_writer_had_to_itself_comes_due_for_everybody(db, amqp
     await publisher.close()
 
 
+async def test_a_broker_that_is_away_is_not_looked_for_with_every_commit(db, amqp_url, tenant_id):
+    class Away(Publisher):
+        ours: set[UUID] = set()
+        looks = 0
+
+        async def publish(self, messages):
+            self.looks += any(message.id in self.ours for message in messages)
+            if self.looks == 1:
+                raise ConnectionRefusedError("away")
+            return await super().publish(messages)
+
+    publisher = Away(amqp_url, "test")
+    relay = Relay(db, publisher, Metrics("test"), FaultPoints())
+    running = asyncio.create_task(relay.run())
+    await asyncio.sleep(0)
+    for _ in range(5):
+        envelope = paid(tenant_id)
+        publisher.ours.add(envelope.id)
+        async with db.tx(tenant_id) as tx:
+            await outbox.put(tx, envelope)
+    assert publisher.looks == 1
+
+    async def none_unsent():
+        return await unsent(db, tenant_id) == 0
+
+    await eventually(none_unsent, timeout=outbox.HANDED_OFF_FOR.total_seconds() + 8)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await publisher.close()
+
+
 async def test_what_is_in_hand_at_the_end_is_published_and_marked(db, amqp_url, tenant_id):
     relay, publisher = relay_of(db, amqp_url)
     running = asyncio.create_task(relay.run())

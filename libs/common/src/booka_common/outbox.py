@@ -28,6 +28,8 @@ _MARKED_AFTER = timedelta(milliseconds=50)
 #: A message that its writer publishes is not due for anybody else for so long: if the writer dies, it is late by this.
 HANDED_OFF_FOR = timedelta(seconds=2)
 _NOBODY = timedelta(0)
+#: After a failure, what is committed is left to the table for so long: to look for a broker that is away costs a commit.
+_AWAY_FOR = timedelta(seconds=1)
 _queries = load_queries("booka_common", "outbox.sql")
 
 
@@ -103,6 +105,7 @@ class Relay:
         self._batch = batch
         self._fresh: list[Outgoing] = []
         self._publishing: asyncio.Task[None] | None = None
+        self._away_until = 0.0
         self._sent: list[UUID] = []
         self._marking: asyncio.Task[None] | None = None
         self._one_mark = asyncio.Lock()  # so that whoever marks last knows that all is marked
@@ -120,11 +123,12 @@ class Relay:
 
     def _take(self, messages: Sequence[Outgoing]) -> None:
         """Publish `messages`, which have just been committed, with whatever else is committed until their turn comes."""
-        if len(self._fresh) + len(messages) > _MOST_WAITING:
-            return  # the broker is slower than we are: the table holds them until they are due
+        loop = asyncio.get_running_loop()
+        if len(self._fresh) + len(messages) > _MOST_WAITING or loop.time() < self._away_until:
+            return  # the broker is away, or slower than we are: the table holds them until they are due
         self._fresh.extend(messages)
         if self._publishing is None:
-            self._publishing = asyncio.get_running_loop().create_task(self._publish(), context=contextvars.Context())
+            self._publishing = loop.create_task(self._publish(), context=contextvars.Context())
 
     async def _publish(self) -> None:
         try:
@@ -140,6 +144,7 @@ class Relay:
         except Exception as error:
             # Their rows come due in the table, where the lanes know how to wait for the broker.
             self._fresh.clear()
+            self._away_until = asyncio.get_running_loop().time() + _AWAY_FOR.total_seconds()
             if not is_transient(error):
                 _log.exception("committed messages were not published from memory")
         finally:
