@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from booka_common.db import Database
 from booka_common.errors import Unavailable
 from booka_common.ids import new_id
-from booka_common.service import system_clock
-from booka_messaging.settings import Settings
+from booka_common.service import clean_up, system_clock
+from booka_messaging.settings import SERVICE, Settings
+from booka_messaging.usecases import contacts
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
@@ -267,6 +268,37 @@ async def test_kept_webhooks_are_bare_counted_and_few(
     bodies = [await unread.one(tenant_id, salon.channel_id, row.id) for row in rows]
     assert [one.body for one in bodies if one] == [b"4", b"3", b"2"], "the oldest makes room"
     assert await unread.one(new_id(), salon.channel_id, rows[0].id) is None
+
+
+async def test_who_is_forgotten_is_forgotten_here_too(
+    open_line: Any, client: httpx.AsyncClient, db: Database, tenant_id: UUID
+) -> None:
+    line = await open_line(tenant_id=tenant_id)
+    for number in ("351912345678", "351919999999"):
+        odd = {**text(number=number), "id": None}
+        assert (await line.post(body_of(change(line.number, odd)))).json() == {"outcome": "kept"}
+    assert (await line.post(body_of(change(line.number, text())))).json() == {"outcome": "accepted"}
+    async with db.tx(tenant_id) as tx:
+        contact_id = await tx.fetchval("SELECT contact_id FROM conversations WHERE tenant_id = $1", tenant_id)
+    async with db.tx(tenant_id) as tx:
+        await contacts.erase(tx, contact_id, system_clock())
+    (left,) = await line.unread()
+    assert "351919999999" in (await line.get(f"/v1/channels/{line.id}/unread/{left['id']}"))["body"]
+
+
+async def test_what_was_kept_for_long_is_removed(
+    open_line: Any, db: Database, settings: Settings, tenant_id: UUID
+) -> None:
+    line = await open_line(tenant_id=tenant_id)
+    for said in ("old", "new"):
+        assert (await line.post(body_of(change(line.number, {**text(said), "id": None})))).json() == {"outcome": "kept"}
+    (new, old) = await line.unread()
+    async with db.tx(tenant_id) as tx:
+        await tx.execute(
+            "UPDATE unread_deliveries SET received_at = now() - interval '31 days' WHERE id = $1", UUID(old["id"])
+        )
+    await clean_up(db, SERVICE)
+    assert [one["id"] for one in await line.unread()] == [new["id"]]
 
 
 async def test_the_answer_to_every_webhook(

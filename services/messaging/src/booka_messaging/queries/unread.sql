@@ -40,9 +40,11 @@ LIMIT $4;
 UPDATE unread_deliveries SET read_at = $3, error = coalesce($4, error) WHERE tenant_id = $1 AND id = $2;
 
 -- name: unread_forget
--- Whatever names one of these, because a person is to be forgotten.
+-- Whatever holds a number or id of a person who is to be forgotten.
 DELETE FROM unread_deliveries AS u
-WHERE u.tenant_id = $1 AND EXISTS (SELECT FROM unnest($2::text[]) AS w (value) WHERE position(convert_to(w.value, 'UTF8') IN u.body) > 0);
+WHERE u.tenant_id = $1 AND EXISTS (
+    SELECT FROM contact_aliases AS a
+    WHERE a.tenant_id = $1 AND a.contact_id = $2 AND position(convert_to(a.value, 'UTF8') IN u.body) > 0);
 
 -- name: unread_prune
 -- cross-tenant: runs under the system role, once an hour.

@@ -94,6 +94,6 @@ async def settle_unread(tx: Tx, id: UUID, *, read_at: datetime | None, error: st
     await tx.execute(queries["unread_settle"], tx.tenant_id, id, read_at, error)
 
 
-async def forget_unread(tx: Tx, values: Sequence[str]) -> int:
-    """Remove whatever of the tenant contains one of `values`, the names of a person who is to be forgotten; how many."""
-    return await tx.execute(queries["unread_forget"], tx.tenant_id, list(values))
+async def forget_unread(tx: Tx, contact_id: UUID) -> int:
+    """Remove whatever of the tenant holds a number or id of this contact, before these are forgotten themselves; how many."""
+    return await tx.execute(queries["unread_forget"], tx.tenant_id, contact_id)
