@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 from uuid import UUID
 
 import aio_pika
@@ -118,7 +119,7 @@ async def test_what_a_dead_writer_had_to_itself_comes_due_for_everybody(db, amqp
 
 async def test_a_broker_that_is_away_is_not_looked_for_with_every_commit(db, amqp_url, tenant_id):
     class Away(Publisher):
-        ours: set[UUID] = set()
+        ours: ClassVar[set[UUID]] = set()
         looks = 0
 
         async def publish(self, messages):
