@@ -57,7 +57,7 @@ def clients(sandbox: Sandbox, salon: Salon) -> Callable[[int], list[Phone]]:
 async def once_each(tables: Tables, salon: Salon, phones: list[Phone], texts: list[str]) -> None:
     """Every text of every client is stored once, in order, and is answered, together with the others of that client.
 
-    The turns of one client reach dialog within a millisecond, so once in a while the first one is answered before it has the rest.
+    A client's turns reach dialog within a millisecond: once in a while the first one is answered before the rest is there.
     """
     answers = 0
     for phone in phones:
