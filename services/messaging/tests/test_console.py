@@ -366,7 +366,7 @@ async def test_another_salon_finds_nothing_by_any_route(
     """Whatever routes there are: a new one is tried without being told of here, or this test asks for an id of its kind."""
     paths = (await client.get("/openapi.json")).json()["paths"]
     ids, stranger, tried = await ids_of(salon, db), signed(new_id()), 0
-    before = await salon.messages()
+    before = [one["text"] for one in await salon.messages()]
     for path, operations in paths.items():
         names = set(IN_PATH.findall(path))
         if not path.startswith("/v1") or not names:
@@ -384,7 +384,8 @@ async def test_another_salon_finds_nothing_by_any_route(
                 mine = await client.get(where, auth=salon.auth)
                 assert mine.status_code != 404 or mine.json()["code"] == "no_media", f"{path}: {mine.text}"
     assert tried >= 14
-    assert await salon.messages() == before
+    assert [one["text"] for one in await salon.messages()] == before
+    assert (await talk(salon))["attended"]["by"] == "console", "the owner's doing, which nobody else ended"
     secrets = [str(ids[name]) for name in ("channel_id", "conversation_id", "contact_id", "message_id", "job_id")]
     for path, operations in paths.items():
         if path.startswith("/v1") and not IN_PATH.search(path) and "get" in operations:
