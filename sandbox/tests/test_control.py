@@ -131,6 +131,16 @@ async def test_many_phones_speak_at_once_and_their_webhooks_overtake_each_other(
     await sandbox.receiver.next()
 
 
+async def test_several_urls_are_one_address_behind_a_load_balancer(sandbox: Sandbox) -> None:
+    hook = f"{sandbox.receiver.url}/evolution"
+    await sandbox.instance(webhook_url=f"http://127.0.0.1:9/nobody {hook}/a {hook}/b")
+    for number in range(12):
+        await sandbox.say(f"{number}")
+    hooks = [await sandbox.receiver.next() for _ in range(12)]
+    assert Counter(hook.path for hook in hooks).keys() == {"/evolution/a", "/evolution/b"}
+    assert {entry["attempts"] for entry in await sandbox.ledger(kind="webhook.delivered")} <= {1}
+
+
 async def test_typing_errors_in_orders_are_refused(sandbox: Sandbox) -> None:
     answer = await sandbox.http.post("/_/faults", json={"provider": "stripe", "kind": "delay", "second": 1})
     assert answer.status_code == 422

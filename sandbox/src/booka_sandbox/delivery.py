@@ -41,7 +41,10 @@ CLOUD_RETRIES = RetryPolicy(38, 5.0, 21_600.0, 0.2, 10.0, frozenset())
 
 @dataclass(frozen=True)
 class Webhook:
-    """One thing to deliver. `fields` go into the ledger entry of the outcome."""
+    """One thing to deliver. `fields` go into the ledger entry of the outcome.
+
+    `url`: where to; several, separated by blanks, are one address behind a load balancer: who does not listen is left out.
+    """
 
     url: str
     body: bytes
@@ -86,6 +89,7 @@ class Deliverer:
         self._client: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[None]] = set()
         self.disorder: Disorder | None = None
+        self._turn = 0
 
     async def start(self) -> None:
         """Open the pool."""
@@ -166,14 +170,23 @@ class Deliverer:
         """(status, problem): status 0 when no answer came."""
         if self._client is None:
             return 0, "the sandbox is not started"
+        urls = webhook.url.split() or [""]
+        self._turn += 1
+        outcome = 0, ""
         async with self._slots:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    answer = await self._client.post(
-                        webhook.url, data=webhook.body, headers=dict(webhook.headers()), allow_redirects=False
-                    )
-                    # The body is read so that the connection goes back to the pool.
-                    text = await answer.read()
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
-                return 0, f"{type(problem).__name__}: {problem}"
-        return answer.status, text[:300].decode(errors="replace") if answer.status >= 300 else ""
+            for number in range(len(urls)):
+                url = urls[(self._turn + number) % len(urls)]
+                try:
+                    async with asyncio.timeout(timeout_seconds):
+                        answer = await self._client.post(
+                            url, data=webhook.body, headers=dict(webhook.headers()), allow_redirects=False
+                        )
+                        # The body is read so that the connection goes back to the pool.
+                        text = await answer.read()
+                except aiohttp.ClientConnectorError as problem:
+                    outcome = 0, f"{type(problem).__name__}: {problem}"
+                except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
+                    return 0, f"{type(problem).__name__}: {problem}"
+                else:
+                    return answer.status, text[:300].decode(errors="replace") if answer.status >= 300 else ""
+        return outcome

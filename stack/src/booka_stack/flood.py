@@ -127,14 +127,11 @@ class Flood:
     async def open(self, gateways: Sequence[Gateway], *, conversations: int, **channel: Any) -> None:
         """A line for each of `gateways`, with so many conversations altogether.
 
-        The webhooks of every other pair of lines go to the last replica.
-
         Args:
             channel: fields of `PUT /v1/channels/{id}`.
         """
-        replicas = self.stack.services["messaging"]
+        bases = [process.ready_url.removesuffix("/readyz") for process in self.stack.services["messaging"]]
         for index, gateway in enumerate(gateways):
-            base = replicas[index // 2 % len(replicas)].ready_url.removesuffix("/readyz")
             shape = {"version": _VERSIONS[index // 2 % len(_VERSIONS)]} if gateway == "evolution" else {}
             tenant_id = new_id()
             own_app = gateway == "cloud" and index % 4 == 1
@@ -144,7 +141,7 @@ class Flood:
                 f"Salon {index}",
                 gateway=gateway,
                 own_app=own_app,
-                webhook_base=base,
+                webhook_bases=bases,
                 more=channel,
                 **shape,
             )

@@ -1,6 +1,7 @@
 """A salon's line at one of the gateways: provisioned in messaging and in the sandbox."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
@@ -34,7 +35,7 @@ async def wire(
     *,
     gateway: Gateway = "evolution",
     own_app: bool = False,
-    webhook_base: str | None = None,
+    webhook_bases: Sequence[str] = (),
     more: dict[str, Any] | None = None,
     **order: Any,
 ) -> tuple[UUID, str]:
@@ -43,7 +44,7 @@ async def wire(
     Args:
         name: as clients see it.
         own_app: Cloud API: the salon has a Meta app of its own, so a secret and an address of its own.
-        webhook_base: the messaging process that gets the webhooks; None: the first.
+        webhook_bases: the messaging processes that share the webhooks, as behind a load balancer; none: the first.
         more: fields of `PUT /v1/channels/{id}`.
         order: fields of the sandbox's line.
 
@@ -51,12 +52,10 @@ async def wire(
         httpx.HTTPStatusError: a service refused; its problem+json is in the response.
     """
     channel_id = uuid5(tenant_id, "channel" if gateway == "evolution" else "channel/cloud")
-    base = webhook_base or layout.url("messaging")
-    plan = (
-        _evolution(layout, tenant_id, base, channel_id)
-        if gateway == "evolution"
-        else _cloud(layout, tenant_id, own_app=own_app)
-    )
+    bases = webhook_bases or (layout.url("messaging"),)
+    plan = _evolution(layout, tenant_id) if gateway == "evolution" else _cloud(layout, tenant_id, own_app=own_app)
+    path = "/webhooks/cloud" if gateway == "cloud" and not own_app else f"/webhooks/{gateway}/{channel_id}"
+    addresses = [base + path for base in bases]
     line = {"own_number": own_number(tenant_id), "display_name": name, **plan.line, **order}
     at = layout.url("sandbox") + control_path(gateway, plan.instance)
     async with httpx.AsyncClient(timeout=20) as http:
@@ -69,8 +68,9 @@ async def wire(
             auth=SignedAuth(layout.internal_secret, tenant_id),
         )
         if gateway == "cloud":  # Meta asks whether the address is ours before it delivers anything there
-            address = f"{base}/webhooks/cloud/{channel_id}" if own_app else f"{base}/webhooks/cloud"
-            await _ask(http, "POST", f"{at}/subscribe", {"url": address, "verify_token": plan.verify_token})
+            challenge = {"url": addresses[0], "verify_token": plan.verify_token}
+            await _ask(http, "POST", f"{at}/subscribe", challenge)
+        await _ask(http, "PUT", at, {"webhook_url": " ".join(addresses)})
     return channel_id, plan.instance
 
 
@@ -84,7 +84,7 @@ class _Plan:
     verify_token: str = ""
 
 
-def _evolution(layout: Layout, tenant_id: UUID, base: str, channel_id: UUID) -> _Plan:
+def _evolution(layout: Layout, tenant_id: UUID) -> _Plan:
     instance, secret = f"salon-{tenant_id.hex[-8:]}", secrets.token_urlsafe(32)
     channel = {
         "gateway": "evolution",
@@ -93,8 +93,7 @@ def _evolution(layout: Layout, tenant_id: UUID, base: str, channel_id: UUID) -> 
         "api_key": layout.gateway_key,
         "auth": {"mode": "hmac", "secret": secret},
     }
-    line = {"webhook_url": f"{base}/webhooks/evolution/{channel_id}", "hmac_secret": secret}
-    return _Plan(instance, channel, line)
+    return _Plan(instance, channel, {"hmac_secret": secret})
 
 
 def _cloud(layout: Layout, tenant_id: UUID, *, own_app: bool) -> _Plan:
