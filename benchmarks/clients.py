@@ -162,7 +162,14 @@ def webhook(instance: str, path: str, number: str, text: str) -> bytes:
                 },
                 "pushName": "Maria",
                 "status": "DELIVERY_ACK",
-                "message": {"conversation": text, "messageContextInfo": {"deviceListMetadataVersion": 2}},
+                "message": {
+                    "conversation": text,
+                    "messageContextInfo": {
+                        "deviceListMetadata": {"senderKeyHash": "sIPVFYsAAQAAfw==", "senderTimestamp": "1767225600"},
+                        "deviceListMetadataVersion": 2,
+                        "messageSecret": "Hk2m3yJ0c1Vx8Z5nQ9bT4wA7uE6rL1pD0sF3gK2hJ8o=",
+                    },
+                },
                 "contextInfo": None,
                 "messageType": "conversation",
                 "messageTimestamp": int(time.time()),

@@ -1,8 +1,8 @@
 """Identifiers: time-ordered for rows and messages, derived where the same cause must give the same id."""
 
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils.compat import uuid5, uuid7
 
 __all__ = ["derived_id", "new_id"]
 
