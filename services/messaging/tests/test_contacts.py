@@ -119,7 +119,7 @@ async def test_a_blocked_person_among_others_of_one_batch_uses_up_no_turn(line: 
     messages = [line.says(str(n), PN if n % 2 else LID) for n in range(10)]
     await asyncio.gather(*(intake.receive(line.channel, [one], now=line.clock()) for one in messages))
     heard = [one for one in await line.told(MessageReceived) if one.contact_id == other]
-    assert [one.turn for one in heard] == [1, 2, 3, 4, 5, 6]
+    assert sorted(one.turn for one in heard) == [1, 2, 3, 4, 5, 6]
     assert len([one for one in await line.told(MessageReceived) if one.contact_id == blocked]) == 1
 
 

@@ -22,7 +22,9 @@ QUERIES = {
     for name, statement in load_queries("booka_messaging", f"queries/{path.name}").items()
 }
 #: Before the tenant is known, housekeeping, and a lock that reads nothing.
-WITHOUT_TENANT = {"channel_by_id", "channels_by_line", "identity_lock", "unread_prune"}
+WITHOUT_TENANT = {
+    "channel_by_id", "channels_by_line", "identity_lock", "lines_by_state", "lines_unwatched", "unread_prune", "watches_hasten",
+}  # fmt: skip
 
 
 async def put_channel(db: Database, tenant_id: UUID, channel_id: UUID) -> Channel:

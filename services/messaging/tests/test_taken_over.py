@@ -1,6 +1,5 @@
 """A takeover from the phone over real HTTP, a real RabbitMQ and the worker: from what somebody types to the hand-back."""
 
-import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,11 +15,13 @@ from booka_common.contracts.messaging import (
     MessageSent,
     SendRequested,
 )
+from booka_common.db import Database
 from booka_common.service import system_clock
 from booka_common.testing import Tap, publish
 from booka_messaging.domain import cloud, evolution
 from booka_messaging.domain.model import ChatEvent
 from booka_messaging.settings import Settings
+from booka_messaging.usecases.attending import HAND_BACK
 
 
 def request(tenant_id: UUID, conversation_id: UUID, text: str, purpose: Any) -> Envelope[SendRequested]:
@@ -29,15 +30,15 @@ def request(tenant_id: UUID, conversation_id: UUID, text: str, purpose: Any) -> 
 
 
 async def test_somebody_types_on_the_phone_and_booka_is_silent_for_a_time(
-    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+    settings: Settings, db: Database, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
 ) -> None:
     amqp_url = settings.amqp_url.get_secret_value()
     async with Tap(amqp_url) as tap, started(settings) as client:
         salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url, takeover_minutes=1)
+        await salon.provision(gateway.url, takeover_minutes=60)
         await salon.deliver(salon.text("oi"))
         heard = (await tap.next(MessageReceived, tenant_id=tenant_id)).data
-        typed = salon.text("Olá, é a Ana", fromMe=True) | {"messageTimestamp": int(time.time()) - 50}
+        typed = salon.text("Olá, é a Ana", fromMe=True)
         for _ in range(3):
             await salon.deliver(typed)
         taken = (await tap.next(ConversationTakenOver, tenant_id=tenant_id)).data
@@ -50,7 +51,12 @@ async def test_somebody_types_on_the_phone_and_booka_is_silent_for_a_time(
         assert (failed.request_id, failed.code) == (reply.id, "attended")
         assert (await tap.next(MessageSent, tenant_id=tenant_id)).data.request_id == notice.id
 
-        back = (await tap.next(ConversationHandedBack, tenant_id=tenant_id, timeout=25)).data
+        async with db.tx(tenant_id) as tx:  # an hour later
+            await tx.execute("UPDATE conversations SET attended_until = now() WHERE tenant_id = $1", tenant_id)
+            await tx.execute(
+                "UPDATE jobs SET scheduled_at = now() WHERE tenant_id = $1 AND type = $2", tenant_id, HAND_BACK
+            )
+        back = (await tap.next(ConversationHandedBack, tenant_id=tenant_id)).data
         assert (back.conversation_id, back.by) == (heard.conversation_id, "time")
         await salon.deliver(salon.text("obrigada"))
         assert not (await tap.next(MessageReceived, tenant_id=tenant_id, after=2)).data.attended

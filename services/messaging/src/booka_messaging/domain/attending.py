@@ -22,13 +22,17 @@ def is_fresh(sent_at: datetime, now: datetime, *, stale_after: timedelta, line_s
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A line that a person of the salon typed, which takes its conversation over. `until` None: until it is handed back."""
+    """A line that a person of the salon typed, which takes its conversation over.
+
+    Attributes:
+        until: None: until it is handed back. Possibly over already, and then it only tells what had been seen.
+    """
 
     until: datetime | None
 
 
 def typed(sent_at: datetime, now: datetime, *, takeover: timedelta | None, fresh: bool) -> Typed | None:
-    """What a line typed at `sent_at` and told now means; None: nothing, it is history or its time is over.
+    """What a line typed at `sent_at` and told now means; None: nothing, it is history.
 
     The time counts from when it was typed, so that a line that comes late silences Booka for no longer than one that was in time.
 
@@ -39,5 +43,4 @@ def typed(sent_at: datetime, now: datetime, *, takeover: timedelta | None, fresh
         return None
     if takeover is None:
         return Typed(None)
-    until = min(sent_at, now) + takeover
-    return Typed(until) if until > now else None
+    return Typed(min(sent_at, now) + takeover)

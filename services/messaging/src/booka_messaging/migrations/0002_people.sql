@@ -48,6 +48,8 @@ CREATE TABLE conversations (
     takeover_id uuid,
     -- When somebody last gave it back: what was typed before that does not take it over again.
     handed_back_at timestamptz,
+    -- When somebody of the salon last typed on the phone, by the gateway's clock: they had seen what the client wrote before.
+    typed_at timestamptz,
     -- When the client last wrote, by the gateway's clock: providers take free text for a while after it.
     client_at timestamptz,
     -- The client's data is gone: nothing is stored here any more.

@@ -3,8 +3,9 @@
 -- name: typed_take_over
 -- Messages that people of the salon typed on their phone, just stored: one row of $1 … $7 for each. They take their
 -- conversation over until then (null: until it is handed back), unless they may be the echo of one of ours whose outcome is
--- not known yet, or were typed before somebody handed the conversation back. Gateways' times have no fractions: what was typed
--- in the second of a hand-back may have come after it. `takeover_id`: which of the messages it began with, if it did.
+-- not known yet, that time is over, or they were typed before somebody handed the conversation back. Gateways' times have no
+-- fractions: what was typed in the second of a hand-back may have come after it. `takeover_id`: which of the messages it
+-- began with, if it did.
 WITH item AS (
     SELECT i.*
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[])
@@ -16,17 +17,26 @@ WITH item AS (
           AND (m.text = i.text OR m.status = 'queued' AND (m.choices IS NOT NULL OR m.template IS NOT NULL)))
 )
 UPDATE conversations AS v
-SET attended_by = CASE WHEN is_attended(v.attended_by, v.attended_until, f.received_at) THEN v.attended_by ELSE 'phone' END,
-    takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, f.received_at) THEN v.takeover_id ELSE f.id END,
+SET typed_at = greatest(v.typed_at, f.sent_at),
+    attended_by = CASE
+        WHEN is_attended(v.attended_by, v.attended_until, f.received_at) OR NOT f.lasts
+            OR f.sent_at + interval '1 second' <= v.handed_back_at THEN v.attended_by
+        ELSE 'phone' END,
+    takeover_id = CASE
+        WHEN is_attended(v.attended_by, v.attended_until, f.received_at) OR NOT f.lasts
+            OR f.sent_at + interval '1 second' <= v.handed_back_at THEN v.takeover_id
+        ELSE f.id END,
     attended_until = CASE
+        WHEN NOT f.lasts OR f.sent_at + interval '1 second' <= v.handed_back_at THEN v.attended_until
         WHEN f.until IS NULL OR v.attended_by IS NOT NULL AND v.attended_until IS NULL THEN NULL
         ELSE greatest(v.attended_until, f.until) END
 FROM (SELECT tenant_id, conversation_id, (array_agg(id ORDER BY id))[1] AS id, max(sent_at) AS sent_at,
-          max(received_at) AS received_at, nullif(max(coalesce(until, 'infinity')), 'infinity') AS until
+          max(received_at) AS received_at, nullif(max(coalesce(until, 'infinity')), 'infinity') AS until,
+          coalesce(max(coalesce(until, 'infinity')) > max(received_at), false) AS lasts
       FROM item GROUP BY tenant_id, conversation_id) AS f
 WHERE v.tenant_id = f.tenant_id AND v.id = f.conversation_id
-  AND (v.handed_back_at IS NULL OR f.sent_at + interval '1 second' > v.handed_back_at)
-RETURNING v.id AS conversation_id, v.attended_until AS until, CASE WHEN v.takeover_id = f.id THEN f.id END AS takeover_id;
+RETURNING v.id AS conversation_id, v.attended_until AS until, CASE WHEN v.takeover_id = f.id THEN f.id END AS takeover_id,
+    is_attended(v.attended_by, v.attended_until, f.received_at) AS attended, v.typed_at;
 
 -- name: conversation_take_over
 -- Who attends already goes on doing so, for longer. No row: there is no such conversation, or it is being merged.

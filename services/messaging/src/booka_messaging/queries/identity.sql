@@ -39,7 +39,7 @@ UPDATE contact_aliases SET contact_id = $2 WHERE tenant_id = $1 AND contact_id =
 -- Also those that were merged into one of these before, so that one step always leads to where the talk goes on. Whoever
 -- attends to one of them attends to that: of several takeovers the one that lasts longest counts.
 WITH other AS (
-    SELECT id, attended_by, attended_until, takeover_id, handed_back_at, client_at
+    SELECT id, attended_by, attended_until, takeover_id, handed_back_at, typed_at, client_at
     FROM conversations
     WHERE tenant_id = $1 AND (id = ANY ($4::uuid[]) OR merged_into = ANY ($4::uuid[]))
     ORDER BY id
@@ -51,7 +51,8 @@ WITH other AS (
     ORDER BY coalesce(attended_until, 'infinity') DESC, id
     LIMIT 1
 ), latest AS (
-    SELECT max(client_at) AS client_at, max(handed_back_at) AS handed_back_at FROM other
+    SELECT max(client_at) AS client_at, max(handed_back_at) AS handed_back_at, max(typed_at) AS typed_at
+    FROM other
 ), merged AS (
     UPDATE conversations AS v
     SET contact_id = $2, merged_into = $3, attended_by = NULL, attended_until = NULL
@@ -61,6 +62,7 @@ WITH other AS (
 UPDATE conversations AS v
 SET client_at = greatest(v.client_at, latest.client_at),
     handed_back_at = greatest(v.handed_back_at, latest.handed_back_at),
+    typed_at = greatest(v.typed_at, latest.typed_at),
     attended_by = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.attended_by
         ELSE coalesce(longest.attended_by, v.attended_by) END,
     takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.takeover_id

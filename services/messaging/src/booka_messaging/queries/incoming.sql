@@ -7,6 +7,7 @@
 -- contact is settled first. The row locks on the conversations number their turns, and are taken in one order by
 -- everybody. Of two concurrent deliveries, the later one counts a turn and stores nothing (`stored` is false): it must be
 -- rolled back. A message of a blocked contact gets no turn.
+-- What somebody of the salon answered on the phone, before it came here, is attended.
 WITH item AS (
     SELECT * FROM unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[],
         $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
@@ -40,9 +41,10 @@ WITH item AS (
     WHERE v.tenant_id = f.tenant_id AND v.channel_id = f.channel_id AND v.contact_id = f.contact_id
       AND v.merged_into IS NULL AND v.erased_at IS NULL
     RETURNING v.id, v.tenant_id, v.channel_id, v.contact_id, v.turns - f.counts AS turns_before,
-        is_attended(v.attended_by, v.attended_until, f.received_at) AS attended
+        is_attended(v.attended_by, v.attended_until, f.received_at) AS attended, v.typed_at
 ), taken AS (
-    SELECT f.*, t.id AS conversation_id, (t.turns_before + f.nth)::integer AS turn, t.attended
+    SELECT f.*, t.id AS conversation_id, (t.turns_before + f.nth)::integer AS turn,
+        t.attended OR coalesce(f.sent_at < t.typed_at, false) AS attended
     FROM fresh AS f
     JOIN turned AS t ON t.tenant_id = f.tenant_id AND t.channel_id = f.channel_id AND t.contact_id = f.contact_id
 ), stored AS (

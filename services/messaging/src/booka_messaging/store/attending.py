@@ -42,9 +42,11 @@ class Takeover:
 
 @dataclass(frozen=True, slots=True)
 class TakenByPhone:
-    """A conversation in which a person of the salon has typed, and answers now.
+    """A conversation in which a person of the salon has typed.
 
     Attributes:
+        attended: they answer now.
+        typed_at: when somebody last did, by the gateway's clock.
         until: None: until it is handed back.
         takeover_id: the message that this began with; None: it had begun before.
     """
@@ -52,10 +54,19 @@ class TakenByPhone:
     conversation_id: UUID
     until: datetime | None
     takeover_id: UUID | None
+    attended: bool
+    typed_at: datetime
+
+    def covers(self, sent_at: datetime) -> bool:
+        """Whether what the client sent then is not for Booka to answer."""
+        return self.attended or sent_at < self.typed_at
 
 
 async def take_typed_over(tx: Tx, typed: Sequence[tuple[Incoming, UUID]]) -> list[TakenByPhone]:
-    """Let those answer who typed these messages, which are stored in these conversations, of any tenants of `tx`."""
+    """Let those answer who typed these messages, which are stored in these conversations, of any tenants of `tx`.
+
+    Conversations in which all that was typed is an echo of ours are left out.
+    """
     rows = await tx.fetch(
         queries["typed_take_over"],
         [item.tenant_id for item, _ in typed],

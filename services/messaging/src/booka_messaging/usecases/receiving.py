@@ -30,7 +30,7 @@ from booka_messaging.domain.model import (
     Receipt,
 )
 from booka_messaging.store import Channel, Incoming, Settled, Taken
-from booka_messaging.store.attending import take_typed_over
+from booka_messaging.store.attending import TakenByPhone, take_typed_over
 from booka_messaging.store.incoming import delete_message, edit_message
 from booka_messaging.usecases.attending import hand_back_job, taken_over
 from booka_messaging.usecases.identifying import settle, sighted
@@ -198,7 +198,8 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
         if one.counted and arrival.to_be_heard:
             later.append(_to_be_heard(arrival))
         elif one.counted:
-            attended = one.attended or settled.conversation_id in typed_in
+            answered = typed_in.get(settled.conversation_id)
+            attended = one.attended or (answered is not None and answered.covers(arrival.incoming.message.sent_at))
             said.append(_received(arrival, settled, attended=attended))
     # The last ones first: who hears the first one of a conversation finds the others waiting, and answers all of them at once.
     await outbox.put(tx, *reversed(said))
@@ -206,10 +207,10 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
     return outcomes
 
 
-async def _take_over(tx: Tx, typed_in: Sequence[tuple[_Arrival, UUID]]) -> set[UUID]:
-    """Let those answer who typed these messages in these conversations; the conversations that they answer in now."""
+async def _take_over(tx: Tx, typed_in: Sequence[tuple[_Arrival, UUID]]) -> dict[UUID, TakenByPhone]:
+    """Let those answer who typed these messages in these conversations; what that means, by conversation."""
     if not typed_in:
-        return set()
+        return {}
     arrivals = {arrival.incoming.id: arrival for arrival, _ in typed_in}
     found = await take_typed_over(tx, [(arrival.incoming, conversation_id) for arrival, conversation_id in typed_in])
     for one in found:
@@ -219,7 +220,7 @@ async def _take_over(tx: Tx, typed_in: Sequence[tuple[_Arrival, UUID]]) -> set[U
         which = (incoming.tenant_id, one.conversation_id, one.takeover_id)
         await outbox.put(tx, taken_over(*which, by="phone", until=one.until, now=incoming.received_at))
         await jobs.put_all(tx, [*hand_back_job(*which, until=one.until)])
-    return {one.conversation_id for one in found}
+    return {one.conversation_id: one for one in found}
 
 
 def _to_be_heard(arrival: _Arrival) -> NewJob:
