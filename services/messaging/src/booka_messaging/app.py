@@ -65,6 +65,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         recheck=timedelta(seconds=settings.send_recheck_seconds),
         within=timedelta(hours=settings.send_within_hours),
         probe=total,
+        listening_since=now(),
     )
     directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
     channels = Channels(runtime.db, sealer, directory, gateways)

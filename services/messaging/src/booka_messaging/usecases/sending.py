@@ -48,6 +48,8 @@ __all__ = ["Sending"]
 _log = logging.getLogger(__name__)
 #: A receipt that proves an attempt may take so many times as long as a look into a store.
 _RECEIPT_WAITS = 4
+#: Who was away waits for the receipts of that time as long as they were away, because providers repeat ever more seldom.
+_LONGEST_WAIT = timedelta(minutes=15)
 _SOON = timedelta(seconds=1)
 _TYPING_SECONDS = 1.5
 
@@ -60,6 +62,7 @@ class Sending:
         recheck: how long after an unknown outcome the gateway's store is asked.
         within: what was asked for longer ago is not sent any more.
         probe: how long it may take to ask a gateway whether a line works.
+        listening_since: when this process started; nobody may have heard the receipts of before.
     """
 
     def __init__(
@@ -71,12 +74,14 @@ class Sending:
         recheck: timedelta,
         within: timedelta = timedelta(hours=24),
         probe: timedelta = timedelta(seconds=10),
+        listening_since: datetime | None = None,
     ) -> None:
         self._db = db
         self._sealer = sealer
         self._gateways = gateways
         self._recheck = recheck
         self._within = within
+        self._listening_since = listening_since
         self._circuits = Circuits(db, probe=probe)
         self._begins: Batcher[_Begin, OutboundMessage | None] = Batcher(self._begin)
         self._paces: Batcher[_Begin, datetime] = Batcher(self._pace)
@@ -166,14 +171,19 @@ class Sending:
                 return RetryIn(f"outcome unknown: {error}", self._recheck)
             if found is not None:
                 return call.ending.done(found)
-        elif message.tried_at is not None and now < message.tried_at + _RECEIPT_WAITS * self._recheck:
+        elif message.tried_at is not None and now < (until := self._proven_by(message.tried_at)):
             # A receipt would have ended the message before.
-            return Postponed("waiting for a receipt", message.tried_at + _RECEIPT_WAITS * self._recheck)
+            return Postponed("waiting for a receipt", until)
         if (declined := call.declined()) is not None:
             return declined
         async with self._db.tx(call.of.tenant_id) as tx:
             await send_again(tx, call.ending.message_id, now=now)
         return None
+
+    def _proven_by(self, tried_at: datetime) -> datetime:
+        """When the receipt of an attempt must have come, if the gateway took it."""
+        since = max(tried_at, self._listening_since or tried_at)
+        return since + max(_RECEIPT_WAITS * self._recheck, min(since - tried_at, _LONGEST_WAIT))
 
     async def _sent(self, call: "_Call", to: Alias) -> Outcome:
         message, ending, now = call.message, call.ending, call.ending.now
