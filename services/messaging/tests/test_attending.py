@@ -244,6 +244,17 @@ async def test_the_echo_of_what_is_being_sent_is_no_takeover(line: Any) -> None:
     assert await is_attended(line)
 
 
+async def test_somebody_may_type_while_a_question_is_being_sent(line: Any) -> None:
+    """Where a question goes out as buttons, or a text as a template, nothing that we send is echoed."""
+    await line.client()
+    message_id = await ours(line, "Quando?\n1. Hoje")
+    await line.rows(
+        "UPDATE messages SET choices = '{}', template = '{}' WHERE tenant_id = $1 AND id = $2 RETURNING id", message_id
+    )
+    await line.types("Sou eu, a Ana")
+    assert await is_attended(line)
+
+
 async def test_an_echo_that_was_taken_for_a_person_silences_booka_no_longer_than_until_that_is_known(line: Any) -> None:
     await line.client()
     message_id = await ours(line, "1. 10:00\n2. 11:00")

@@ -13,8 +13,7 @@ WITH item AS (
     WHERE NOT EXISTS (
         SELECT FROM conversations AS w JOIN messages AS m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id
         WHERE w.tenant_id = i.tenant_id AND (w.id = i.conversation_id OR w.merged_into = i.conversation_id)
-          AND m.attempted_at IS NOT NULL AND m.provider_id IS NULL
-          AND (m.text = i.text OR m.status = 'queued' AND (m.choices IS NOT NULL OR m.template IS NOT NULL)))
+          AND m.attempted_at IS NOT NULL AND m.provider_id IS NULL AND m.text = i.text)
 )
 UPDATE conversations AS v
 SET typed_at = greatest(v.typed_at, f.sent_at),
