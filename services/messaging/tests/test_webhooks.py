@@ -15,6 +15,7 @@ from booka_common.db import Database
 from booka_common.errors import Unavailable
 from booka_common.ids import new_id
 from booka_common.service import clean_up, system_clock
+from booka_messaging.domain.model import ChatMessage
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases import contacts
 from booka_messaging.usecases.delivering import Deliveries
@@ -77,6 +78,36 @@ async def test_one_body_of_many_lines_of_many_salons(open_line: Any, client: htt
     metrics = (await client.get("/metrics")).text
     assert "booka_messaging_unknown_lines_total 3.0" in metrics
     assert (await one.get(f"/v1/channels/{one.id}"))["heard_at"] is not None
+
+
+class _Noting:
+    """An intake that notes what it is given together."""
+
+    def __init__(self) -> None:
+        self.together: list[list[str]] = []
+
+    async def receive(self, channel: Any, events: Sequence[Any], *, now: Any) -> Any:
+        self.together.append([event.text if isinstance(event, ChatMessage) else event.status for event in events])
+        return "accepted"
+
+
+async def test_what_one_person_said_stays_in_order(open_line: Any, db: Database, settings: Settings) -> None:
+    """Two ids are one person as soon as a message names both; what was said before it was said by the same one, in its place."""
+    line = await open_line()
+
+    def by(said: str, number: str | None = None, user: str | None = None) -> dict[str, Any]:
+        return change(line.number, {**text(said), "from": number, "from_user_id": user}, contacts=[])
+
+    one, other, third = "351910000001", "351910000002", "351910000003"
+    read = {"id": "wamid.1", "status": "read"}
+    body = body_of(
+        by("a", one), by("b", other), by("c", user="PT.7"), by("d", third), by("e", other), by("f", one, "PT.7"), by("g", third),
+        change(line.number, statuses=[read, read]),
+    )  # fmt: skip
+    noting: Any = _Noting()
+    taking = Deliveries(db, Directory(db, settings.sealer(), seconds=0), noting, Unread(db, settings.sealer(), ()))
+    await taking.of_app(body, now=system_clock())
+    assert sorted(noting.together) == [["a", "c", "f"], ["b", "e"], ["d", "g"], ["read", "read"]]
 
 
 async def test_what_is_of_nobody_is_answered_200(open_line: Any) -> None:

@@ -202,9 +202,9 @@ def _by_person(events: Sequence[ChatEvent]) -> list[list[ChatEvent]]:
 
     What names nobody is a group of its own: states of messages and of the line, which come in any order anyway.
     """
-    groups: list[list[ChatEvent]] = []
+    groups: list[list[int]] = []
     of: dict[Alias | None, int] = {}
-    for event in events:
+    for number, event in enumerate(events):
         names: Sequence[Alias | None] = getattr(event, "aliases", ()) or (None,)
         places = sorted({of[name] for name in names if name in of})
         place = places[0] if places else len(groups)
@@ -213,10 +213,10 @@ def _by_person(events: Sequence[ChatEvent]) -> list[list[ChatEvent]]:
         for other in places[1:]:  # they turn out to be one person
             groups[place] += groups[other]
             groups[other] = []
-            of = {name: place if number == other else number for name, number in of.items()}
-        groups[place].append(event)
+            of = {name: place if found == other else found for name, found in of.items()}
+        groups[place].append(number)
         of |= dict.fromkeys(names, place)
-    return [group for group in groups if group]
+    return [[events[number] for number in sorted(group)] for group in groups if group]
 
 
 async def _all(work: Iterable[Any]) -> list[Any]:
