@@ -26,8 +26,9 @@ test: setup  ## all tests: each package beside its code, then the whole system a
 	$(RUN) pytest libs services sandbox stack -n 2 --dist loadfile
 	$(RUN) pytest tests
 
-nightly: setup  ## the long versions: booking's races, and its machine that is compared with a model for half an hour
+nightly: setup  ## the long versions: booking's races, its machine that is compared with a model for half an hour, 20 000 messages
 	BOOKA_NIGHTLY=1 $(RUN) pytest services/booking/tests/test_machine.py services/booking/tests/test_races.py
+	BOOKA_NIGHTLY=1 $(RUN) pytest tests/test_flood.py
 
 lint: setup  ## style, types, who imports whom, migrations, lock file
 	$(RUN) ruff check .
