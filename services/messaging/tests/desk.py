@@ -249,7 +249,7 @@ async def desk_at(
         gateways: dict[str, Gateway] = {"evolution": evolution, "cloud": cloud}
 
         def start() -> Sending:
-            return Sending(db, settings.sealer(), gateways, recheck=RECHECK)
+            return Sending(db, settings.sealer(), gateways, recheck=RECHECK, listening_since=clock())
 
         intake = Intake(db, stale_after=timedelta(days=1), receipts=Receipts(db, attempts=_ATTEMPTS))
         desk = Desk(db, http, kind, name, channel, start(), intake, clock, start, posts)
