@@ -12,7 +12,7 @@ from booka_common.contracts.messaging import MessageReceived
 from booka_common.errors import is_transient
 from booka_common.ids import new_id
 from booka_messaging.domain.identity import contested, correlated, people_of
-from booka_messaging.domain.model import Alias, ChatMessage, Deleted, Edited, Ignored, Linked
+from booka_messaging.domain.model import Alias, ChatMessage, Deleted, Edited, Ignored, Linked, Receipt
 from booka_messaging.usecases.identifying import sighted
 from booka_messaging.usecases.receiving import Intake
 
@@ -29,7 +29,7 @@ async def partition(line: Any) -> frozenset[frozenset[Alias]]:
 
 
 def random_sightings(random: Random) -> list[Any]:
-    """Messages and links of a few people, of whom several ids are seen, each alone or with others."""
+    """Messages, notices and receipts of a few people, of whom several ids are seen, each alone or with others."""
     pool = [
         *(Alias("pn", f"3519100000{number:02}") for number in range(4)),
         *(Alias("lid", f"770011223344{number:02}") for number in range(4)),
@@ -38,8 +38,11 @@ def random_sightings(random: Random) -> list[Any]:
     sightings: list[Any] = []
     for _ in range(random.randint(4, 16)):
         together = tuple(random.sample(pool, random.choice((1, 1, 2, 2, 3))))
-        if len(together) > 1 and random.random() < 0.3:
+        kind = random.random()
+        if len(together) > 1 and kind < 0.2:
             sightings.append(Linked("system", together))
+        elif len(together) > 1 and kind < 0.4:
+            sightings.append(Receipt(new_id().hex, "delivered", aliases=together))
         else:
             sightings.append(together)
     return sightings
@@ -50,7 +53,9 @@ async def test_any_order_and_any_concurrency_give_the_same_people(line: Any, see
     random = Random(seed)
     seen = random_sightings(random)
     events = [
-        one if isinstance(one, Linked) else line.says("oi", *one, age=timedelta(seconds=random.randint(0, 600)))
+        one
+        if isinstance(one, Linked | Receipt)
+        else line.says("oi", *one, age=timedelta(seconds=random.randint(0, 600)))
         for one in seen
     ]
     deliveries = [*events, *random.sample(events, len(events) // 2)]
@@ -68,7 +73,7 @@ async def test_any_order_and_any_concurrency_give_the_same_people(line: Any, see
                 return
 
     await asyncio.gather(*(deliver(random.choice(replicas), event) for event in deliveries))
-    expected = people_of([one.aliases if isinstance(one, Linked) else one for one in seen])
+    expected = people_of([one.aliases if isinstance(one, Linked | Receipt) else one for one in seen])
     assert await partition(line) == expected
     await assert_consistent(line, {event.provider_id for event in events if isinstance(event, ChatMessage)})
 

@@ -62,14 +62,6 @@ WITH aliases AS (
 UPDATE contacts SET name = NULL, phone = NULL, contested = false, erased_at = $3
 WHERE tenant_id = $1 AND (id = $2 OR merged_into = $2);
 
--- name: erase_unread
--- What could not be read says who it is about as well: by an id or a number of the person.
-DELETE FROM unread_deliveries AS u
-WHERE u.tenant_id = $1 AND EXISTS (
-    SELECT FROM contact_aliases AS a
-    WHERE a.tenant_id = u.tenant_id AND a.channel_id = u.channel_id AND a.contact_id = $2
-      AND position(convert_to(a.value, 'UTF8') IN u.body) > 0);
-
 -- name: erase_messages
 -- The gateway's ids stay: they are how a message that is delivered again is known.
 UPDATE messages

@@ -90,10 +90,9 @@ async def drop_queued(tx: Tx, conversation_ids: Sequence[UUID], code: str, *, no
     return [Dropped(**row) for row in rows]
 
 
-async def erase_texts(tx: Tx, contact_id: UUID, conversation_ids: Sequence[UUID]) -> None:
-    """Empty what was said with a person, whoever said it, and what of it could not be read."""
+async def erase_texts(tx: Tx, conversation_ids: Sequence[UUID]) -> None:
+    """Empty what was said in these conversations, whoever said it."""
     await tx.execute(queries["erase_messages"], tx.tenant_id, list(conversation_ids))
-    await tx.execute(queries["erase_unread"], tx.tenant_id, contact_id)
 
 
 async def erase_contact(tx: Tx, contact_id: UUID, *, now: datetime) -> None:

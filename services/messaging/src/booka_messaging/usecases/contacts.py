@@ -70,7 +70,7 @@ async def erase(tx: Tx, contact_id: UUID, now: datetime) -> bool:
         return False
     conversation_ids = await erase_conversations(tx, contact.id, now=now)
     dropped = await drop_queued(tx, conversation_ids, _ERASED, now=now)
-    await erase_texts(tx, contact.id, conversation_ids)
+    await erase_texts(tx, conversation_ids)
     await store.forget_unread(tx, contact.id)
     await erase_contact(tx, contact.id, now=now)
     tenant_id = tx.tenant_id
