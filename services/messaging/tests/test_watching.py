@@ -280,7 +280,17 @@ async def test_a_line_that_works_again_is_swept_at_once_and_when_all_has_arrived
     watched: Watched, outside: Any
 ) -> None:
     now = datetime(2026, 3, 2, 12, 0, 10, tzinfo=UTC)
-    for state, seconds in (("open", 0), ("close", 5), ("open", 10), ("open", 15), ("close", 20), ("open", 70)):
+    changes = (
+        ("open", 0),
+        ("close", 5),
+        ("open", 10),
+        ("close", 12),
+        ("open", 14),
+        ("open", 15),
+        ("close", 20),
+        ("open", 70),
+    )
+    for state, seconds in changes:
         async with watched.db.tx(watched.tenant_id) as tx:
             await line_changed(tx, watched.channel_id, state, None, now + timedelta(seconds=seconds))
     times = [job["scheduled_at"] - now for job in await watched.jobs(SWEEP)]
@@ -361,6 +371,7 @@ async def test_a_line_that_falls_silent_is_told_once_for_each_silence(watched: W
         await watched.look(heard + SILENT + later)
         assert (await watched.channel()).silent_since == heard + SILENT + later
         await watched.look(heard + 2 * SILENT)
+        assert (await watched.channel()).silent_since == heard + SILENT + later
         heard += 3 * SILENT
     said = [told.last_heard_at for told in await watched.told(ChannelFellSilent)]
     assert said == [start, start + 3 * SILENT]
