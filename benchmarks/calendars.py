@@ -200,5 +200,7 @@ def pgbench(url: str, script: str, *, clients: int, seconds: float) -> float:
         ]
         command = [binary, *options, "-f", file.name, url]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    line = next(line for line in said.splitlines() if line.startswith("tps"))
+    line = next((line for line in said.splitlines() if line.startswith("tps")), None)
+    if line is None:
+        raise RuntimeError(f"pgbench measured nothing: {said}")
     return float(line.split()[2])
