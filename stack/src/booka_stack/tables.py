@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from booka_common import topology
-from booka_common.contracts import booking, llm, messaging
+from booka_common.contracts import Message, booking, llm, messaging
 from booka_stack.layout import SERVICES
 
 __all__ = ["Tables"]
@@ -20,6 +20,11 @@ _REVISIONS = {
     ("dialog", llm.LlmSettingsChanged): "llm_revision",
 }
 _TURNS = ("dialog", messaging.MessageReceived)
+#: Heard without a trace in the inbox: where each conversation of an erased contact is known as forgotten.
+_FORGOTTEN: dict[tuple[str, type[Message]], str] = {
+    ("dialog", messaging.ContactErased): "dialog.sessions",
+    ("llm", messaging.ContactErased): "llm.forgotten_conversations",
+}
 #: Heard once by a key of its own, and not through the inbox.
 _SENDS = ("messaging", messaging.SendRequested)
 
@@ -36,6 +41,15 @@ def _unheard() -> Iterator[str]:
                     f"SELECT count(*) FROM {said_by[message]}.outbox WHERE tenant_id = $1 AND routing_key = '{message.key}'"  # noqa: S608
                     " AND (convert_from(body, 'UTF8')::json #>> '{data,revision}')::int >"
                     f" coalesce((SELECT {_REVISIONS[service, message]} FROM dialog.salons WHERE tenant_id = $1), 0)"
+                )
+                continue
+            if (service, message) in _FORGOTTEN:
+                yield (
+                    f"SELECT count(*) FROM {said_by[message]}.outbox AS o,"  # noqa: S608
+                    " jsonb_array_elements_text(convert_from(o.body, 'UTF8')::jsonb #> '{data,conversation_ids}') AS c (id)"
+                    f" WHERE o.tenant_id = $1 AND o.routing_key = '{message.key}'"
+                    f" AND NOT EXISTS (SELECT 1 FROM {_FORGOTTEN[service, message]} AS f WHERE f.tenant_id = $1"
+                    " AND f.conversation_id = c.id::uuid AND f.forgotten_at IS NOT NULL)"
                 )
                 continue
             said = f"SELECT id FROM {said_by[message]}.outbox WHERE tenant_id = $1 AND routing_key = '{message.key}'"  # noqa: S608
