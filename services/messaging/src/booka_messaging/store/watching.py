@@ -71,7 +71,9 @@ async def known_messages(tx: Tx, channel_id: UUID, provider_ids: Collection[str]
     return {row["provider_id"] for row in rows}
 
 
-async def unresolved_texts(tx: Tx, channel_id: UUID, texts: Collection[str]) -> set[str]:
-    """Which of these texts were tried to be sent on this line, and nobody knows yet whether they went out."""
-    rows = await tx.fetch(queries["sends_unresolved"], tx.tenant_id, channel_id, list(texts))
+async def unresolved_texts(tx: Tx, channel_id: UUID, texts: Collection[str], *, asked_since: datetime) -> set[str]:
+    """Which of these texts were tried to be sent on this line, and nobody knows whether they went out."""
+    # A version 7 UUID starts with the milliseconds at which it was made.
+    least = UUID(int=int(asked_since.timestamp() * 1000) << 80)
+    rows = await tx.fetch(queries["sends_unresolved"], tx.tenant_id, channel_id, list(texts), least)
     return {row["text"] for row in rows}

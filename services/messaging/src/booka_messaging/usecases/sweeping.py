@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 #: Clocks differ, and a gateway stores a message a moment after the time it gives it.
 _OVERLAP = timedelta(minutes=2)
+#: What we send was asked for no longer before.
+_SENT_WITHIN = timedelta(days=3)
 #: No further back; what a line has missed for longer is history that nobody waits for.
 _LOOK_BACK = timedelta(days=7)
 
@@ -133,15 +135,14 @@ class Sweeps:
         """
         if not found:
             return []
-        by_salon = {message.text for message in found if message.author == "salon"}
         async with self._db.tx(channel.tenant_id) as tx:
             known = await known_messages(tx, channel.id, [message.provider_id for message in found])
-            ours = await unresolved_texts(tx, channel.id, by_salon) if by_salon else set()
-        return [
-            message
-            for message in found
-            if message.provider_id not in known and not (message.author == "salon" and message.text in ours)
-        ]
+            missing = [message for message in found if message.provider_id not in known]
+            by_salon = {message.text for message in missing if message.author == "salon"}
+            if not by_salon:
+                return missing
+            ours = await unresolved_texts(tx, channel.id, by_salon, asked_since=found[0].sent_at - _SENT_WITHIN)
+        return [message for message in missing if not (message.author == "salon" and message.text in ours)]
 
 
 def line_of(channel: Channel, sealer: Sealer) -> Line:
