@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
+from booka_messaging.domain.media import is_to_be_heard
 from booka_messaging.domain.media_sources import Source, is_public, source_of
 from booka_messaging.domain.media_types import checked_type, extension
 from booka_messaging.providers.calling import Answer
@@ -320,3 +321,22 @@ async def test_a_host_that_drips_is_left_after_the_time_for_all_of_it() -> None:
         answer = await impatient.fetch("GET", Source(url, trusted=True), {})
         ended.set()
     assert isinstance(answer, NotNow)
+
+
+# --- what is to be heard
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "metadata", "heard"),
+    [
+        ("audio", "", {"media": {"ref": "1"}}, True),
+        ("audio", " ", {"media": {"ref": "1", "voice": True}}, True),
+        ("audio", "written down by the gateway", {"media": {"ref": "1"}}, False),
+        ("audio", "", {}, False),
+        ("image", "", {"media": {"ref": "1"}}, False),
+        ("video", "", {"media": {"ref": "1"}}, False),
+        ("text", "", {}, False),
+    ],
+)
+def test_only_what_says_nothing_that_can_be_read_is_heard(kind, text, metadata, heard):
+    assert is_to_be_heard(kind, text, metadata) is heard
