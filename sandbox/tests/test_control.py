@@ -141,6 +141,18 @@ async def test_several_urls_are_one_address_behind_a_load_balancer(sandbox: Sand
     assert {entry["attempts"] for entry in await sandbox.ledger(kind="webhook.delivered")} <= {1}
 
 
+async def test_what_waits_for_its_next_attempt_is_told(sandbox: Sandbox) -> None:
+    await sandbox.instance(webhook_url=f"{sandbox.receiver.url}/evolution")
+    sandbox.receiver.answers.extend([503] * 8)
+    said = await sandbox.say("Hi")
+    async with asyncio.timeout(10):
+        while not (failing := (await sandbox.http.get("/_/failing")).json()):
+            continue
+    assert [(one["id"], one["status"]) for one in failing] == [(said["id"], 503)]
+    assert (await sandbox.http.get("/_/idle")).status_code == 200
+    assert (await sandbox.http.get("/_/failing")).json() == []
+
+
 async def test_typing_errors_in_orders_are_refused(sandbox: Sandbox) -> None:
     answer = await sandbox.http.post("/_/faults", json={"provider": "stripe", "kind": "delay", "second": 1})
     assert answer.status_code == 422

@@ -82,6 +82,10 @@ def router(ledger: Ledger, faults: Faults, deliverer: Deliverer) -> APIRouter:
             raise HTTPException(408, f"no {kind or 'entry'} {fields or ''} after {after} within {timeout:g} s")
         return entry
 
+    @routes.get("/failing")
+    async def failing() -> list[dict[str, Any]]:
+        return deliverer.failing
+
     @routes.get("/idle")
     async def idle(timeout: Annotated[float, Query(ge=0, le=300)] = 30.0) -> dict[str, Any]:
         """Answers once no webhook is under way any more; 408 when time is up."""

@@ -88,6 +88,7 @@ class Deliverer:
         self._slots = asyncio.Semaphore(max_connections)
         self._client: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._failing: dict[object, dict[str, Any]] = {}
         self.disorder: Disorder | None = None
         self._turn = 0
 
@@ -113,6 +114,11 @@ class Deliverer:
     def under_way(self) -> int:
         """Webhooks not yet delivered nor abandoned."""
         return len(self._running)
+
+    @property
+    def failing(self) -> list[dict[str, Any]]:
+        """Those that wait for their next attempt, with the outcome of the last."""
+        return list(self._failing.values())
 
     async def idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is under way; False if that takes longer."""
@@ -144,6 +150,7 @@ class Deliverer:
     async def _deliver(
         self, webhook: Webhook, policy: RetryPolicy, delay: float, done: Callable[[int], None] | None
     ) -> None:
+        key = object()
         if delay > 0:
             await asyncio.sleep(delay)
         for attempt in range(1, policy.attempts + 1):
@@ -157,14 +164,17 @@ class Deliverer:
                 if done is not None:
                     done(status)
                 return
+            outcome = {"url": webhook.url, "attempts": attempt, "status": status, "problem": problem}
             if status in policy.final_statuses or attempt == policy.attempts:
-                outcome = {"url": webhook.url, "attempts": attempt, "status": status, "problem": problem}
                 self._ledger.add("webhook.abandoned", **webhook.fields, **outcome)
                 return
             if attempt == 1:
-                outcome = {"url": webhook.url, "attempts": attempt, "status": status, "problem": problem}
                 self._ledger.add("webhook.retrying", **webhook.fields, **outcome)
-            await asyncio.sleep(policy.delay(attempt, self._scale))
+            self._failing[key] = {**webhook.fields, **outcome}
+            try:
+                await asyncio.sleep(policy.delay(attempt, self._scale))
+            finally:
+                del self._failing[key]
 
     async def _post(self, webhook: Webhook, timeout_seconds: float) -> tuple[int, str]:
         """(status, problem): status 0 when no answer came."""

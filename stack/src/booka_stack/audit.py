@@ -72,7 +72,9 @@ class Audit:
             left += [f"{service}: {unsent} messages not published"] if unsent else []
             left += [f"{service}: {busy} jobs not finished"] if busy else []
         health = await self._sandbox.call("GET", "/_/health")
-        left += [f"{health['webhooks_under_way']} webhooks under way"] if health["webhooks_under_way"] else []
+        if health["webhooks_under_way"]:
+            failing = await self._sandbox.call("GET", "/_/failing")
+            left.append(f"{health['webhooks_under_way']} webhooks under way, failing {failing[:2]}")
         waiting = await self._waiting(entry.queue for name in SERVICES for entry in topology.subscriptions(name))
         return left + [f"{queue}: {count} messages wait" for queue, count in waiting.items()]
 
