@@ -291,6 +291,29 @@ async def test_choices_arrive_in_the_best_way_that_does(sandbox: Sandbox, world:
     assert plain[1] == "many"
 
 
+async def test_a_choice_with_many_words_is_shown_all_the_same(sandbox: Sandbox, world: World) -> None:
+    await world.say("bom dia")
+    options = (Option("1", "Amanhã, quinta-feira, 26 de novembro"), Option("2", "Depois de amanhã, sexta-feira"))
+    text = "Quando?\n" + "\n".join(f"{option.id}. {option.title}" for option in options)
+    assert isinstance(await world.gateway.send_choices(world.line, TO, Choices(text, "Quando?", options, "Ver")), Sent)
+    path = f"/evolution/instances/{NAME}" if world.provider == "evolution" else f"/cloud/lines/{NAME}"
+    shown = await sandbox.control("GET", f"{path}/phones/{CLIENT}/messages")
+    told = next(one for one in shown if one["side"] == "salon")
+    if world.gateway.capabilities.interactive:
+        assert [one["title"] for one in told["choices"]] == ["Amanhã, quinta-feira, 2…", "Depois de amanhã, sexta…"]
+    else:
+        assert told["text"] == text
+
+
+async def test_the_longest_text_arrives_whole(sandbox: Sandbox, world: World) -> None:
+    await world.say("bom dia")
+    text = "Às 15:00? " * 409 + "fim. 😀"
+    assert len(text) == 4096
+    assert isinstance(await world.gateway.send_text(world.line, TO, text), Sent)
+    (entry,) = await sandbox.ledger("message.sent")
+    assert entry["text"] == text
+
+
 async def test_nobody_there_is_a_refusal(world: World) -> None:
     await world.unreachable()
     outcome = await world.gateway.send_text(world.line, TO, "Olá!")
@@ -312,6 +335,8 @@ async def test_the_answer_decides_between_never_later_and_unknown(sandbox: Sandb
         assert isinstance(outcome, kind), outcome
         if isinstance(outcome, NotNow):
             assert outcome.delay == timedelta(seconds=7)
+            assert not outcome.unreachable
+            assert not outcome.line_down, "the line works, it is only too fast"
     assert await sandbox.ledger("message.sent") == []
     assert isinstance(await world.gateway.send_text(world.line, TO, "Olá!"), Sent)
 
@@ -340,7 +365,9 @@ async def test_no_answer_in_time_is_unknown_and_no_connection_is_not(sandbox: Sa
     async with world.impatient() as impatient:
         assert isinstance(await impatient.send_text(world.line, TO, "Olá!"), OutcomeUnknown)
     closed = Line("http://127.0.0.1:9", NAME, KEY)
-    assert isinstance(await world.gateway.send_text(closed, TO, "Olá!"), NotNow)
+    refused = await world.gateway.send_text(closed, TO, "Olá!")
+    assert isinstance(refused, NotNow)
+    assert refused.unreachable
     assert (await world.gateway.connection(closed)).state == "away"
 
 

@@ -232,6 +232,22 @@ async def test_who_was_away_waits_for_receipts_as_long_as_that_before_sending_ag
     assert [message["status"] for message in await cloud.messages()] == ["delivered"]
 
 
+async def test_that_one_of_two_sends_failed_says_nothing_of_the_other(cloud: Desk) -> None:
+    """The first was taken without an answer and fails later; by then the message has gone out once more."""
+    await cloud.control("POST", f"{cloud.path}/hold")
+    await cloud.control("PUT", f"{cloud.path}/phones/{CLIENT}", {"fails_with": 131026})
+    await cloud.fails("error_after", code=131000)
+    await cloud.asks("Confirmado!")
+    await cloud.step()
+    await cloud.control("PUT", f"{cloud.path}/phones/{CLIENT}", {"fails_with": 0})
+    await cloud.works()
+    await cloud.control("POST", f"{cloud.path}/release", {"order": "said"})
+    await cloud.hears(1)
+    (message,) = await cloud.messages()
+    assert message["status"] == "delivered"
+    assert await cloud.told(MessageFailed) == []
+
+
 async def test_a_receipt_before_the_answer_is_recorded_counts_once(cloud: Desk) -> None:
     """All of them, twice and in any order, while the outcome is still written down."""
     await cloud.asks("Olá!")

@@ -253,10 +253,19 @@ def _interactive(choices: Choices) -> Mapping[str, Any] | None:
         return {"type": "button", "body": body, "action": {"buttons": replies}}
     if len(options) > _MAX_ROWS or not 0 < len(choices.button) <= _MAX_BUTTON_TITLE:
         return None
-    if any(len(option.title) > _MAX_ROW_TITLE or len(option.description) > _MAX_DESCRIPTION for option in options):
+    shown = [_row(option.title, option.description) for option in options]
+    if len({title for title, _ in shown}) < len(options) or any(len(below) > _MAX_DESCRIPTION for _, below in shown):
         return None
     rows = [
-        {"id": option.id, "title": option.title} | ({"description": option.description} if option.description else {})
-        for option in options
+        {"id": option.id, "title": title} | ({"description": below} if below else {})
+        for option, (title, below) in zip(options, shown, strict=True)
     ]
     return {"type": "list", "body": body, "action": {"button": choices.button, "sections": [{"rows": rows}]}}
+
+
+def _row(title: str, description: str) -> tuple[str, str]:
+    """Title and description of a row. A title that is too long is cut, and stands whole in the description."""
+    if len(title) <= _MAX_ROW_TITLE:
+        return title, description
+    whole = f"{title} – {description}" if description else title
+    return f"{title[: _MAX_ROW_TITLE - 1].rstrip()}…", whole
