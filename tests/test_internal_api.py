@@ -219,6 +219,16 @@ async def lived_in(api, open_salon, new_phone, sandbox, tables):
         "UPDATE booking.jobs SET scheduled_at = now() WHERE tenant_id = $1 AND type = 'offer_freed'", salon.tenant_id
     )
     await tables.settled(salon.tenant_id)
+    kept = (
+        "INSERT INTO messaging.unread_deliveries (tenant_id, id, channel_id, digest, body, error, received_at) VALUES"
+    )
+    await tables.rows(
+        f"{kept} ($1, gen_random_uuid(), $2, '\\x00', '\\x00', 'odd', now())",
+        salon.tenant_id,
+        salon.channel_id,
+    )
+    approved = "INSERT INTO messaging.channel_templates VALUES ($1, $2, 'visit_reminder', 'en', 'v', 'en', 1, now())"
+    await tables.rows(approved, salon.tenant_id, salon.channel_id)
     return salon, {
         "service_id": salon.service_ids["Haircut"],
         "staff_id": salon.staff_ids["Ana"],
@@ -226,6 +236,11 @@ async def lived_in(api, open_salon, new_phone, sandbox, tables):
         "reservation_id": await one("booking.reservations"),
         "conversation_id": await one("messaging.conversations"),
         "transaction_id": await one("payments.transactions"),
+        "contact_id": await one("messaging.contacts"),
+        "message_id": await one("messaging.messages"),
+        "unread_id": await one("messaging.unread_deliveries"),
+        "name": "visit_reminder",
+        "locale": "en",
         "job_id": await one("messaging.jobs"),
         "pool_id": await one("booking.resource_pools"),
         "resource_id": await one("booking.resources"),
@@ -287,10 +302,16 @@ def valid_bodies(service_id: UUID, pool_id: object) -> dict[str, dict[str, Any]]
         "PUT /v1/channels/{channel_id}": {
             "instance": "stolen",
             "base_url": "http://127.0.0.1:9",
-            "api_key": "x",
+            "api_key": "a-key-of-theirs",
             "auth": {"mode": "header", "secret": ANOTHER},
         },
         "POST /v1/channels/{channel_id}/rotate-secret": {"secret": ANOTHER},
+        "PUT /v1/channels/{channel_id}/templates/{name}/{locale}": {
+            "provider_name": "stolen",
+            "language": "en",
+            "parameters": 1,
+        },
+        "POST /v1/conversations/{conversation_id}/messages": {"text": "Stolen", "written_by": "Eve"},
         "POST /v1/sessions/{conversation_id}/inputs": {"text": "cancel"},
         "PATCH /v1/sessions/{conversation_id}/slots": {"service_id": str(service_id)},
         "POST /v1/transactions/{transaction_id}/refund": {"request_id": str(new_id())},
@@ -321,10 +342,11 @@ async def test_what_belongs_to_another_tenant_is_not_there(api, open_salon, live
     for route in routes:
         if route.method == "GET" and IN_PATH.search(route.path):
             answer = await api.call(route, route.at(**ids), auth=mine)
-            assert answer.status_code == 200, (str(route), answer.text)
+            there = answer.status_code == 200 or answer.json()["code"] == "no_media"
+            assert there, (str(route), answer.text)
 
     # Lists, and ids in bodies and queries.
-    secrets = {str(value) for name, value in ids.items() if name not in OF_THEIR_OWN}
+    secrets = {str(value) for name, value in ids.items() if name not in OF_THEIR_OWN and isinstance(value, UUID)}
     for route in routes:
         if route.method == "GET" and not IN_PATH.search(route.path):
             queries = {name: str(ids[name]) for name in route.queries if name in ids and name != "service_id"}

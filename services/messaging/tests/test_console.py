@@ -4,10 +4,13 @@ Every refusal that a test meets has to be documented, by its status and code, in
 """
 
 import asyncio
+import base64
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -279,6 +282,12 @@ async def test_lists_over_http(salon: Any, client: httpx.AsyncClient) -> None:
         assert await refused(f"{path}?cursor={bad}") == (400, "bad_cursor")
     assert await refused(f"{path}?after={people['next']}") == (400, "bad_cursor")
     assert await refused(f"{path}?after={page['newer']}&cursor={people['next']}") == (400, "cursor_and_after")
+    ends = ("9999-12-31T23:59:59.999999-14:00", "0001-01-01T00:00:00+14:00")
+    for end in ends:
+        walk = [end, ids[0], end, end, []]
+        cursor = base64.urlsafe_b64encode(json.dumps(walk).encode()).decode().rstrip("=")
+        assert await refused(f"/v1/conversations?cursor={cursor}") == (400, "bad_cursor"), end
+        assert await refused(f"/v1/conversations?since={quote(end)}") == (422, "invalid"), end
     for wrong in ("q=x", "limit=0", "limit=201", "since=2026-01-01T00:00:00", "attended=maybe", "channel_id=1"):
         assert await refused(f"/v1/conversations?{wrong}") == (422, "invalid"), wrong
 

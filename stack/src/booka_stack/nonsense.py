@@ -28,8 +28,8 @@ class Nonsense:
         """A value for `schema`; `whole` is the document that its references point into."""
         if "$ref" in schema:
             return self.of(_at(whole, schema["$ref"]), whole)
-        if "anyOf" in schema:
-            return self.of(schema["anyOf"][0], whole)
+        if either := schema.get("anyOf") or schema.get("oneOf"):
+            return self.of(either[0], whole)
         if "enum" in schema or "const" in schema:
             return schema.get("const") or schema["enum"][0]
         match schema.get("type"):

@@ -1,12 +1,12 @@
 """`/v1/conversations`, `/v1/messages`: what was said, and to whom; writing as a person, taking over, handing back."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from booka_common.contracts.messaging import TemplateUse
 from booka_common.errors import Invalid
@@ -24,7 +24,17 @@ from booka_messaging.usecases.writing import Draft, reachable, write
 
 __all__ = ["Blocked", "Words", "conversation_routes"]
 
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before or after all time") from None
+
+
 Callers = Callable[..., Awaitable[Caller]]
+#: An instant that a database can be asked about.
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Blocked = Annotated[bool | None, Query(description="nothing they write is answered")]
 Words = Annotated[
     str | None,
@@ -101,14 +111,15 @@ def _reading_routes(runtime: Runtime, caller: Callers) -> APIRouter:
         attended: Annotated[bool | None, Query(description="a person of the salon answers")] = None,
         unanswered: Annotated[bool | None, Query(description="the client wrote after all that was said")] = None,
         blocked: Blocked = None,
-        since: Annotated[AwareDatetime | None, Query(description="active then or later")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="active before")] = None,
+        since: Annotated[Instant | None, Query(description="active then or later")] = None,
+        until: Annotated[Instant | None, Query(description="active before")] = None,
         q: Words = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[ConversationItem]:
         filters = Filters(channel_id, since, until, attended, unanswered, blocked)
-        walk = position_after(cursor, Walk)
+        at_page_end = position_after(cursor, tuple[Instant, UUID, Instant, Instant, tuple[UUID, ...]])
+        walk = Walk(*at_page_end) if at_page_end else None
         at = now()
         shown, going_on = await reading.conversations(
             db, who.tenant_id, filters, words=q, walk=walk, limit=limit, now=at
