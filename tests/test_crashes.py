@@ -1,7 +1,8 @@
 """`kill -9` in the middle of some hundred conversations, at random and at the points where it hurts most.
 
 Named points: after the commit before the ack, after the broker's confirm before the mark, after the provider's answer
-before its record. Whatever dies is started again at once.
+before its record. Whatever dies is started again at once. Meanwhile webhooks are doubled, late, and repeated because
+their answer was lost.
 """
 
 import asyncpg
@@ -41,7 +42,9 @@ async def let_time_pass(stack, salon) -> None:
 
 async def test_every_conversation_completes_once_whatever_is_killed(rush):
     stack = rush.stack
-    salons = [*await rush.open(large_salon(), 5), *await rush.open(large_salon(deposit=False))]
+    await rush.sandbox.call("PUT", "/_/disorder", {"doubled": 0.2, "late": 0.2, "seconds": 0.3, "unheard": 0.03})
+    salons = [*await rush.open(large_salon(), 3), *await rush.open(large_salon(), 2, gateway="cloud")]
+    salons += await rush.open(large_salon(deposit=False))
     [thinking] = await rush.open(large_salon(llm=True))
     [waiting] = await rush.open(large_salon(deposit_deadline_seconds=10))
     async with Supervisor(stack, CRASH_POINTS) as supervisor:
@@ -74,3 +77,4 @@ async def test_every_conversation_completes_once_whatever_is_killed(rush):
     assert sorted(supervisor.fired) == sorted((name, point) for name in CRASH_POINTS for point in CRASH_POINTS[name])
     assert len(supervisor.ends) - len(supervisor.fired) >= len(RANDOM_KILLS)
     assert {end.code for end in supervisor.ends} == {-9}
+    await rush.sandbox.call("DELETE", "/_/disorder")
