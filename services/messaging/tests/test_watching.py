@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -445,6 +446,10 @@ async def test_lines_are_counted_by_state(watched: Watched, outside: Any) -> Non
 # --- all of it
 
 
+def _says(text: str, told: MessageReceived) -> bool:
+    return told.text == text
+
+
 async def test_the_service_finds_what_it_missed_and_goes_on_looking(
     settings: Settings, started: Any, salon_of: Any, outside: Any, tenant_id: UUID
 ) -> None:
@@ -453,14 +458,13 @@ async def test_the_service_finds_what_it_missed_and_goes_on_looking(
         salon = salon_of(tenant_id, client)
         salon.instance = outside.name
         await salon.provision(f"{outside.url}/evolution", api_key=KEY)
-        changed = await tap.next(ChannelStateChanged, tenant_id=tenant_id)
-        assert changed.data.state == "open"
-        for number, text in enumerate(("primeira", "segunda")):
+        await tap.next(ChannelStateChanged, tenant_id=tenant_id, where=lambda told: told.state == "open")
+        for text in ("primeira", "segunda"):
             await outside.loses(text)
-            received = await tap.next(MessageReceived, tenant_id=tenant_id, after=number)
-            assert received.data.text == text
+            await tap.next(MessageReceived, tenant_id=tenant_id, where=partial(_says, text))
         await outside.is_now("close")
-        assert (await tap.next(ChannelStateChanged, tenant_id=tenant_id, after=1)).data.state == "close"
+        await tap.next(ChannelStateChanged, tenant_id=tenant_id, where=lambda told: told.state == "close")
         lines = (await client.get("/metrics")).text
         assert "booka_messaging_missed_messages_total" in lines
-        assert len(tap.seen(MessageReceived, tenant_id=tenant_id)) == 2
+        # The broker may get one twice, under the same id.
+        assert len({told.id for told in tap.seen(MessageReceived, tenant_id=tenant_id)}) == 2
