@@ -17,7 +17,7 @@ from benchmarks.running import cpu_seconds, private_stack, processes
 from booka_stack.layout import SERVICES
 from booka_stack.stack import Stack
 
-__all__ = ["measure"]
+__all__ = ["Phase", "measure", "run_phase", "until_quiet"]
 
 #: A turn's worth of each; smaller ones are for trying out (`TURNS=300`).
 _TURNS = int(os.environ.get("TURNS", "3600"))
@@ -45,7 +45,9 @@ class _Counts:
 
 
 @dataclass(frozen=True)
-class _Phase:
+class Phase:
+    """What so many turns took: seconds of each and of all together, what they set in motion, and CPU seconds by part."""
+
     turns: list[float]
     seconds: float
     per_turn: dict[str, float]
@@ -59,12 +61,12 @@ async def measure() -> list[Result]:
         async with phones.gateway() as gateway:
             chairs = await open_chairs(stack.layout, gateway.url, _AT_ONCE)
             admin = await asyncpg.connect(stack.database_url())
-            await _until_quiet(admin)
-            await _phase(stack, admin, phones, chairs[:10], _TURNS // 12)  # warm-up
+            await until_quiet(admin)
+            await run_phase(stack, admin, phones, chairs[:10], _TURNS // 12)  # warm-up
             # Autovacuum would do it within a minute: plans that were made for empty tables pick indexes at random.
             await admin.execute("ANALYZE")
-            alone = await _phase(stack, admin, phones, chairs[:1], _SEQUENTIAL)
-            at_once = await _phase(stack, admin, phones, chairs, _TURNS)
+            alone = await run_phase(stack, admin, phones, chairs[:1], _SEQUENTIAL)
+            at_once = await run_phase(stack, admin, phones, chairs, _TURNS)
             if phones.problems:
                 raise RuntimeError(f"{len(phones.problems)} surprises at the gateway, first {phones.problems[0]}")
         for process in stack.processes():  # the floor has the machine to itself
@@ -75,7 +77,7 @@ async def measure() -> list[Result]:
         return results
 
 
-async def _with_floors(stack: Stack, alone: _Phase, at_once: _Phase) -> list[Result]:
+async def _with_floors(stack: Stack, alone: Phase, at_once: Phase) -> list[Result]:
     share = min(alone.per_turn["syncs"] / alone.per_turn["writing"], 1.0)
     floors = []
     for phase, turns, concurrency in ((alone, _SEQUENTIAL, 1), (at_once, _TURNS, _AT_ONCE)):
@@ -107,7 +109,7 @@ async def _with_floors(stack: Stack, alone: _Phase, at_once: _Phase) -> list[Res
     ]
 
 
-def _latency(name: str, phase: _Phase, floor: list[float], note: str) -> list[Result]:
+def _latency(name: str, phase: Phase, floor: list[float], note: str) -> list[Result]:
     return [
         Result.of(
             f"{name}.p{share * 100:g}",
@@ -120,7 +122,7 @@ def _latency(name: str, phase: _Phase, floor: list[float], note: str) -> list[Re
     ]
 
 
-def _counted(phase: _Phase, floor: PerTurn) -> str:
+def _counted(phase: Phase, floor: PerTurn) -> str:
     counted = phase.per_turn
     return (
         f"a turn: {counted['transactions']:.1f} transactions, {counted['writing']:.1f} of them write "
@@ -129,7 +131,7 @@ def _counted(phase: _Phase, floor: PerTurn) -> str:
     )
 
 
-def _cpu(phase: _Phase, floor: float) -> list[Result]:
+def _cpu(phase: Phase, floor: float) -> list[Result]:
     per_1000 = {name: seconds / len(phase.turns) * 1000 for name, seconds in phase.cpu.items()}
     client = per_1000.pop("client")
     services = sum(per_1000[name] for name in SERVICES)
@@ -146,7 +148,7 @@ def _cpu(phase: _Phase, floor: float) -> list[Result]:
     ]
 
 
-async def _phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair], turns: int) -> _Phase:
+async def run_phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair], turns: int) -> Phase:
     """Have clients converse in `chairs` until that many turns are through."""
     phones.begin(turns)
     pids = processes(stack)
@@ -164,12 +166,12 @@ async def _phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair], 
             group.create_task(phones.converse(chair))
     took = watcher.result()
     everything = len(phones.turns)
-    await _until_quiet(admin)
+    await until_quiet(admin)
     used = cpu_seconds(pids.values())
     client = time.process_time() - own
     per_turn = (await _count(stack, admin)).since(counts, everything)
     scale = turns / everything
-    return _Phase(
+    return Phase(
         turns=phones.turns[:turns],
         seconds=took,
         per_turn=per_turn,
@@ -177,7 +179,7 @@ async def _phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair], 
     )
 
 
-async def _until_quiet(admin: Any) -> None:
+async def until_quiet(admin: Any) -> None:
     """Wait until every outbox is empty and no job is due."""
     unsent = " + ".join(f"(SELECT count(*) FROM {name}.outbox WHERE sent_at IS NULL)" for name in SERVICES)  # noqa: S608
     due = " + ".join(
