@@ -87,11 +87,13 @@ def main(other: Path, laps: int) -> None:
     console = Console()
     try:
         for runner in runners:
-            runner.read()
+            runner.read()  # both are up
         for number in range(laps):
             for runner in runners if number % 2 else reversed(runners):  # nobody is always the first
                 runner.lap()
             console.print(f"lap {number + 1}: " + " / ".join(f"{one.laps[-1]['all']:.2f}" for one in runners))
+    except KeyboardInterrupt:
+        console.print("that is enough")
     finally:
         for runner in runners:
             runner.close()
@@ -99,12 +101,13 @@ def main(other: Path, laps: int) -> None:
 
 
 def _table(runners: Sequence[_Runner]) -> Table:
-    there, here = (runner.laps for runner in runners)
+    pairs = list(zip(*(runner.laps for runner in runners), strict=False))
+    there, here = zip(*pairs, strict=True)
     table = Table(title=f"CPU seconds of 1000 turns, counts of one turn; {len(here)} laps of {_TURNS}")
     for column in ("", str(runners[0].tree), str(runners[1].tree), "ratio", "of the pairs"):
         table.add_column(column, justify="right")
     for name in here[0]:
-        ratios = [b[name] / a[name] if a[name] else 1.0 for a, b in zip(there, here, strict=True)]
+        ratios = [b[name] / a[name] if a[name] else 1.0 for a, b in pairs]
         table.add_row(
             name,
             f"{median(lap[name] for lap in there):.3g}",
