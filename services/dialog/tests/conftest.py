@@ -43,7 +43,7 @@ from booka_dialog.domain import (
     load_session,
 )
 from booka_dialog.settings import SERVICE, Settings
-from booka_dialog.usecases import Deps
+from booka_dialog.usecases import Deps, Limits
 
 FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
 DEPOSIT = Money(minor=2000, currency="BRL")
@@ -345,9 +345,7 @@ async def deps(settings: Settings) -> AsyncIterator[Deps]:
         yield Deps(
             db=db,
             now=FrozenClock(NOW),
-            patience=timedelta(seconds=8),
-            quote_patience=timedelta(seconds=5),
-            gap=timedelta(seconds=5),
+            limits=Limits(patience=timedelta(seconds=8), quote_patience=timedelta(seconds=5), gap=timedelta(seconds=5)),
         )
 
 

@@ -127,10 +127,15 @@ async def test_what_was_kept_before_a_crash_is_answered_by_the_next_delivery(
     deps: Deps, client: Any, tenant_id: UUID
 ) -> None:
     hello = client.writes("hi")
-    async with deps.db.tx(tenant_id) as tx:  # the first transaction of a delivery that died before its second one
-        data = hello.data
-        turn = store.Turn(turn=1, message_id=hello.id, said=ClientSaid(text=data.text, contact_id=data.contact_id))
-        await store.arrived(tx, data.conversation_id, turn)
+    async with deps.db.tx(tenant_id) as busy:
+        await store.lock(busy, client.conversation_id)
+        async with deps.db.tx(tenant_id) as tx:  # the first transaction of a delivery that died before its second one
+            data = hello.data
+            turn = store.Turn(turn=1, message_id=hello.id, said=ClientSaid(text=data.text, contact_id=data.contact_id))
+            arrival = store.Arrival(
+                tenant_id=tenant_id, conversation_id=data.conversation_id, message_id=hello.id, turn=turn
+            )
+            assert await store.arrive(tx, [arrival]) == ["busy"]
     assert await said(deps, tenant_id) == []
     await usecases.take_turn(deps, hello)
     assert len(await said(deps, tenant_id)) == 1
@@ -302,12 +307,47 @@ async def test_a_failure_leaves_the_turn_for_the_next_delivery(deps: Deps, clien
 
 
 @pytest.mark.usefixtures("open_salon")
-async def test_a_turn_needs_few_round_trips(deps: Deps, client: Any, tenant_id: UUID) -> None:
-    """Statements of one ordinary turn: keep and lock, load, save, outbox. BEGIN and COMMIT come on top."""
-    await usecases.take_turn(deps, client.writes("hi"))
+async def test_turns_and_answers_of_many_conversations_share_few_round_trips(
+    deps: Deps, client: Any, tenant_id: UUID
+) -> None:
+    """Statements: lock and claim, load, save, outbox. BEGIN and COMMIT come on top. Each is answered for itself."""
+    others = [
+        replace(client, tenant_id=tenant, conversation_id=new_id()) for tenant in (tenant_id, tenant_id, new_id())
+    ]
+    found = AvailabilityFound(
+        request_id=new_id(), conversation_id=client.conversation_id, exact=True, slots=()
+    )  # nobody asked
     counted = Counted(deps)
-    await usecases.take_turn(counted.deps, client.writes("haircut"))
+    await asyncio.gather(
+        usecases.take_answer(counted.deps, client.says_service(found), client.conversation_id, found),
+        *(
+            usecases.take_turn(counted.deps, one.writes(text))
+            for one in (client, *others)
+            for text in ("hi", "haircut")
+        ),
+    )
     assert counted.statements == 4
+    texts = await said(deps, tenant_id)
+    assert len(texts) == 3
+    assert all("Haircut: who would you like" in text for text in texts)
+    (closed,) = await said(deps, others[2].tenant_id)
+    assert "not open yet" in closed
+    stored = await usecases.get_session(deps, others[2].tenant_id, others[2].conversation_id)
+    assert stored.turns_taken == 2
+
+
+@pytest.mark.usefixtures("open_salon")
+async def test_one_that_cannot_be_taken_harms_no_other(deps: Deps, client: Any, tenant_id: UUID) -> None:
+    """PostgreSQL has no U+0000; what comes with it in a batch is answered all the same."""
+    other = replace(client, conversation_id=new_id())
+    results = await asyncio.gather(
+        usecases.take_turn(deps, client.writes("hi", choice_id="\x00", turn=2)),
+        usecases.take_turn(deps, other.writes("hi", turn=1)),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], Exception)
+    assert results[1] is None
+    assert len(await said(deps, tenant_id)) == 1
 
 
 class Counted:
@@ -322,8 +362,8 @@ class _CountingDatabase:
     def __init__(self, db: Any, count: Counted) -> None:
         self._db, self._count = db, count
 
-    def tx(self, tenant_id: UUID) -> Any:
-        return _CountingContext(self._db.tx(tenant_id), self._count)
+    def shared_tx(self, tenants: Any) -> Any:
+        return _CountingContext(self._db.shared_tx(tenants), self._count)
 
 
 class _CountingContext:

@@ -16,7 +16,7 @@ from booka_dialog.jobs import job_types
 from booka_dialog.settings import SERVICE, Settings
 from booka_dialog.texts import warm_formats
 from booka_dialog.understanding import warm
-from booka_dialog.usecases import Deps
+from booka_dialog.usecases import Deps, Limits
 
 __all__ = ["create_app", "describe"]
 
@@ -27,9 +27,11 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     deps = Deps(
         db=runtime.db,
         now=now,
-        patience=timedelta(seconds=settings.interpretation_timeout_seconds),
-        quote_patience=timedelta(seconds=settings.quote_timeout_seconds),
-        gap=timedelta(seconds=settings.gap_seconds),
+        limits=Limits(
+            patience=timedelta(seconds=settings.interpretation_timeout_seconds),
+            quote_patience=timedelta(seconds=settings.quote_timeout_seconds),
+            gap=timedelta(seconds=settings.gap_seconds),
+        ),
     )
     consumers.register(runtime.consumers, deps, runtime.metrics)
 
@@ -45,6 +47,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
 
 def describe(subscribers: Consumers) -> None:
     """Register what the service hears, for its AsyncAPI document; nothing of it is ever called."""
-    deps = Deps(db=Database("postgresql://nobody@localhost/none", SERVICE.name), now=system_clock,
-                patience=timedelta(), quote_patience=timedelta(), gap=timedelta())  # fmt: skip
+    deps = Deps(
+        db=Database("postgresql://nobody@localhost/none", SERVICE.name),
+        now=system_clock,
+        limits=Limits(timedelta(), timedelta(), timedelta()),
+    )
     consumers.register(subscribers, deps, Metrics(SERVICE.name))

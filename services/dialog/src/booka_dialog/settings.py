@@ -12,6 +12,10 @@ SERVICE = Service(
     name="dialog",
     package="booka_dialog",
     description="The booking conversation: a slot-filling state machine that asks, listens and sets the other services to work",
+    # What comes in at the same time for several conversations shares a transaction, whichever salons they belong to.
+    shared_tables=("sessions", "turns", "salons"),
+    # Every statement finds its few rows by an index, and must go on doing so while its tables grow.
+    planner={"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},
 )
 
 

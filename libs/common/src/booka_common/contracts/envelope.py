@@ -63,9 +63,14 @@ class Envelope(BaseModel, Generic[Shape]):
         now: datetime,
         cause: "Envelope[Message] | None" = None,
         correlation_id: UUID | None = None,
+        traceparent: str | None = None,
         id: UUID | None = None,
     ) -> "Envelope[Shape]":
-        """Wrap `data`. `cause` hands on its correlation; without one, `correlation_id` or a new one starts the chain."""
+        """Wrap `data`. `cause` hands on its correlation; without one, `correlation_id` or a new one starts the chain.
+
+        Args:
+            traceparent: of the work that says it; None is the work in progress when it is put into the outbox.
+        """
         kind, version = data.type_and_version()
         message_id = id or new_id()
         return cls(
@@ -76,6 +81,7 @@ class Envelope(BaseModel, Generic[Shape]):
             occurred_at=now,
             correlation_id=cause.correlation_id if cause else correlation_id or message_id,
             causation_id=cause.id if cause else None,
+            traceparent=traceparent,
             data=data,
         )
 

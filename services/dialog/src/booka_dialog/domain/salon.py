@@ -34,7 +34,7 @@ class Salon:
         """Whether 3/4 is 3 April here."""
         return self.catalogue.locale.lower() not in {"en-us", "en_us"}
 
-    @property
+    @cached_property
     def services(self) -> Sequence[CatalogueService]:
         """In the salon's own order, only those that somebody performs."""
         return [service for service in self.catalogue.services if self.performers(service.service_id)]
