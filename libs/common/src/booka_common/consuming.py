@@ -10,10 +10,10 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import aio_pika
-from faststream import AckPolicy, BaseMiddleware
+from faststream import AckPolicy
 from faststream.exceptions import NackMessage
 from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
 from faststream.specification import AsyncAPI
@@ -54,13 +54,12 @@ class Consumers:
             url,
             # A dead letter that finds no queue has to fail: otherwise the original would be acknowledged, and lost.
             default_channel=Channel(prefetch_count=prefetch, on_return_raises=True),
-            # Acknowledged by the middleware, in groups; it also sees what cannot be decoded.
+            # Settled by us: acknowledged in groups, or moved to the dead letters with the reason.
             ack_policy=AckPolicy.MANUAL,
-            middlewares=[self._endings()],
             timeout=5.0,
             reconnect_interval=1.0,
             graceful_timeout=10.0,
-            # The decoder builds the envelope; injecting it by its type would only look at it again.
+            # We read the envelope ourselves; injecting it by its type would only look at it again.
             apply_types=False,
             logger=None,
             description=f"Messages of Booka's {service} service",
@@ -85,27 +84,34 @@ class Consumers:
         done = self._metrics.consumed.labels(entry.queue, "done")
         seconds = self._metrics.consume_seconds.labels(entry.queue)
 
-        async def decode(incoming: Any) -> Any:
-            return shape.model_validate_json(incoming.body)
+        async def as_it_is(message: Any) -> Any:
+            return message.raw_message
 
-        async def on_message(envelope: Any) -> None:
+        async def on_message(incoming: Any) -> None:
             started = time.perf_counter()
-            with work(
-                traceparent=envelope.traceparent,
-                tenant_id=envelope.tenant_id,
-                correlation_id=envelope.correlation_id,
-                message_id=envelope.id,
-                queue=entry.queue,
-            ):
-                await self._patiently(lambda: handler(envelope), entry.queue)
-            self._faults.hit("consumer.committed")
-            seconds.observe(time.perf_counter() - started)
-            done.inc()
+            try:
+                envelope = shape.model_validate_json(incoming.body)
+                with work(
+                    traceparent=envelope.traceparent,
+                    tenant_id=envelope.tenant_id,
+                    correlation_id=envelope.correlation_id,
+                    message_id=envelope.id,
+                    queue=entry.queue,
+                ):
+                    await self._patiently(lambda: handler(envelope), entry.queue)
+            except Exception as error:
+                await self._settle(incoming, error)
+            else:
+                self._faults.hit("consumer.committed")
+                seconds.observe(time.perf_counter() - started)
+                done.inc()
+                await self._settle(incoming, None)
 
-        on_message.__annotations__["envelope"] = shape
+        on_message.__annotations__["incoming"] = shape  # what the document shows
         on_message.__doc__ = message.__doc__
+        # What cannot be read has to be settled too, so it is read there and not by a decoder, and no middleware is needed.
         self.broker.subscriber(
-            queue, self._exchange, decoder=decode, title=entry.queue, description=message.__doc__, no_reply=True
+            queue, self._exchange, decoder=as_it_is, title=entry.queue, description=message.__doc__, no_reply=True
         )(on_message)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[None]], queue: str) -> None:
@@ -127,24 +133,8 @@ class Consumers:
                 self._metrics.consumed.labels(queue, "returned").inc()
                 raise NackMessage(requeue=True) from error
 
-    def _endings(self) -> type[BaseMiddleware]:
-        consumers = self
-
-        class Endings(BaseMiddleware):
-            """Acknowledges what was handled; moves what could not be handled to the dead letters, with the reason."""
-
-            async def __aexit__(
-                self, kind: Any = None, error: BaseException | None = None, trace: Any = None
-            ) -> bool | None:
-                if isinstance(error, asyncio.CancelledError):
-                    return False  # the connection goes too, and the broker delivers it again
-                await consumers._settle(self.msg, error)
-                return True
-
-        return Endings
-
-    async def _settle(self, incoming: Any, error: BaseException | None) -> None:
-        message = cast("aio_pika.abc.AbstractIncomingMessage", incoming)
+    async def _settle(self, message: aio_pika.abc.AbstractIncomingMessage, error: Exception | None) -> None:
+        """Acknowledge what was handled; move what could not be handled to the dead letters, with the reason."""
         try:
             if error is None or (not isinstance(error, NackMessage) and await self._bury(message, error)):
                 await self._acknowledger.handled(message)
