@@ -6,6 +6,7 @@ worth something even while others are at work. OTHER_TREE is a checkout with a `
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -119,6 +120,7 @@ def _table(runners: Sequence[_Runner]) -> Table:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
     if len(sys.argv) > 1:
         main(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 6)
     else:
