@@ -69,7 +69,7 @@ def render() -> str:
         lines += ["", f"## {owner}"]
         for message in messages:
             queues = ", ".join(f"`{entry.queue}`" for entry in _heard(message))
-            heard = queues or f"nobody yet; kept in `{topology.UNHEARD_QUEUE}` for operators"
+            heard = queues or "nobody yet; the outbox keeps it to be replayed"
             lines += [
                 "",
                 f"### {message.__name__}",

@@ -21,7 +21,7 @@ from booka_common.ids import new_id
 from booka_common.money import Money
 from booka_common.observability import Metrics
 from booka_common.outbox import Relay
-from booka_common.publisher import Publisher
+from booka_common.publisher import Outgoing, Publisher
 from booka_common.testing import Tap, dead_letters, eventually, publish
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -342,6 +342,16 @@ def test_every_message_has_a_listener_or_is_known_to_have_none():
     heard = {message for messages in topology.HEARS.values() for message in messages} | set(topology.UNHEARD)
     said = {message for messages in topology.SAYS.values() for message in messages}
     assert said == heard
+
+
+async def test_what_nobody_hears_is_confirmed_and_what_lost_its_queue_is_not(amqp_url):
+    publisher = Publisher(amqp_url, "test")
+    keys = [topology.UNHEARD[0].key, "booking.queue.forgotten.v1"]
+    try:
+        outcomes = await publisher.publish([Outgoing(new_id(), key, new_id(), b"{}") for key in keys])
+    finally:
+        await publisher.close()
+    assert [outcome is None for outcome in outcomes] == [True, False]
 
 
 async def test_a_hold_request_survives_the_wire(amqp_url, tenant_id):

@@ -1,4 +1,5 @@
-"""The one publishing path to RabbitMQ, used by the relay: confirmed, persistent, mandatory, bounded in time.
+"""The one publishing path to RabbitMQ, used by the relay: confirmed, persistent, bounded in time, and mandatory for all
+that has a listener.
 
 It has a connection of its own, because a broker alarm blocks publishing connections and must not stop consumers.
 """
@@ -12,9 +13,11 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, DeliveryMode
 
-from booka_common.topology import EXCHANGE
+from booka_common.topology import EXCHANGE, UNHEARD
 
 __all__ = ["Outgoing", "Publisher"]
+
+_UNHEARD = frozenset(message.key for message in UNHEARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Publisher:
                         delivery_mode=DeliveryMode.PERSISTENT,
                     ),
                     message.routing_key,
-                    mandatory=True,
+                    mandatory=message.routing_key not in _UNHEARD,
                 )
         except Exception as error:
             return f"{type(error).__name__}: {error}"[:500]

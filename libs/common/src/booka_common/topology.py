@@ -137,7 +137,7 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
     "scheduler": (scheduler.ReminderDue,),
 }
 
-#: Published for operators and later services: nobody consumes these yet, so they go to a queue of their own with a cap.
+#: Published for later services: nobody consumes these yet, so the broker drops them; outboxes keep them to be replayed.
 UNHEARD: tuple[type[Message], ...] = (
     messaging.MessageSent,
     messaging.MessageDelivered,
@@ -148,7 +148,6 @@ UNHEARD: tuple[type[Message], ...] = (
     payments.MismatchFound,
     booking.ReservationFinished,
 )
-UNHEARD_QUEUE = "booka.unheard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,22 +235,6 @@ def definitions(services: Iterable[str], *, vhost: str | None = None) -> dict[st
                     "delivery-limit": 50,
                 },
             )
-    said = {message for service in names for message in SAYS[service]}
-    unheard = [message for message in UNHEARD if message in said]
-    if unheard:
-        add(UNHEARD_QUEUE, None)
-        limit(UNHEARD_QUEUE, **{"max-length": 10_000, "overflow": "drop-head"})
-        bindings.extend(
-            {
-                **at,
-                "source": EXCHANGE,
-                "destination": UNHEARD_QUEUE,
-                "destination_type": "queue",
-                "routing_key": message.key,
-                "arguments": {},
-            }
-            for message in unheard
-        )
     return {
         **({} if vhost is None else {"vhosts": [{"name": vhost}]}),
         "exchanges": [
