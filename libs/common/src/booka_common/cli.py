@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -64,8 +65,14 @@ def main(
         return
     # uvicorn drains on SIGTERM and then raises the signal again: an ordered stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def app() -> FastAPI:
+        created = create_app(settings)
+        _tidy_less()
+        return created
+
     uvicorn.run(
-        lambda: create_app(settings),
+        app,
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -76,6 +83,16 @@ def main(
         timeout_keep_alive=61,
         timeout_graceful_shutdown=20,
     )
+
+
+def _tidy_less() -> None:
+    """Have Python look for cyclic garbage seldom, and never among what was loaded to start.
+
+    Left to itself it looks after every 700 new objects, many times a turn, and that is a tenth of a service's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 async def _migrate(service: Service, settings: ServiceSettings) -> None:

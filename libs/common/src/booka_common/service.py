@@ -5,7 +5,6 @@ close:  consumers → worker → relay (flushes the outbox) → database
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -134,7 +133,6 @@ def assemble(
                 ("consumers", runtime.consumers.run()),
             ):
                 tasks.append(asyncio.create_task(loop, name=name))
-            _tidy_less()
             try:
                 yield
             finally:
@@ -163,16 +161,6 @@ def assemble(
     caller = authenticate(settings.secret_set("internal_secrets"), runtime.now)
     app.include_router(jobs_api(db, caller, runtime.now))
     return app
-
-
-def _tidy_less() -> None:
-    """Have Python look for cyclic garbage seldom, and never among what was loaded to start.
-
-    Left to itself it looks after every 700 objects, which is several times a turn, and a tenth of a service's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
 
 
 async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
