@@ -197,9 +197,9 @@ async def put_all(tx: Tx, jobs: Sequence[NewJob]) -> None:
     tx.wake(tx.signals.jobs_written)
 
 
-async def cancel(tx: Tx, type: str, unique_key: str) -> bool:
-    """Call a job back that has not been started; False if there is none."""
-    return await tx.execute(_queries["job_cancel"], tx.tenant_id, type, unique_key) > 0
+async def cancel(tx: Tx, type: str, *unique_keys: str) -> bool:
+    """Call jobs back that have not been started; False if there are none."""
+    return await tx.execute(_queries["job_cancel"], tx.tenant_id, type, unique_keys) > 0
 
 
 async def replay(tx: Tx, job_id: UUID, *, now: datetime) -> bool:

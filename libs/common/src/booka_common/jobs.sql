@@ -96,7 +96,7 @@ RETURNING j.lane IS NOT NULL AND EXISTS (
 -- name: job_cancel
 -- Only what has not been started can be called back.
 UPDATE jobs SET status = 'cancelled', finished_at = clock_timestamp()
-WHERE tenant_id = $1 AND type = $2 AND unique_key = $3 AND status = 'ready';
+WHERE tenant_id = $1 AND type = $2 AND unique_key = ANY ($3::text[]) AND status = 'ready';
 
 -- name: job_replay
 UPDATE jobs SET status = 'ready', attempts = 0, scheduled_at = $3, finished_at = NULL

@@ -11,6 +11,7 @@ from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.scheduler import ReminderDue
 from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
+from booka_common.observability import current_traceparent
 from booka_scheduler import errors, store
 from booka_scheduler.domain import (
     DEFAULT_MINUTES_BEFORE,
@@ -47,28 +48,42 @@ async def reservation_heard(db: Database, envelope: ReservationEnvelope, *, cons
         standing = merge(known, _standing(event))
         if standing == known:
             return
-        await _cancel_planned(tx, event.reservation_id, now)
+        if known is not None:
+            await _cancel_planned(tx, event.reservation_id, now)
         await store.save_reservation(tx, event.reservation_id, standing)
-        minutes = await store.minutes_before(tx)
-        reminders = plan(event.reservation_id, standing, DEFAULT_MINUTES_BEFORE if minutes is None else minutes, now)
-        await store.add_reminders(tx, reminders, now)
-        for reminder in reminders:
-            if reminder.status == "planned":
-                await jobs.put(
-                    tx,
-                    REMIND,
-                    {"reminder_id": str(reminder.id)},
-                    scheduled_at=reminder.due_at,
-                    correlation_id=envelope.correlation_id,
-                    unique_key=str(reminder.id),
-                )
+        if not standing.cancelled:
+            await _plan(tx, envelope, standing, now=now)
 
 
 async def _cancel_planned(tx: Tx, reservation_id: UUID, now: datetime) -> None:
     # Jobs before reminders: the order in which a running job locks them, too.
-    for reminder_id in await store.planned_ids(tx, reservation_id):
-        await jobs.cancel(tx, REMIND, str(reminder_id))
-    await store.cancel_reminders(tx, reservation_id, now)
+    if planned := await store.planned_ids(tx, reservation_id):
+        await jobs.cancel(tx, REMIND, *map(str, planned))
+        await store.cancel_reminders(tx, reservation_id, now)
+
+
+async def _plan(tx: Tx, envelope: ReservationEnvelope, standing: Standing, *, now: datetime) -> None:
+    minutes = await store.minutes_before(tx)
+    reminders = plan(
+        envelope.data.reservation_id, standing, DEFAULT_MINUTES_BEFORE if minutes is None else minutes, now
+    )
+    await store.add_reminders(tx, reminders, now)
+    await jobs.put_all(
+        tx,
+        [
+            jobs.NewJob(
+                tenant_id=envelope.tenant_id,
+                type=REMIND,
+                payload={"reminder_id": str(reminder.id)},
+                scheduled_at=reminder.due_at,
+                correlation_id=envelope.correlation_id,
+                unique_key=str(reminder.id),
+                traceparent=current_traceparent(),
+            )
+            for reminder in reminders
+            if reminder.status == "planned"
+        ],
+    )
 
 
 async def remind(tx: Tx, tenant_id: UUID, reminder_id: UUID, *, correlation_id: UUID, now: datetime) -> None:
