@@ -118,6 +118,11 @@ async def test_only_a_newer_catalogue_counts(deps: Deps, tenant_id: UUID, make_h
         assert found.salon is not None
         assert found.salon.language == "pt"
         assert found.llm_enabled
+        assert (await store.load(tx, tenant_id, new_id())).salon is found.salon, "remembered"
+        assert await store.put_catalogue(tx, make_house("en-GB", revision=3).catalogue)
+        newer = await store.load(tx, tenant_id, new_id())
+        assert newer.salon is not None
+        assert newer.salon.language == "en"
 
 
 async def test_another_tenant_sees_nothing(deps: Deps, tenant_id: UUID) -> None:
