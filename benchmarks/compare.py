@@ -84,11 +84,12 @@ class _Runner:
 
 def main(other: Path, laps: int) -> None:
     """Run the laps and print the medians; the ratio is the median of the pairs'."""
-    runners = [_Runner(other), _Runner(_HERE)]
+    runners: list[_Runner] = []
     console = Console()
     try:
-        for runner in runners:
-            runner.read()  # both are up
+        for tree in (other, _HERE):
+            runners.append(_Runner(tree))
+            runners[-1].read()  # it is up
         for number in range(laps):
             for runner in runners if number % 2 else reversed(runners):  # nobody is always the first
                 runner.lap()
