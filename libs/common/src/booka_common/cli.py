@@ -92,7 +92,7 @@ def _tidy_less() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
+    gc.set_threshold(20_000, 20, 10)
 
 
 async def _migrate(service: Service, settings: ServiceSettings) -> None:
