@@ -30,9 +30,10 @@ _PLUMBING = {
     "schema_migrations": "SELECT",
 }
 
-_TENANT_POLICY = "tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+#: Sub-selects, so that PostgreSQL works them out once for a statement: the setting of a batch is parsed for each row else.
+_TENANT_POLICY = "tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
 #: The tenants of a batch, see `Database.shared_tx`. A policy of its own, because only some tables have it.
-_SHARED_POLICY = "tenant_id = ANY (nullif(current_setting('app.tenant_ids', true), '')::uuid[])"
+_SHARED_POLICY = "tenant_id = ANY ((SELECT nullif(current_setting('app.tenant_ids', true), '')::uuid[])::uuid[])"
 
 
 def migrations(package: str) -> dict[str, str]:
@@ -161,19 +162,15 @@ async def _secure(
                 f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY',
                 f'ALTER TABLE "{name}" FORCE ROW LEVEL SECURITY',
             ]
-        if "tenant" not in table["policies"]:
-            statements.append(
-                f'CREATE POLICY tenant ON "{name}" TO "{role}" USING ({_TENANT_POLICY}) WITH CHECK ({_TENANT_POLICY})'
-            )
-        if name in shared and "shared" not in table["policies"]:
-            statements.append(
-                f'CREATE POLICY shared ON "{name}" TO "{role}" USING ({_SHARED_POLICY}) WITH CHECK ({_SHARED_POLICY})'
-            )
-        elif name not in shared and "shared" in table["policies"]:
-            statements.append(f'DROP POLICY shared ON "{name}"')
-        if name in rights and "plumbing" not in table["policies"]:
-            statements.append(f'CREATE POLICY plumbing ON "{name}" TO "{system}" USING (true) WITH CHECK (true)')
-        elif name not in rights and "plumbing" in table["policies"]:
-            statements.append(f'DROP POLICY plumbing ON "{name}"')
+        wanted = {"of_tenant": (role, _TENANT_POLICY)}
+        if name in shared:
+            wanted["of_batch"] = (role, _SHARED_POLICY)
+        if name in rights:
+            wanted["plumbing"] = (system, "true")
+        # By name: a policy that is to say something else gets another one.
+        for policy in wanted.keys() - set(table["policies"]):
+            to, which = wanted[policy]
+            statements.append(f'CREATE POLICY {policy} ON "{name}" TO "{to}" USING ({which}) WITH CHECK ({which})')
+        statements += [f'DROP POLICY "{policy}" ON "{name}"' for policy in set(table["policies"]) - wanted.keys()]
     for statement in statements:
         await connection.execute(statement)
