@@ -61,7 +61,7 @@ class Calendars:
 
     def database(self, pool_size: int) -> Database:
         """As the service opens it."""
-        return Database(self.service_url, SERVICE.name, pool_size=pool_size)
+        return Database(self.service_url, SERVICE.name, pool_size=pool_size, planner=SERVICE.planner)
 
     async def open_salon(self, staff: int, *, opens: int = 0, closes: int = 1440, grid: int = 30) -> list[Chair]:
         """A salon with that many people, all of whom do its one service; open every day, in UTC."""
@@ -175,6 +175,7 @@ async def calendars() -> AsyncIterator[Calendars]:
             schema=SERVICE.name,
             package=SERVICE.package,
             system_tables=SERVICE.system_tables,
+            shared_tables=SERVICE.shared_tables,
         )
         yield found
 

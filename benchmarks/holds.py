@@ -17,9 +17,9 @@ from benchmarks.report import Result, percentile
 from benchmarks.running import cpu_seconds
 from benchmarks.serving import Serving, serving
 from booka_booking.domain.planning import Ask
-from booka_booking.usecases import holds
-from booka_booking.usecases.holds import Held, Wish
+from booka_booking.usecases.holding import Holds
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.wishes import Held, Wish
 from booka_common.contracts.booking import Want
 from booka_common.db import Database
 from booka_common.ids import new_id
@@ -175,10 +175,10 @@ async def _contended(
 
 
 class _Direct:
-    """The use case in a transaction of its own, in this process."""
+    """The use case, in this process."""
 
     def __init__(self, db: Database, starts: _Starts) -> None:
-        self._db = db
+        self._holds = Holds(db)
         self._starts = starts
 
     async def hold(self, chair: Chair) -> None:
@@ -194,8 +194,7 @@ class _Direct:
             contact_id=new_id(),
             contact_name="Maria",
         )
-        async with self._db.tx(chair.tenant_id) as tx:
-            outcome = await holds.hold(tx, wish, Occasion.request(chair.tenant_id, system_clock()))
+        outcome = await self._holds.hold(wish, Occasion.request(chair.tenant_id, system_clock()))
         return isinstance(outcome, Held)
 
 

@@ -11,9 +11,10 @@ from booka_booking.domain.policy import PolicyChange
 from booka_booking.domain.salon import Profile, Service, Skill, Staff, TimeOff, Weekly
 from booka_booking.domain.times import Span
 from booka_booking.store import catalogue, offer, people, policies
-from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders, waitlist
+from booka_booking.usecases import availability, changes, confirmations, deposits, reminders, waitlist
 from booka_booking.usecases.catalogue import publish
 from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
+from booka_booking.usecases.holding import Holds
 from booka_booking.usecases.occasion import Occasion
 from booka_common.contracts import booking
 from booka_common.contracts.envelope import Envelope, Message, enveloped
@@ -33,7 +34,6 @@ WEEK: Mapping[int, Sequence[Span]] = {day: (Span(540, 720), Span(780, 1080)) for
 AFTERNOONS: Weekly = {day: (Span(780, 1080),) for day in (2, 3, 4)}
 HANDLERS: dict[type[Message], Any] = {
     booking.AvailabilityRequested: availability.answer,
-    booking.HoldRequested: holds.answer,
     booking.ConfirmationRequested: confirmations.answer,
     booking.MoveRequested: changes.answer_move,
     booking.CancellationQuoteRequested: changes.answer_quote,
@@ -68,6 +68,7 @@ class Salon:
         self.db = db
         self.tenant_id = tenant_id
         self.clock = clock
+        self.holds = Holds(db)
         self.cut, self.colour, self.blow, self.updo, self.brow = (new_id() for _ in range(5))
         self.ana, self.bia, self.caio = (new_id() for _ in range(3))
         self.chairs, self.window_chair, self.wall_chair = (new_id() for _ in range(3))
@@ -168,7 +169,10 @@ class Salon:
             await self.deliver(self.envelope(message))
 
     async def deliver(self, envelope: Envelope[Any]) -> None:
-        await HANDLERS[type(envelope.data)](self.db, envelope, self.clock())
+        if isinstance(envelope.data, booking.HoldRequested):
+            await self.holds.answer(envelope, self.clock())
+        else:
+            await HANDLERS[type(envelope.data)](self.db, envelope, self.clock())
 
     async def said(self, kind: type[Said]) -> list[Said]:
         """Everything of this kind that the salon has said so far."""

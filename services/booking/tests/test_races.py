@@ -15,7 +15,7 @@ from booka_booking.domain.planning import Ask
 from booka_booking.domain.reservation import Reservation
 from booka_booking.store import reservations as store
 from booka_booking.usecases import changes, confirmations
-from booka_booking.usecases.holds import Held, NotHeld, Wish, hold
+from booka_booking.usecases.wishes import Held, NotHeld, Wish
 from booka_common.contracts.booking import (
     ConfirmationRefused,
     ConfirmationRequested,
@@ -44,10 +44,9 @@ async def at_once(work: Iterable[Awaitable[Result]]) -> list[Result]:
 
 
 async def keep(salon: Salon, start: datetime, wants: tuple[Want, ...], **more: Any) -> Held | NotHeld:
-    """Ask for a start in a transaction of its own."""
+    """Ask for a start."""
     wish = Wish(Ask(wants), start, contact_id=new_id(), conversation_id=new_id(), **more)
-    async with salon.db.tx(salon.tenant_id) as tx:
-        return await hold(tx, wish, salon.occasion())
+    return await salon.holds.hold(wish, salon.occasion())
 
 
 async def give_up(salon: Salon, reservation_id: UUID) -> None:

@@ -14,7 +14,7 @@ from booka_booking.domain.policy import Terms
 from booka_booking.domain.reservation import Reservation, Segment
 from booka_booking.store import reservations as store
 from booka_booking.usecases import changes
-from booka_booking.usecases.holds import Held, Wish, hold
+from booka_booking.usecases.wishes import Held, Wish
 from booka_common.contracts.booking import (
     DepositUnusable,
     MoveRefused,
@@ -81,10 +81,10 @@ async def test_a_client_whom_the_salon_wrote_in_is_known_too(salon: Salon) -> No
     async with salon.db.tx(salon.tenant_id) as tx:
         it = await store.get(tx, first.reservation_id)
         assert it is not None
-        by_hand = [
-            await hold(tx, Wish(Ask(salon.wants(service)), start, client_id=it.client_id), salon.occasion())
-            for service, start in ((salon.colour, at(4, 10)), (salon.cut, at(5, 10)))
-        ]
+    by_hand = [
+        await salon.holds.hold(Wish(Ask(salon.wants(service)), start, client_id=it.client_id), salon.occasion())
+        for service, start in ((salon.colour, at(4, 10)), (salon.cut, at(5, 10)))
+    ]
     colour, cut = [outcome.reservation for outcome in by_hand if isinstance(outcome, Held)]
     assert colour.deposit is None
     assert colour.client_id == it.client_id

@@ -12,14 +12,16 @@
 The transaction is committed after the route has made its answer, together with that answer. The same request again gets the
 stored answer with `Idempotent-Replayed: true`; while the first is being worked on it is told 409, and never waits. A crash
 leaves neither the change nor the key. Kept for seven days.
+
+Changes that were asked for at the same time may share a transaction: see `claim_all`.
 """
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
 import asyncpg
@@ -34,7 +36,7 @@ from booka_common.internal import Caller
 from booka_common.versions import ETAG, if_match
 from booka_common.web import Problem, refused
 
-__all__ = ["Once", "OnceRoute", "once"]
+__all__ = ["AnsweredBefore", "KeyInProgress", "Keyed", "Once", "OnceRoute", "claim_all", "once", "store_all"]
 
 _queries = load_queries("booka_common", "idempotency.sql")
 
@@ -75,8 +77,12 @@ class KeyInProgress(Conflict):
         return {"Retry-After": "1"}
 
 
+class AnsweredBefore(Exception):
+    """The request has been answered before: `Once.answer_again` has that answer."""
+
+
 class _Answered(Exception):
-    """The request has been answered before: `response` is that answer."""
+    """`response` is what the request was answered before."""
 
     def __init__(self, response: Response) -> None:
         super().__init__("answered before")
@@ -84,7 +90,10 @@ class _Answered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Keyed:
+    """A request for a change, with its key."""
+
+    tenant_id: UUID
     key: str
     request: str
     payload_hash: bytes
@@ -93,10 +102,10 @@ class _Asked:
 class Once:
     """One request for a change. `who` asks; `tx` is where it happens, once."""
 
-    def __init__(self, db: Database, who: Caller, asked: _Asked) -> None:
+    def __init__(self, db: Database, who: Caller, keyed: Keyed) -> None:
         self.who = who
+        self.keyed = keyed
         self._db = db
-        self._asked = asked
         self._open: tuple[AbstractAsyncContextManager[Tx], Tx] | None = None
 
     @property
@@ -113,15 +122,15 @@ class Once:
             KeyInProgress: 409 with Retry-After.
             Unprocessable: 422 `idempotency_key_reused`.
         """
-        transaction = self._db.tx(self.tenant_id, opening=f"SELECT idempotency_claim({_literal(self._asked.key)})")
+        transaction = self._db.tx(self.tenant_id, opening=f"SELECT idempotency_claim({_literal(self.keyed.key)})")
         try:
             tx = await transaction.__aenter__()
         except asyncpg.PostgresError as error:
             state = getattr(error, "sqlstate", None)
             if state == _RUNNING:
-                raise KeyInProgress("a request with this Idempotency-Key is being worked on: ask again") from None
+                raise _in_progress() from None
             if state == _ANSWERED:
-                await self._answer_again()
+                await self.answer_again()
             raise
         try:
             yield tx
@@ -130,12 +139,17 @@ class Once:
             raise
         self._open = transaction, tx
 
-    async def _answer_again(self) -> None:
+    async def answer_again(self) -> NoReturn:
+        """Have the route answer as it did before.
+
+        Raises:
+            Unprocessable: 422 `idempotency_key_reused`.
+        """
         async with self._db.tx(self.tenant_id) as tx:
-            row = await tx.fetchrow(_queries["idempotency_get"], self.tenant_id, self._asked.key)
+            row = await tx.fetchrow(_queries["idempotency_get"], self.tenant_id, self.keyed.key)
         if row is None:  # pruned in between
             raise KeyInProgress("what this Idempotency-Key was answered has just been forgotten: ask again")
-        if (row["request"], row["payload_hash"]) != (self._asked.request, self._asked.payload_hash):
+        if (row["request"], row["payload_hash"]) != (self.keyed.request, self.keyed.payload_hash):
             raise Unprocessable("this Idempotency-Key was used for another request", code="idempotency_key_reused")
         response = Response(row["body"], row["status"], headers={**row["headers"], "Idempotent-Replayed": "true"})
         raise _Answered(response)
@@ -147,16 +161,7 @@ class Once:
         transaction, tx = self._open
         self._open = None
         try:
-            await tx.execute(
-                _queries["idempotency_store"],
-                self.tenant_id,
-                self._asked.key,
-                self._asked.request,
-                self._asked.payload_hash,
-                response.status_code,
-                {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
-                bytes(response.body),
-            )
+            await store_all(tx, [(self.keyed, response)])
         except BaseException as error:
             await transaction.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -177,7 +182,7 @@ def once(db: Database, caller: Callable[..., Awaitable[Caller]]) -> Callable[...
     """
 
     async def asked(request: Request, who: Annotated[Caller, Depends(caller)]) -> Once:
-        found = Once(db, who, await _read(request))
+        found = Once(db, who, await _read(request, who))
         request.scope[_SCOPE] = found
         return found
 
@@ -230,6 +235,47 @@ class OnceRoute(APIRoute):
         return answer_once
 
 
+async def claim_all(tx: Tx, asked: Sequence[Keyed]) -> list[KeyInProgress | AnsweredBefore | None]:
+    """Have the keys of requests to oneself until the transaction ends, for changes of any tenants that share it.
+
+    Returns:
+        For each request, what keeps it from being done now; None: nothing.
+    """
+    tenants, keys = [one.tenant_id for one in asked], [one.key for one in asked]
+    free = {row["id"] for row in await tx.fetch(_queries["idempotency_lock"], tenants, keys)}
+    answered = {row["id"] for row in await tx.fetch(_queries["idempotency_answered"], tenants, keys)}
+    found: list[KeyInProgress | AnsweredBefore | None] = []
+    met: set[tuple[UUID, str]] = set()  # a lock that this transaction has it would get once more
+    for place, one in enumerate(asked, 1):
+        if place not in free or (one.tenant_id, one.key) in met:
+            found.append(_in_progress())
+        else:
+            found.append(AnsweredBefore() if place in answered else None)
+        met.add((one.tenant_id, one.key))
+    return found
+
+
+async def store_all(tx: Tx, answers: Sequence[tuple[Keyed, Response]]) -> None:
+    """Keep the answers of requests whose keys were claimed, together with what was done."""
+    await tx.execute(
+        _queries["idempotency_store"],
+        [asked.tenant_id for asked, _ in answers],
+        [asked.key for asked, _ in answers],
+        [asked.request for asked, _ in answers],
+        [asked.payload_hash for asked, _ in answers],
+        [response.status_code for _, response in answers],
+        [
+            {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+            for _, response in answers
+        ],
+        [bytes(response.body) for _, response in answers],
+    )
+
+
+def _in_progress() -> KeyInProgress:
+    return KeyInProgress("a request with this Idempotency-Key is being worked on: ask again")
+
+
 def _of(request: Request) -> Once | None:
     found: Once | None = request.scope.get(_SCOPE)
     return found
@@ -239,7 +285,7 @@ def _calls(dependant: Dependant) -> list[Any]:
     return [call for part in dependant.dependencies for call in (part.call, *_calls(part))]
 
 
-async def _read(request: Request) -> _Asked:
+async def _read(request: Request, who: Caller) -> Keyed:
     given = request.headers.getlist("idempotency-key")
     if not given:
         raise Invalid("a change needs an Idempotency-Key", code="idempotency_key_missing")
@@ -251,7 +297,7 @@ async def _read(request: Request) -> _Asked:
     # The condition is part of what is asked for: with another one it is another request.
     condition = "\n".join(request.headers.getlist("if-match")).encode()
     payload = hashlib.sha256(hashlib.sha256(condition).digest() + await request.body()).digest()
-    return _Asked(given[0], f"{request.method} {target}", payload)
+    return Keyed(who.tenant_id, given[0], f"{request.method} {target}", payload)
 
 
 def _literal(key: str) -> str:

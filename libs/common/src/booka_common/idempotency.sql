@@ -1,6 +1,16 @@
+-- name: idempotency_lock
+-- As idempotency_claim, for requests of any tenants: which of them nobody else is working on.
+SELECT id FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (tenant_id, key, id)
+WHERE pg_try_advisory_xact_lock(hashtextextended(concat_ws(':', current_schema(), tenant_id, 'idempotency', key), 0));
+
+-- name: idempotency_answered
+-- In a statement after the locks: what was answered just before them is seen.
+SELECT k.id FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (tenant_id, key, id)
+JOIN idempotency_keys AS a ON a.tenant_id = k.tenant_id AND a.key = k.key;
+
 -- name: idempotency_store
 INSERT INTO idempotency_keys (tenant_id, key, request, payload_hash, status, headers, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::integer[], $6::jsonb[], $7::bytea[]);
 
 -- name: idempotency_get
 SELECT request, payload_hash, status, headers, body FROM idempotency_keys WHERE tenant_id = $1 AND key = $2;

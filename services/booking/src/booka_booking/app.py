@@ -15,6 +15,7 @@ from booka_booking.api.waitlist import waitlist_routes
 from booka_booking.consumers import subscribe
 from booka_booking.jobs import job_types
 from booka_booking.settings import SERVICE, Settings
+from booka_booking.usecases.holding import Holds
 from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.internal import authenticate
@@ -26,7 +27,8 @@ __all__ = ["create_app", "describe"]
 def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -> FastAPI:
     """Booking as an application; its lifespan runs the machinery."""
     runtime = Runtime.of(SERVICE, settings, now)
-    subscribe(runtime.consumers, runtime.db, now)
+    holds = Holds(runtime.db)
+    subscribe(runtime.consumers, runtime.db, holds, now)
     app = assemble(runtime, job_types(now))
     caller = authenticate(settings.secret_set("internal_secrets"), now)
     app.include_router(catalogue_routes(runtime.db, caller, now))
@@ -35,7 +37,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app.include_router(calendar_routes(runtime.db, caller, feeds, settings.public_url))
     app.include_router(feed_routes(runtime.db, now, feeds))
     app.include_router(availability_routes(runtime.db, caller, now))
-    app.include_router(reservation_routes(runtime.db, caller, now))
+    app.include_router(reservation_routes(runtime.db, holds, caller, now))
     app.include_router(step_routes(runtime.db, caller, now))
     app.include_router(waitlist_routes(runtime.db, caller, now))
     return app
@@ -43,4 +45,5 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
 
 def describe(consumers: Consumers) -> None:
     """Register the subscribers for the AsyncAPI document; nothing is ever opened."""
-    subscribe(consumers, Database("postgresql://localhost/", SERVICE.name), system_clock)
+    db = Database("postgresql://localhost/", SERVICE.name)
+    subscribe(consumers, db, Holds(db), system_clock)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from booka_booking.usecases import availability, changes, confirmations, deposits, holds, reminders, waitlist
+from booka_booking.usecases import availability, changes, confirmations, deposits, reminders, waitlist
+from booka_booking.usecases.holding import Holds
 from booka_common.consuming import Consumers
 from booka_common.contracts.booking import (
     AvailabilityRequested,
@@ -22,14 +23,14 @@ from booka_common.db import Database
 __all__ = ["subscribe"]
 
 
-def subscribe(consumers: Consumers, db: Database, now: Callable[[], datetime]) -> None:
+def subscribe(consumers: Consumers, db: Database, holds: Holds, now: Callable[[], datetime]) -> None:
     """Register booking's subscribers."""
 
     async def availability_requested(envelope: Envelope[AvailabilityRequested]) -> None:
         await availability.answer(db, envelope, now())
 
     async def hold_requested(envelope: Envelope[HoldRequested]) -> None:
-        await holds.answer(db, envelope, now())
+        await holds.answer(envelope, now())
 
     async def confirmation_requested(envelope: Envelope[ConfirmationRequested]) -> None:
         await confirmations.answer(db, envelope, now())

@@ -12,6 +12,16 @@ SERVICE = Service(
     name="booking",
     package="booka_booking",
     description="Catalogue, availability, holds and reservations of salons",
+    # Holds that wait at the same time share a transaction, whichever salons they are for.
+    shared_tables=(
+        "profiles",
+        "clients",
+        "reservations",
+        "reservation_segments",
+        "claims",
+        "reservation_history",
+        "waitlist_offers",
+    ),
     # How much of a calendar a question reads depends on its dates.
     planner={"plan_cache_mode": "auto"},
 )

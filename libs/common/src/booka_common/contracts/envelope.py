@@ -63,8 +63,8 @@ class Envelope(BaseModel, Generic[Shape]):
         now: datetime,
         cause: "Envelope[Message] | None" = None,
         correlation_id: UUID | None = None,
-        traceparent: str | None = None,
         id: UUID | None = None,
+        traceparent: str | None = None,
     ) -> "Envelope[Shape]":
         """Wrap `data`. `cause` hands on its correlation; without one, `correlation_id` or a new one starts the chain.
 

@@ -10,20 +10,21 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from booka_booking.api.posted import Posted
 from booka_booking.api.views import HistoryView, ReservationDetail, ReservationPage, ReservationView, shown
 from booka_booking.api.wants import Wants
 from booka_booking.domain import lifecycle
 from booka_booking.domain.planning import Ask, Party
 from booka_booking.domain.reservation import Status
 from booka_booking.domain.times import Interval
-from booka_booking.errors import UnknownClient, UnknownReservation, slot_refusal
+from booka_booking.errors import UnknownReservation
 from booka_booking.store import reservations as store
-from booka_booking.usecases import holds
-from booka_booking.usecases.holds import NotHeld, Wish
+from booka_booking.usecases.holding import Holds
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.wishes import Wish
 from booka_common.db import Database
 from booka_common.errors import Invalid
-from booka_common.idempotency import Once, OnceRoute, once
+from booka_common.idempotency import AnsweredBefore, Once, OnceRoute, once
 from booka_common.internal import Caller
 from booka_common.money import Money
 from booka_common.versions import etag
@@ -71,25 +72,37 @@ class _Cursor(BaseModel):
 
 
 def reservation_routes(
-    db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]
+    db: Database, holds: Holds, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]
 ) -> APIRouter:
     """Holding and reading."""
     router = APIRouter(prefix="/v1/reservations", tags=["reservations"], route_class=OnceRoute)
     Signed = Annotated[Caller, Depends(caller)]
     Asked = Annotated[Once, Depends(once(db, caller))]
 
-    @router.post("", status_code=201, summary="Keep a start; 200 if this request_id was granted before")
-    async def post_hold(asked: Asked, body: HoldBody, response: Response) -> ReservationView:
-        wish = Wish(ask=Ask(body.wants, body.by), **body.model_dump(exclude={"wants", "by"}))
-        async with asked.tx() as tx:
-            if body.client_id and not body.contact_id and not await store.client_known(tx, body.client_id):
-                raise UnknownClient("no client of this id")
-            outcome = await holds.hold(tx, wish, Occasion.request(asked.tenant_id, now()))
-        if isinstance(outcome, NotHeld):
-            raise slot_refusal(outcome.code, outcome.alternatives)
-        response.status_code = 201 if outcome.new else 200
-        response.headers["ETag"] = etag(outcome.reservation.version)
-        return shown(outcome.reservation)
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ReservationView,
+        summary="Keep a start; 200 if this request_id was granted before",
+    )
+    async def post_hold(asked: Asked, body: HoldBody) -> Response:
+        wish = Wish(
+            Ask(body.wants, body.by),
+            body.start,
+            request_id=body.request_id,
+            conversation_id=body.conversation_id,
+            contact_id=body.contact_id,
+            contact_name=body.contact_name,
+            phone=body.phone,
+            client_id=body.client_id,
+            guest_name=body.guest_name,
+        )
+        posted = Posted(asked.keyed)
+        try:
+            await holds.hold(wish, Occasion.request(asked.tenant_id, now()), posted)
+        except AnsweredBefore:
+            await asked.answer_again()
+        return posted.response
 
     @router.get("", summary="By start; of a person, of a client, in a state")
     async def list_reservations(

@@ -16,8 +16,8 @@ from booka_booking.domain.reservation import Reservation
 from booka_booking.errors import UnknownReservation, slot_refusal, state_refusal
 from booka_booking.store import reservations as store
 from booka_booking.usecases import changes, confirmations
-from booka_booking.usecases.holds import NotHeld
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.wishes import NotHeld
 from booka_common.contracts.booking import Slot
 from booka_common.db import Database, Tx
 from booka_common.idempotency import Once, OnceRoute, once

@@ -37,69 +37,6 @@ SELECT
      ORDER BY r.starts_at DESC, s.position LIMIT 1) AS last_staff_id
 FROM clients AS c WHERE c.tenant_id = $1 AND (c.contact_id = $2 OR c.id = $3);
 
--- name: hold_insert
--- Everything a hold hangs on and everything it writes, in one round trip; its client's locks were taken before, so what is
--- read here is up to date. All or nothing: the reservation exists only if every claim found its place.
-WITH standing AS (
-    SELECT
-        (SELECT p.changes FROM profiles AS p WHERE p.tenant_id = $1) = $35::bigint AS current,
-        (SELECT r.id FROM reservations AS r WHERE r.tenant_id = $1 AND r.request_id = $12) AS duplicate_of,
-        $36::integer IS NOT NULL AND $36 <= (
-            SELECT count(*) FROM reservations AS r
-            WHERE r.tenant_id = $1 AND r.contact_id = $8 AND r.status = 'held' AND r.expires_at > $11
-              -- What a client on the waiting list is being offered does not use up what they may hold.
-              AND NOT EXISTS (SELECT FROM waitlist_offers AS o
-                              WHERE o.tenant_id = r.tenant_id AND o.reservation_id = r.id)) AS too_many
-), seated AS (
-    INSERT INTO claims (tenant_id, reservation_id, active, held_until, calendar_id, busy_from, busy_until)
-    SELECT $1::uuid, $2::uuid, true, $3::timestamptz, s.*
-    FROM unnest($4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS s
-    WHERE (SELECT current AND duplicate_of IS NULL AND NOT too_many FROM standing)
-    ON CONFLICT DO NOTHING
-    RETURNING 1
-), complete AS (
-    SELECT 1 WHERE (SELECT count(*) FROM seated) = cardinality($4::uuid[])
-), client AS (
-    INSERT INTO clients AS c (tenant_id, id, contact_id, name, phone, created_at)
-    SELECT $1::uuid, $7::uuid, $8::uuid, $9::text, $10::text, $11::timestamptz FROM complete
-    WHERE $8::uuid IS NOT NULL
-    ON CONFLICT (tenant_id, contact_id) DO UPDATE
-    SET name = coalesce(c.name, excluded.name), phone = coalesce(excluded.phone, c.phone)
-    RETURNING c.id
-), reserved AS (
-    INSERT INTO reservations (tenant_id, id, request_id, conversation_id, contact_id, client_id, status, version, starts_at,
-        ends_at, guest_name, currency, price_minor, terms, expires_at, created_at)
-    SELECT $1::uuid, $2::uuid, $12::uuid, $13::uuid, $8::uuid, coalesce((SELECT id FROM client), $14::uuid), 'held', 1,
-        $15::timestamptz, $16::timestamptz, $17::text, $18::text, $19::bigint, $20::jsonb, $3::timestamptz, $11::timestamptz
-    FROM complete
-    RETURNING client_id
-), parts AS (
-    INSERT INTO reservation_segments (tenant_id, reservation_id, position, service_id, service_name, staff_id, staff_name,
-        wanted_staff_id, resource_id, resource_name, starts_at, ends_at, price_minor)
-    SELECT $1::uuid, $2::uuid, p.*
-    FROM complete, unnest($21::integer[], $22::uuid[], $23::text[], $24::uuid[], $25::text[], $26::uuid[], $27::uuid[],
-                          $28::text[], $29::timestamptz[], $30::timestamptz[], $31::bigint[]) AS p
-), noted AS (
-    INSERT INTO reservation_history (tenant_id, reservation_id, at, version, status, who, why, starts_at, staff_ids)
-    SELECT $1::uuid, $2::uuid, $11::timestamptz, 1, 'held', $32::text, $33::text, $15::timestamptz, $34::uuid[] FROM complete
-)
-SELECT
-    CASE
-        WHEN EXISTS (SELECT FROM reserved) THEN 'held'
-        WHEN current IS NOT TRUE THEN 'outdated'
-        WHEN duplicate_of IS NOT NULL THEN 'duplicate'
-        WHEN too_many THEN 'too_many_holds'
-        WHEN EXISTS (
-            SELECT FROM unnest($4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS w (calendar_id, busy_from, busy_until)
-            JOIN claims AS c ON c.tenant_id = $1 AND c.calendar_id = w.calendar_id AND c.active
-                AND c.busy_from > w.busy_from - interval '24 hours' AND c.busy_from < w.busy_until
-                AND c.busy_until > w.busy_from AND c.held_until <= $11) THEN 'lapsed'
-        ELSE 'taken'
-    END AS verdict,
-    duplicate_of,
-    (SELECT client_id FROM reserved) AS client_id
-FROM standing;
-
 -- name: claims_drop
 DELETE FROM claims WHERE tenant_id = $1 AND reservation_id = $2;
 
@@ -107,8 +44,8 @@ DELETE FROM claims WHERE tenant_id = $1 AND reservation_id = $2;
 INSERT INTO claims (tenant_id, reservation_id, active, held_until, calendar_id, busy_from, busy_until)
 SELECT $1::uuid, $2::uuid, true, $3::timestamptz, s.* FROM unnest($4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS s;
 
--- name: reservation_by_request
-SELECT id FROM reservations WHERE tenant_id = $1 AND request_id = $2;
+-- name: reservations_by_request
+SELECT id FROM reservations WHERE tenant_id = $1 AND request_id = ANY ($2::uuid[]);
 
 -- name: reservation_lock
 SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2 FOR UPDATE;

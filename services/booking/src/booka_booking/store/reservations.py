@@ -1,9 +1,9 @@
 """Reservations and the time they take up, as rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -15,9 +15,8 @@ from booka_booking.domain.times import Interval
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "Taken", "Who", "Written", "busy", "busy_spans", "client_known", "client_of", "find_request", "get", "get_many",
-    "insert_hold", "list_history", "list_ids", "lock", "lock_calendars", "lock_client", "lock_overdue", "queries",
-    "save", "save_seated",
+    "Taken", "busy", "busy_spans", "client_known", "client_of", "get", "get_many", "granted", "list_history", "list_ids",
+    "lock", "lock_calendars", "lock_client", "lock_overdue", "queries", "save", "save_seated",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/reservations.sql")
@@ -38,30 +37,6 @@ class Taken:
     def lapsed(self, now: datetime) -> bool:
         """Whether it is a hold whose time is up, so that the start may be given to somebody else."""
         return self.held_until is not None and self.held_until <= now
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of a hold.
-
-    Attributes:
-        client_id: whose it is, once it is held; None: nobody's in particular.
-        verdict: held; outdated: the catalogue has changed; duplicate: the request was granted as `duplicate_of` before; taken;
-            lapsed: taken, and at least partly by a hold whose time is up.
-    """
-
-    verdict: Literal["held", "outdated", "duplicate", "too_many_holds", "taken", "lapsed"]
-    duplicate_of: UUID | None
-    client_id: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Whose hold it is. `id` is given to a contact that is new to the salon; without a contact it is a known client, if any."""
-
-    id: UUID | None
-    name: str | None
-    phone: str | None
 
 
 async def lock_client(tx: Tx, contact_id: UUID | None, request_id: UUID | None = None) -> None:
@@ -111,69 +86,6 @@ async def client_of(tx: Tx, contact_id: UUID | None, client_id: UUID | None = No
     return Client(row["completed"], row["last_staff_id"]) if row else Client()
 
 
-async def insert_hold(
-    tx: Tx,
-    it: Reservation,
-    client: Who,
-    *,
-    changes: int,
-    most_holds: int | None,
-    who: str,
-    why: str,
-    now: datetime,
-) -> Written:
-    """Write a new hold with its client, or find out why not; then nothing is written. Call it after `lock_client`.
-
-    Args:
-        changes: of the catalogue that was decided on.
-        most_holds: as many as the client may have; None: any number.
-    """
-    parts, claims = it.segments, it.claims
-    row: Any = await tx.fetchrow(
-        queries["hold_insert"],
-        tx.tenant_id,
-        it.id,
-        it.expires_at,
-        [claim.calendar_id for claim in claims],
-        [claim.busy_from for claim in claims],
-        [claim.busy_until for claim in claims],
-        client.id if it.contact_id else None,
-        it.contact_id,
-        client.name,
-        client.phone,
-        now,
-        it.request_id,
-        it.conversation_id,
-        None if it.contact_id else client.id,
-        it.start,
-        it.end,
-        it.guest_name,
-        it.currency,
-        it.price_minor,
-        asdict(it.terms),
-        [part.position for part in parts],
-        [part.service_id for part in parts],
-        [part.service_name for part in parts],
-        [part.staff_id for part in parts],
-        [part.staff_name for part in parts],
-        [part.wanted_staff_id for part in parts],
-        [part.resource_id for part in parts],
-        [part.resource_name for part in parts],
-        [part.start for part in parts],
-        [part.end for part in parts],
-        [part.price_minor for part in parts],
-        who,
-        why,
-        list(it.staff_ids),
-        changes,
-        most_holds,
-    )
-    written = Written(**row)
-    if written.verdict in ("taken", "lapsed") and len(claims) > 1:
-        await tx.execute(queries["claims_drop"], tx.tenant_id, it.id)
-    return written
-
-
 async def lock(tx: Tx, reservation_id: UUID) -> Reservation | None:
     """Read a reservation and keep it to oneself until the transaction ends."""
     # Two statements: after a wait, the first one's snapshot would show segments as they were before it.
@@ -208,10 +120,11 @@ async def get_many(tx: Tx, reservation_ids: Sequence[UUID]) -> list[Reservation]
     ]
 
 
-async def find_request(tx: Tx, request_id: UUID) -> UUID | None:
-    """The reservation that this request was granted, if any."""
-    found: UUID | None = await tx.fetchval(queries["reservation_by_request"], tx.tenant_id, request_id)
-    return found
+async def granted(tx: Tx, request_ids: Sequence[UUID]) -> dict[UUID | None, Reservation]:
+    """By request, the reservations that requests were granted."""
+    rows = await tx.fetch(queries["reservations_by_request"], tx.tenant_id, request_ids) if request_ids else ()
+    found = await get_many(tx, [row["id"] for row in rows]) if rows else []
+    return {it.request_id: it for it in found}
 
 
 async def list_ids(

@@ -12,6 +12,7 @@ from booka_booking.domain.planning import Ask, Plan, Refusal, resolve
 from booka_booking.domain.salon import Salon
 from booka_booking.store import catalogue
 from booka_common.db import Tx
+from booka_common.memory import Memories
 
 __all__ = ["Known", "current", "is_current", "read", "recall"]
 
@@ -36,9 +37,9 @@ class Known:
         return found
 
 
-def recall(tx: Tx) -> Known | None:
+def recall(memories: Memories, tenant_id: UUID) -> Known | None:
     """The salon as this process has read it last; it may have changed since."""
-    return tx.memories.of(Known).recall(_tenant(tx))
+    return memories.of(Known).recall(tenant_id)
 
 
 async def is_current(tx: Tx, known: Known) -> bool:
@@ -59,7 +60,7 @@ async def read(tx: Tx, now: datetime) -> Known | None:
 
 async def current(tx: Tx, now: datetime) -> Known | None:
     """The salon as it is; None without a profile."""
-    known = recall(tx)
+    known = recall(tx.memories, _tenant(tx))
     return known if known and await is_current(tx, known) else await read(tx, now)
 
 

@@ -15,9 +15,10 @@ from booka_booking.domain.salon import Salon
 from booka_booking.store import reservations
 from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
-from booka_booking.usecases.holds import ALTERNATIVES, NotHeld, around, lapsed_in_the_way
+from booka_booking.usecases.holds import around, lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saving import save, save_seated
+from booka_booking.usecases.wishes import ALTERNATIVES, NotHeld
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import (
     CancellationQuoted,

@@ -9,9 +9,9 @@ from booka_booking.domain.reservation import Reservation
 from booka_booking.store import catalogue, reservations
 from booka_booking.usecases.availability import load, next_slots
 from booka_booking.usecases.expiry import end_if_overdue, plan_expiry
-from booka_booking.usecases.holds import ALTERNATIVES
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saving import save
+from booka_booking.usecases.wishes import ALTERNATIVES
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import (
     ConfirmationRefused,

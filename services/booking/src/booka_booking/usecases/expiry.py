@@ -14,25 +14,34 @@ from booka_common import jobs, outbox
 from booka_common.contracts.booking import ReservationExpired
 from booka_common.contracts.envelope import Envelope
 from booka_common.db import Tx
+from booka_common.jobs import NewJob
 
-__all__ = ["EXPIRE_HOLD", "end_if_overdue", "expire", "free_overdue", "plan_expiry"]
+__all__ = ["EXPIRE_HOLD", "end_if_overdue", "end_of", "expire", "free_overdue", "plan_expiry"]
 
 EXPIRE_HOLD = "expire_hold"
 
 
 async def plan_expiry(tx: Tx, it: Reservation, occasion: Occasion) -> None:
     """Have `expire` called when the hold ends. Each end of a hold has a job of its own; one that was put off finds nothing."""
+    await jobs.put_all(tx, end_of(it, occasion))
+
+
+def end_of(it: Reservation, occasion: Occasion) -> list[NewJob]:
+    """The job of `plan_expiry`; none if it is not a hold."""
     ends: datetime | None = it.expires_at
     if ends is None:
-        return
-    await jobs.put(
-        tx,
-        EXPIRE_HOLD,
-        {"reservation_id": str(it.id)},
-        scheduled_at=ends,
-        correlation_id=occasion.correlation_id,
-        unique_key=f"{it.id}:{ends.isoformat()}",
-    )
+        return []
+    return [
+        NewJob(
+            tenant_id=occasion.tenant_id,
+            type=EXPIRE_HOLD,
+            payload={"reservation_id": str(it.id)},
+            scheduled_at=ends,
+            correlation_id=occasion.correlation_id,
+            unique_key=f"{it.id}:{ends.isoformat()}",
+            traceparent=occasion.traceparent,
+        )
+    ]
 
 
 async def expire(tx: Tx, reservation_id: UUID, occasion: Occasion) -> None:

@@ -15,9 +15,10 @@ from booka_booking.store import reservations, salons
 from booka_booking.store import waitlist as store
 from booka_booking.store.salons import Known
 from booka_booking.usecases.availability import calendars, taken_by_calendar
-from booka_booking.usecases.holds import NotHeld, Wish, keep
+from booka_booking.usecases.holds import keep
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.waitlist_jobs import Planned, plan_look
+from booka_booking.usecases.wishes import Missed, Wish
 from booka_common import outbox
 from booka_common.contracts.booking import Want
 from booka_common.contracts.waitlist import WaitlistOffered
@@ -33,7 +34,7 @@ _SLACK = timedelta(seconds=5)
 _Plans = Mapping[tuple[Want, ...], Plan]
 
 
-class _Missed(Exception):
+class _Gone(Exception):
     """Somebody else was faster, or the entry does not wait any more."""
 
 
@@ -80,7 +81,7 @@ async def _offer(tx: Tx, where: Look, occasion: Occasion) -> Entry | None:
             # A savepoint undone gives the locks of the attempt back too, so that the next one takes its own in order.
             async with tx.savepoint():
                 await _make(tx, entry, plans[entry.wants], start, occasion)
-        except _Missed:
+        except _Gone:
             continue
         return entry
     return None
@@ -99,12 +100,13 @@ async def _make(tx: Tx, entry: Entry, plan: Plan, start: datetime, occasion: Occ
         counted=False,
         why="waitlist_offer",
     )
+    await reservations.lock_client(tx, wish.contact_id, wish.request_id)
     outcome = await keep(tx, wish, occasion)
-    if isinstance(outcome, NotHeld) or not outcome.new:
-        raise _Missed
+    if isinstance(outcome, Missed):
+        raise _Gone
     it = outcome.reservation
     if not await store.make_offer(tx, entry.id, it.id, it.start, occasion.now):
-        raise _Missed
+        raise _Gone
     await outbox.put(tx, occasion.say(_told(entry, it)))
 
 

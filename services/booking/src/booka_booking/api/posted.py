@@ -1,0 +1,56 @@
+"""A hold that was asked for over HTTP: what is answered is kept under the request's key, in the transaction of the hold."""
+
+from collections.abc import Sequence
+
+from fastapi import Response
+
+from booka_booking.api.views import shown
+from booka_booking.errors import slot_refusal
+from booka_booking.usecases.tickets import Ticket
+from booka_booking.usecases.wishes import Held, NotHeld
+from booka_common import idempotency
+from booka_common.db import Tx
+from booka_common.idempotency import Keyed
+from booka_common.versions import etag
+from booka_common.web import refused
+
+__all__ = ["Posted"]
+
+
+class Posted(Ticket):
+    """A request with its key; `response` is there once the hold is settled."""
+
+    __slots__ = ("keyed", "response")
+
+    response: Response
+
+    def __init__(self, keyed: Keyed) -> None:
+        self.keyed = keyed
+
+    @staticmethod
+    async def claim(tx: Tx, tickets: Sequence["Posted"]) -> Sequence[Exception | None]:
+        """A request is answered once."""
+        return await idempotency.claim_all(tx, [ticket.keyed for ticket in tickets])
+
+    @staticmethod
+    async def keep(tx: Tx, outcomes: Sequence[tuple["Posted", Held | NotHeld]]) -> None:
+        """Answer, and keep the answers."""
+        for ticket, outcome in outcomes:
+            ticket.response = _answer(outcome)
+        await idempotency.store_all(tx, [(ticket.keyed, ticket.response) for ticket, _ in outcomes])
+
+    @staticmethod
+    async def hand_back(tx: Tx, tickets: Sequence["Posted"]) -> None:
+        """Keys are claimed for no longer than the transaction."""
+
+
+def _answer(outcome: Held | NotHeld) -> Response:
+    if isinstance(outcome, NotHeld):
+        return refused(slot_refusal(outcome.code, outcome.alternatives))
+    it = outcome.reservation
+    return Response(
+        shown(it).model_dump_json(),
+        201 if outcome.new else 200,
+        headers={"ETag": etag(it.version)},
+        media_type="application/json",
+    )

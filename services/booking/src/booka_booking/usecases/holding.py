@@ -1,0 +1,256 @@
+"""Holds that wait at the same time share a transaction, whichever salons they are for (ADR 21).
+
+A hold is decided on before it waits, and only written with the others; the constraint says who was first. Whoever was not
+first is told so from another transaction, so that nobody looks for other starts while somebody waits for these.
+"""
+
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from booka_booking.domain.planning import Ask
+from booka_booking.domain.policy import Client
+from booka_booking.errors import UnknownClient
+from booka_booking.store import catalogue, reservations, salons
+from booka_booking.store import holds as store
+from booka_booking.store.holds import NewHold, Written
+from booka_booking.store.salons import Known
+from booka_booking.usecases import holds, tickets
+from booka_booking.usecases.availability import next_slots
+from booka_booking.usecases.expiry import end_of
+from booka_booking.usecases.holds import Possible
+from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.tickets import AlreadyHeard, Heard, Ticket
+from booka_booking.usecases.wishes import ALTERNATIVES, Held, Missed, NotHeld, Wish
+from booka_common import jobs, outbox
+from booka_common.batching import Batcher
+from booka_common.contracts.booking import HoldRequested, Slot
+from booka_common.contracts.envelope import Envelope
+from booka_common.db import Database
+
+__all__ = ["Holds"]
+
+#: Batches under way at once: while one is written, the next can be decided on. Those of one salon are one after the other.
+_LANES = 2
+
+#: How writing ended: granted; on a salon that is not so any more; not granted; or it has to be looked at anew, alone.
+_Verdict = Held | Missed | Literal["outdated", "taken", "alone"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A wish with what belongs to it. `ticket` makes it happen once."""
+
+    wish: Wish
+    occasion: Occasion
+    ticket: Ticket | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What is to be written for whoever asked."""
+
+    asked: _Asked
+    hold: NewHold
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What nothing came of. `known` was decided on: the salon, or None if there is none."""
+
+    asked: _Asked
+    missed: Missed
+    known: Known | None
+
+    @property
+    def alike(self) -> tuple[object, ...]:
+        """The same for those who are told the same."""
+        missed = self.missed
+        # Plans are remembered: whoever asks for the same has the same one.
+        return self.asked.occasion.tenant_id, id(self.known), id(missed.plan), missed.code, self.asked.wish.start
+
+
+class Holds:
+    """Keeps starts for clients, says so, and plans the end of each hold."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._writing = [Batcher(self._write, key=_owner) for _ in range(_LANES)]
+        self._refusing = Batcher(self._refuse)
+
+    async def answer(self, envelope: Envelope[HoldRequested], now: datetime) -> None:
+        """The client has picked a start."""
+        asked = envelope.data
+        wish = Wish(
+            Ask(asked.wants),
+            asked.start,
+            request_id=asked.request_id,
+            conversation_id=asked.conversation_id,
+            contact_id=asked.contact_id,
+            contact_name=asked.contact_name,
+            phone=asked.phone,
+            guest_name=asked.guest_name,
+        )
+        occasion = Occasion.message(envelope, now, "client")
+        with suppress(AlreadyHeard):
+            await self.hold(wish, occasion, Heard(envelope, occasion))
+
+    async def hold(self, wish: Wish, occasion: Occasion, ticket: Ticket | None = None) -> Held | NotHeld:
+        """Keep the start for the client; or find out why not, and what else is free.
+
+        Raises:
+            UnknownClient: the salon has no client `wish.client_id`.
+            Exception: what `ticket` has against it.
+        """
+        asked = _Asked(wish, occasion, ticket)
+        known = salons.recall(self._db.memories, occasion.tenant_id) or await self._read(occasion)
+        while True:
+            kept = await self._keep(asked, known)
+            outcome = await self._refusing.do(_Refused(asked, kept, known)) if isinstance(kept, Missed) else kept
+            if outcome is not None:
+                return outcome
+            known = await self._read(occasion)
+
+    async def _read(self, occasion: Occasion) -> Known | None:
+        async with self._db.tx(occasion.tenant_id) as tx:
+            return await salons.read(tx, occasion.now)
+
+    async def _keep(self, asked: _Asked, known: Known | None) -> Held | Missed | None:
+        """None: the salon is not as `known` any more."""
+        wish, occasion = asked.wish, asked.occasion
+        if wish.client_id and not wish.contact_id:
+            return await self._keep_alone(asked)
+        it = holds.possible(known, wish, occasion.now) if known else Missed("salon_not_ready")
+        if isinstance(it, Missed):
+            return it
+        while True:
+            found = await self._look(asked, it)
+            if not isinstance(found, NewHold):
+                return found if isinstance(found, Missed) else await self._keep_alone(asked)
+            match await self._writing[occasion.tenant_id.int % _LANES].do(_Decided(asked, found)):
+                case "taken" if it.sole:
+                    return Missed("slot_taken", it.plan)
+                case "taken":
+                    continue  # somebody else was quicker: is there another one who is free?
+                case "outdated":
+                    return None
+                case "alone":
+                    return await self._keep_alone(asked)
+                case Held() | Missed() as outcome:
+                    return outcome
+
+    async def _look(self, asked: _Asked, it: Possible) -> NewHold | Missed | None:
+        """The hold as it is to be written; None if it must have calendars to itself."""
+        wish, occasion = asked.wish, asked.occasion
+        if it.sole:
+            hold = holds.decide(it, it.first, Client(), wish, occasion)
+            return hold if len(hold.it.claims) == 1 else None
+        async with self._db.tx(occasion.tenant_id) as tx:
+            seating, client, taken = await holds.look(tx, it, wish, occasion.now)
+        if seating is None:
+            return Missed("slot_taken", it.plan)
+        hold = holds.decide(it, seating, client, wish, occasion)
+        claims = hold.it.claims
+        return None if len(claims) > 1 or holds.lapsed_in_the_way(claims, taken, occasion.now) else hold
+
+    async def _keep_alone(self, asked: _Asked) -> Held | Missed:
+        """In a transaction of its own, which waits for whoever is in the way."""
+        wish, occasion = asked.wish, asked.occasion
+        async with self._db.tx(occasion.tenant_id) as tx:
+            await reservations.lock_client(tx, wish.contact_id, wish.request_id)
+            (problem,) = await tickets.claim_all(tx, [asked.ticket])
+            if problem is not None:
+                raise problem
+            if wish.client_id and not wish.contact_id and not await reservations.client_known(tx, wish.client_id):
+                raise UnknownClient("no client of this id")
+            outcome = await holds.keep(tx, wish, occasion)
+            if isinstance(outcome, Held):
+                await outbox.put(tx, occasion.say(holds.told(outcome.reservation)))
+                await tickets.keep_all(tx, [(asked.ticket, outcome)])
+            else:
+                await tickets.hand_back(tx, [asked.ticket])
+        return outcome
+
+    async def _write(self, batch: Sequence[_Decided]) -> list[_Verdict | Exception]:
+        """Write holds of one claim each, with all that follows from them, by one commit."""
+        outcomes: list[_Verdict | Exception] = ["alone"] * len(batch)
+        async with self._db.shared_tx([one.hold.tenant_id for one in batch]) as tx:
+            locked = await store.lock_all(tx, [one.hold for one in batch])
+            ours = [place for place, one in enumerate(batch) if one.hold.it.id in locked]
+            problems = await tickets.claim_all(tx, [batch[place].asked.ticket for place in ours])
+            for place, problem in zip(ours, problems, strict=True):
+                if problem is not None:
+                    outcomes[place] = problem
+            ready = [place for place, problem in zip(ours, problems, strict=True) if problem is None]
+            written = await store.insert(tx, [batch[place].hold for place in ready])
+            for place, one in zip(ready, written, strict=True):
+                outcomes[place] = _verdict(batch[place].hold, one)
+            held = [(batch[place], it) for place in ready if isinstance(it := outcomes[place], Held)]
+            await outbox.put(tx, *(one.asked.occasion.say(holds.told(it.reservation)) for one, it in held))
+            await jobs.put_all(tx, [job for one, it in held for job in end_of(it.reservation, one.asked.occasion)])
+            await tickets.keep_all(tx, [(one.asked.ticket, it) for one, it in held])
+            await tickets.hand_back(
+                tx, [batch[place].asked.ticket for place in ready if not isinstance(outcomes[place], Held)]
+            )
+        return outcomes
+
+    async def _refuse(self, batch: Sequence[_Refused]) -> list[Held | NotHeld | Exception | None]:
+        """Tell those that nothing came of; None: the salon has changed, so something may. Alternatives are found once."""
+        outcomes: list[Held | NotHeld | Exception | None] = [None] * len(batch)
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for place, one in enumerate(batch):
+            alike.setdefault(one.alike, []).append(place)
+        for places in alike.values():
+            told = await self._refuse_alike([batch[place] for place in places])
+            for place, outcome in zip(places, told, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    async def _refuse_alike(self, batch: Sequence[_Refused]) -> list[Held | NotHeld | Exception | None]:
+        known, missed = batch[0].known, batch[0].missed
+        wish, occasion = batch[0].asked.wish, batch[0].asked.occasion
+        async with self._db.tx(occasion.tenant_id) as tx:
+            if await catalogue.changes(tx) != (known.salon.changes if known else None):
+                return [None] * len(batch)
+            problems = await tickets.claim_all(tx, [one.asked.ticket for one in batch])
+            # What was granted before is granted still, though it could not be granted now.
+            before = await reservations.granted(tx, [id for one in batch if (id := one.asked.wish.request_id)])
+            slots: tuple[Slot, ...] = ()
+            if known and missed.plan:
+                start = max(wish.start, occasion.now)
+                slots = await next_slots(tx, known.salon, missed.plan, start, ALTERNATIVES, occasion.now)
+            no = NotHeld(missed.code, slots)
+            outcomes: list[Held | NotHeld] = [
+                Held(it, new=False) if (it := before.get(one.asked.wish.request_id)) else no for one in batch
+            ]
+            await tickets.keep_all(
+                tx,
+                [
+                    (one.asked.ticket, outcome)
+                    for one, outcome, problem in zip(batch, outcomes, problems, strict=True)
+                    if problem is None
+                ],
+            )
+        return [problem or outcome for problem, outcome in zip(problems, outcomes, strict=True)]
+
+
+def _owner(decided: _Decided) -> Hashable:
+    """One hold of a client in a batch, and one of a request: each sees what became of the one before."""
+    wish = decided.asked.wish
+    return wish.contact_id or wish.request_id
+
+
+def _verdict(hold: NewHold, written: Written) -> _Verdict:
+    match written.verdict:
+        case "held":
+            return holds.granted(hold, written)
+        case "lapsed":
+            return "alone"
+        case "too_many_holds":
+            return Missed("too_many_holds")
+        case "duplicate":
+            return Missed("slot_taken")  # by itself: whoever is to tell it so finds what it was granted
+        case verdict:
+            return verdict

@@ -1,0 +1,112 @@
+"""What makes a hold happen once however often it is asked for, and how whoever asked is told no.
+
+Holds that share a transaction may have been asked for in several ways. Each way looks after its own, all of them at once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.wishes import Held, NotHeld
+from booka_common import inbox, outbox
+from booka_common.contracts.booking import HoldRefused, HoldRequested
+from booka_common.contracts.envelope import Envelope
+from booka_common.db import Tx
+
+__all__ = ["AlreadyHeard", "Heard", "Ticket", "claim_all", "hand_back", "keep_all"]
+
+_CONSUMER = "booking.hold"
+
+
+class Ticket(ABC):
+    """Of one who asks. What it does, it does for all of its kind in a transaction, which may be of several salons."""
+
+    @staticmethod
+    @abstractmethod
+    async def claim(tx: Tx, tickets: Sequence[Any]) -> Sequence[Exception | None]:
+        """For each, what keeps it from being done now, to be raised to whoever asked; None: nothing does."""
+
+    @staticmethod
+    @abstractmethod
+    async def keep(tx: Tx, outcomes: Sequence[tuple[Any, Held | NotHeld]]) -> None:
+        """These were claimed and are done: keep what came of them."""
+
+    @staticmethod
+    @abstractmethod
+    async def hand_back(tx: Tx, tickets: Sequence[Any]) -> None:
+        """These were claimed and are not done: leave them to another transaction."""
+
+
+class AlreadyHeard(Exception):
+    """A message that was delivered before: there is nothing to do, and nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Ticket):
+    """A message. That there is a hold, everybody is told; that there is none, only who asked."""
+
+    envelope: Envelope[HoldRequested]
+    occasion: Occasion
+
+    @staticmethod
+    async def claim(tx: Tx, tickets: Sequence["Heard"]) -> Sequence[Exception | None]:
+        """A message is handled once."""
+        messages = {ticket.envelope.id: ticket.envelope.tenant_id for ticket in tickets}
+        new = await inbox.once_all(tx, _CONSUMER, messages)
+        return [None if ticket.envelope.id in new else AlreadyHeard() for ticket in tickets]
+
+    @staticmethod
+    async def keep(tx: Tx, outcomes: Sequence[tuple["Heard", Held | NotHeld]]) -> None:
+        """Say no."""
+        await outbox.put(
+            tx,
+            *(
+                ticket.occasion.say(
+                    HoldRefused(
+                        request_id=ticket.envelope.data.request_id,
+                        conversation_id=ticket.envelope.data.conversation_id,
+                        code=outcome.code,
+                        alternatives=outcome.alternatives,
+                    )
+                )
+                for ticket, outcome in outcomes
+                if isinstance(outcome, NotHeld)
+            ),
+        )
+
+    @staticmethod
+    async def hand_back(tx: Tx, tickets: Sequence["Heard"]) -> None:
+        """As if they had not been heard."""
+        await inbox.forget(tx, _CONSUMER, [ticket.envelope.id for ticket in tickets])
+
+
+async def claim_all(tx: Tx, tickets: Sequence[Ticket | None]) -> list[Exception | None]:
+    """For each, what keeps it from being done now."""
+    found: list[Exception | None] = [None] * len(tickets)
+    for kind, places in _by_kind(tickets).items():
+        claimed = await kind.claim(tx, [tickets[place] for place in places])
+        for place, problem in zip(places, claimed, strict=True):
+            found[place] = problem
+    return found
+
+
+async def keep_all(tx: Tx, outcomes: Sequence[tuple[Ticket | None, Held | NotHeld]]) -> None:
+    """Keep what came of those that were claimed."""
+    for kind, places in _by_kind([ticket for ticket, _ in outcomes]).items():
+        await kind.keep(tx, [outcomes[place] for place in places])
+
+
+async def hand_back(tx: Tx, tickets: Sequence[Ticket | None]) -> None:
+    """Leave those that were claimed to another transaction."""
+    for kind, places in _by_kind(tickets).items():
+        await kind.hand_back(tx, [tickets[place] for place in places])
+
+
+def _by_kind(tickets: Sequence[Ticket | None]) -> dict[type[Ticket], list[int]]:
+    found: dict[type[Ticket], list[int]] = {}
+    for place, ticket in enumerate(tickets):
+        if ticket is not None:
+            found.setdefault(type(ticket), []).append(place)
+    return found
