@@ -21,14 +21,16 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 
 from booka_common.db import Database, Tx, load_queries
 from booka_common.errors import Conflict, Invalid, Refusal, Unprocessable
@@ -36,9 +38,20 @@ from booka_common.internal import Caller
 from booka_common.versions import ETAG, if_match
 from booka_common.web import Problem, refused
 
-__all__ = ["AnsweredBefore", "KeyInProgress", "Keyed", "Once", "OnceRoute", "claim_all", "once", "store_all"]
+__all__ = [
+    "AnsweredBefore",
+    "KeyInProgress",
+    "Keyed",
+    "Once",
+    "OnceRoute",
+    "claim_all",
+    "once",
+    "store_all",
+    "straight",
+]
 
 _queries = load_queries("booka_common", "idempotency.sql")
+_Body = TypeVar("_Body", bound=BaseModel)
 
 _MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -130,7 +143,7 @@ class Once:
             if state == _RUNNING:
                 raise _in_progress() from None
             if state == _ANSWERED:
-                await self.answer_again()
+                raise _Answered(await self.answer_again()) from None
             raise
         try:
             yield tx
@@ -139,11 +152,11 @@ class Once:
             raise
         self._open = transaction, tx
 
-    async def answer_again(self) -> NoReturn:
-        """Have the route answer as it did before.
+    async def answer_again(self) -> Response:
+        """What the request was answered before.
 
         Raises:
-            Unprocessable: 422 `idempotency_key_reused`.
+            KeyInProgress, Unprocessable: as `tx`.
         """
         async with self._db.tx(self.tenant_id) as tx:
             row = await tx.fetchrow(_queries["idempotency_get"], self.tenant_id, self.keyed.key)
@@ -151,8 +164,7 @@ class Once:
             raise KeyInProgress("what this Idempotency-Key was answered has just been forgotten: ask again")
         if (row["request"], row["payload_hash"]) != (self.keyed.request, self.keyed.payload_hash):
             raise Unprocessable("this Idempotency-Key was used for another request", code="idempotency_key_reused")
-        response = Response(row["body"], row["status"], headers={**row["headers"], "Idempotent-Replayed": "true"})
-        raise _Answered(response)
+        return Response(row["body"], row["status"], headers={**row["headers"], "Idempotent-Replayed": "true"})
 
     async def finish(self, response: Response) -> None:
         """Commit what was done together with its answer. Called by `OnceRoute`."""
@@ -188,6 +200,29 @@ def once(db: Database, caller: Callable[..., Awaitable[Caller]]) -> Callable[...
 
     setattr(asked, _MARK, True)
     return asked
+
+
+def straight(
+    ask: Callable[[Request, Caller], Awaitable[Once]],
+    caller: Callable[[Request], Awaitable[Caller]],
+    body: type[_Body],
+    route: Callable[[Once, _Body], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """`route(asked, body)` without FastAPI in between, see `web.Hot`. It does not use `asked.tx`.
+
+    Args:
+        ask: what `once` made for `caller`.
+    """
+
+    async def answer(request: Request) -> Response:
+        asked = await ask(request, await caller(request))
+        try:
+            read = body.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in error.errors()]) from None
+        return await route(asked, read)
+
+    return answer
 
 
 class OnceRoute(APIRoute):

@@ -27,13 +27,16 @@ from booka_common.errors import BookaError, NotFound, is_transient
 from booka_common.internal import Caller
 from booka_common.observability import Metrics, work
 
-__all__ = ["Problem", "answer_to", "create_web", "jobs_api", "problem", "refused"]
+__all__ = ["Hot", "Problem", "answer_to", "create_web", "jobs_api", "problem", "refused"]
 
 _log = logging.getLogger(__name__)
 _job_queries = load_queries("booka_common", "jobs.sql")
 _outbox_queries = load_queries("booka_common", "outbox.sql")
 
 Check = Callable[[], Awaitable[bool]]
+#: Routes that are asked so often that FastAPI's own part of an answer is worth saving, by method and path: `app.state.hot`.
+#: They are declared with FastAPI as well, which documents them.
+Hot = dict[tuple[str, str], Callable[[Request], Awaitable[Response]]]
 #: JSON has characters that PostgreSQL has not: U+0000, in a text and in a jsonb, and that UTF-8 has not: half a surrogate pair.
 _UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError, UnicodeEncodeError)
 
@@ -113,8 +116,9 @@ def _refusal(error: Exception) -> Response:
 class _Edge:
     """Measures every request, limits its body, continues its trace, and turns what escaped into 503 or 500."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, hot: Hot) -> None:
         self._app = app
+        self._hot = hot
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
 
@@ -144,9 +148,11 @@ class _Edge:
         traceparent = next(
             (value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None
         )
+        hot = self._hot.get((scope["method"], scope["path"]))
         with work(traceparent=traceparent if traceparent and traceparent.count("-") == 3 else None):
             try:
-                await self._app(scope, limited, counted)
+                app = self._app if hot is None else await hot(Request(scope, limited))
+                await app(scope, limited, counted)
             except Exception as error:
                 if answered:
                     raise
@@ -154,7 +160,7 @@ class _Edge:
                 status = response.status_code
                 await response(scope, receive, send)
             finally:
-                route = getattr(scope.get("route"), "path", "unmatched")
+                route = scope["path"] if hot else getattr(scope.get("route"), "path", "unmatched")
                 self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
                 self._metrics.http_seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
         return None
@@ -184,7 +190,8 @@ def create_web(
     # `observability` measures and traces; FastAPI's own would look for exporters with every request.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
     app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, telemetry=silent)
-    app.add_middleware(_Edge, metrics=metrics, max_body_bytes=max_body_bytes)
+    app.state.hot = {}
+    app.add_middleware(_Edge, metrics=metrics, max_body_bytes=max_body_bytes, hot=app.state.hot)
     for kind in (BookaError, HTTPException, RequestValidationError, *_UNSTORABLE):
         app.add_exception_handler(kind, _refused)
     plumbing = APIRouter(tags=["operations"])

@@ -37,7 +37,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     app.include_router(calendar_routes(runtime.db, caller, feeds, settings.public_url))
     app.include_router(feed_routes(runtime.db, now, feeds))
     app.include_router(availability_routes(runtime.db, caller, now))
-    app.include_router(reservation_routes(runtime.db, holds, caller, now))
+    app.include_router(reservation_routes(runtime.db, app.state.hot, holds, caller, now))
     app.include_router(step_routes(runtime.db, caller, now))
     app.include_router(waitlist_routes(runtime.db, caller, now))
     return app

@@ -24,10 +24,11 @@ from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.wishes import Wish
 from booka_common.db import Database
 from booka_common.errors import Invalid
-from booka_common.idempotency import AnsweredBefore, Once, OnceRoute, once
+from booka_common.idempotency import AnsweredBefore, Once, OnceRoute, once, straight
 from booka_common.internal import Caller
 from booka_common.money import Money
 from booka_common.versions import etag
+from booka_common.web import Hot
 
 __all__ = ["reservation_routes"]
 
@@ -72,12 +73,13 @@ class _Cursor(BaseModel):
 
 
 def reservation_routes(
-    db: Database, holds: Holds, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]
+    db: Database, hot: Hot, holds: Holds, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]
 ) -> APIRouter:
     """Holding and reading."""
     router = APIRouter(prefix="/v1/reservations", tags=["reservations"], route_class=OnceRoute)
     Signed = Annotated[Caller, Depends(caller)]
-    Asked = Annotated[Once, Depends(once(db, caller))]
+    ask = once(db, caller)
+    Asked = Annotated[Once, Depends(ask)]
 
     @router.post(
         "",
@@ -101,8 +103,10 @@ def reservation_routes(
         try:
             await holds.hold(wish, Occasion.request(asked.tenant_id, now()), posted)
         except AnsweredBefore:
-            await asked.answer_again()
+            return await asked.answer_again()
         return posted.response
+
+    hot["POST", "/v1/reservations"] = straight(ask, caller, HoldBody, post_hold)
 
     @router.get("", summary="By start; of a person, of a client, in a state")
     async def list_reservations(
