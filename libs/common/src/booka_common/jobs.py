@@ -21,27 +21,15 @@ from booka_common.ids import new_id
 from booka_common.observability import Metrics, current_traceparent, work
 
 __all__ = [
-    "Dead",
-    "Done",
-    "Handler",
-    "Job",
-    "JobType",
-    "NewJob",
-    "Outcome",
-    "Postponed",
-    "RetryIn",
-    "Worker",
-    "backoff",
-    "cancel",
-    "put",
-    "put_all",
-    "replay",
-]
+    "Dead", "Done", "Handler", "Job", "JobType", "NewJob", "Outcome", "Postponed", "RetryIn", "Worker", "backoff", "cancel", "put", "put_all", "replay",
+]  # fmt: skip
 
 _log = logging.getLogger(__name__)
 _queries = load_queries("booka_common", "jobs.sql")
 
 Record = Callable[[Tx], Awaitable[None]]
+#: An idle worker looks by itself so often: what is due later than this is found without being told.
+_LOOK_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +176,17 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-async def put_all(tx: Tx, jobs: Sequence[NewJob]) -> None:
-    """Write jobs of any tenants of `tx`, in this order; one whose unique key exists already is left out."""
+async def put_all(tx: Tx, jobs: Sequence[NewJob], *, now: datetime | None = None) -> None:
+    """Write jobs of any tenants of `tx`, in this order; one whose unique key exists already is left out.
+
+    With `now`, the worker is not woken for what it will find in time by itself.
+    """
     if not jobs:
         return
     columns = ([getattr(job, name) for job in jobs] for name in _COLUMNS)
     await tx.execute(_queries["job_put_all"], *columns)
-    tx.wake(tx.signals.jobs_written)
+    if now is None or any(job.scheduled_at < now + _LOOK_EVERY for job in jobs):
+        tx.wake(tx.signals.jobs_written)
 
 
 async def cancel(tx: Tx, type: str, *unique_keys: str) -> bool:
@@ -278,7 +270,7 @@ class Worker:
     async def _claim(self) -> timedelta:
         """Start what is due; return how long there is nothing to do unless the signal is set."""
         self._more = True  # until it is known better, every job that finishes wakes the loop
-        idle = timedelta(seconds=1)
+        idle = _LOOK_EVERY
         free = self.concurrency - len(self._running)
         if free <= 0:
             return idle

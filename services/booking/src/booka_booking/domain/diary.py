@@ -9,7 +9,7 @@ from uuid import UUID
 
 from booka_booking.domain.planning import Team
 from booka_booking.domain.salon import Resource, Salon, Staff
-from booka_booking.domain.times import Interval, days_between, local_day, moment
+from booka_booking.domain.times import Interval, days_between, moment
 
 __all__ = ["Diary", "Hours", "Seating", "Spans"]
 
@@ -84,6 +84,11 @@ class Hours:
         self.opening = Spans.joined(span for day in self._days for span in salon.opening_on(day))
         self._own: dict[UUID, Spans] = {}
 
+    @classmethod
+    def on(cls, salon: Salon, day: date) -> "Hours":
+        """Around the starts of a local date."""
+        return salon.dates.of(("hours", day), lambda: cls(salon, salon.whole(day)))
+
     def of(self, staff: Staff) -> Spans:
         """When somebody works while the salon is open."""
         if staff.hours is None and not staff.time_off:
@@ -132,7 +137,7 @@ class Diary:
         day = start.astimezone(zone).date()
         found = self._loads.get(day)
         if found is None:
-            whole = local_day(day, zone)
+            whole = self.salon.whole(day)
             begins, ends = whole.start.timestamp(), whole.end.timestamp()
             found = {calendar: spans.shared(begins, ends) for calendar, spans in self._taken.items()}
             self._loads[day] = found

@@ -8,9 +8,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from booka_booking.domain.policy import Policy
-from booka_booking.domain.times import Interval, Span, expand, intersect, merge, starts_on, subtract
+from booka_booking.domain.times import Interval, Span, expand, intersect, local_day, merge, starts_on, subtract
 
-__all__ = ["Assignment", "Profile", "Resource", "Salon", "Service", "Skill", "Staff", "TimeOff", "Weekly"]
+__all__ = ["Assignment", "Dates", "Profile", "Resource", "Salon", "Service", "Skill", "Staff", "TimeOff", "Weekly"]
 
 _Known = TypeVar("_Known")
 Weekly = Mapping[int, Sequence[Span]]
@@ -105,7 +105,7 @@ class Profile:
     assignment: Assignment = "fair"
 
 
-class _Dates:
+class Dates:
     """What has been worked out of single dates. A salon is asked about the same ones again and again, and zones are slow."""
 
     _MOST = 10_000
@@ -114,6 +114,7 @@ class _Dates:
         self._known: dict[tuple[Hashable, date], Any] = {}
 
     def of(self, key: tuple[Hashable, date], work_out: Callable[[], _Known]) -> _Known:
+        """What was worked out for `key`, or is now."""
         found: _Known | None = self._known.get(key)
         if found is None:
             if len(self._known) >= self._MOST:
@@ -132,6 +133,7 @@ class Salon:
         services: those asked for, or all.
         staff: the active ones by name, with their skills for these services.
         pools: the active resources of each pool, by name.
+        dates: what it has been asked before.
     """
 
     profile: Profile
@@ -140,11 +142,15 @@ class Salon:
     staff: Sequence[Staff]
     pools: Mapping[UUID, Sequence[Resource]]
     changes: int = 0
-    _kept: "_Dates" = field(default_factory=lambda: _Dates(), init=False, repr=False, compare=False)
+    dates: Dates = field(default_factory=Dates, init=False, repr=False, compare=False)
+
+    def whole(self, day: date) -> Interval:
+        """The instants that belong to a local date."""
+        return self.dates.of(("whole", day), lambda: local_day(day, self.profile.zone))
 
     def starts_on(self, day: date) -> tuple[float, ...]:
         """When visits may begin on a local date, in order, in seconds since 1970."""
-        return self._kept.of(
+        return self.dates.of(
             ("starts", day),
             lambda: tuple(
                 start.timestamp() for start in starts_on(day, self.profile.zone, self.profile.slot_grid_minutes)
@@ -153,13 +159,13 @@ class Salon:
 
     def opening_on(self, day: date) -> tuple[Interval, ...]:
         """When the salon is open on a local date."""
-        return self._kept.of(("opening", day), lambda: self._opening(day))
+        return self.dates.of(("opening", day), lambda: self._opening(day))
 
     def hours_on(self, staff: Staff, day: date) -> tuple[Interval, ...]:
         """When `staff` works on a local date while the salon is open."""
         if staff.hours is None and not staff.time_off:
             return self.opening_on(day)
-        return self._kept.of((staff.id, day), lambda: self._hours(staff, day))
+        return self.dates.of((staff.id, day), lambda: self._hours(staff, day))
 
     def _opening(self, day: date) -> tuple[Interval, ...]:
         spans = self.profile.exceptions.get(day)

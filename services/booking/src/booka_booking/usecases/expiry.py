@@ -23,7 +23,7 @@ EXPIRE_HOLD = "expire_hold"
 
 async def plan_expiry(tx: Tx, it: Reservation, occasion: Occasion) -> None:
     """Have `expire` called when the hold ends. Each end of a hold has a job of its own; one that was put off finds nothing."""
-    await jobs.put_all(tx, end_of(it, occasion))
+    await jobs.put_all(tx, end_of(it, occasion), now=occasion.now)
 
 
 def end_of(it: Reservation, occasion: Occasion) -> list[NewJob]:

@@ -189,7 +189,9 @@ class Holds:
                 outcomes[place] = _verdict(batch[place].hold, one)
             held = [(batch[place], it) for place in ready if isinstance(it := outcomes[place], Held)]
             await outbox.put(tx, *(one.asked.occasion.say(holds.told(it.reservation)) for one, it in held))
-            await jobs.put_all(tx, [job for one, it in held for job in end_of(it.reservation, one.asked.occasion)])
+            now = max(one.asked.occasion.now for one in batch)
+            ends = [job for one, it in held for job in end_of(it.reservation, one.asked.occasion)]
+            await jobs.put_all(tx, ends, now=now)
             await tickets.keep_all(tx, [(one.asked.ticket, it) for one, it in held])
             await tickets.hand_back(
                 tx, [batch[place].asked.ticket for place in ready if not isinstance(outcomes[place], Held)]

@@ -15,7 +15,7 @@ from booka_booking.domain.planning import Plan
 from booka_booking.domain.policy import Client
 from booka_booking.domain.reservation import Claim, Reservation
 from booka_booking.domain.salon import Salon
-from booka_booking.domain.times import Interval, local_day
+from booka_booking.domain.times import Interval
 from booka_booking.store import holds as store
 from booka_booking.store import reservations, salons
 from booka_booking.store.holds import NewHold, Who, Written
@@ -57,7 +57,7 @@ def possible(known: Known, wish: Wish, now: datetime) -> Possible | Missed:
     why = refused(salon, plan, wish.start, now)
     if why is not None:
         return Missed(why, plan)
-    hours = Hours(salon, around(salon, plan, wish.start))
+    hours = Hours.on(salon, wish.start.astimezone(salon.profile.zone).date())
     first = choose(Diary(hours, {}), plan, wish.start)
     if first is None:
         return Missed("not_offered", plan)
@@ -196,8 +196,7 @@ def lapsed_in_the_way(claims: Sequence[Claim], taken: Sequence[Taken], now: date
 
 def around(salon: Salon, plan: Plan, start: datetime) -> Interval:
     """The local day of `start`, over which loads are compared, and whatever of the visit may reach out of it."""
-    zone = salon.profile.zone
-    day = local_day(start.astimezone(zone).date(), zone)
+    day = salon.whole(start.astimezone(salon.profile.zone).date())
     before, after = plan.reach
     return Interval(min(day.start, start + before), max(day.end, start + after))
 
