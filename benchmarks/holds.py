@@ -89,7 +89,7 @@ class _Starts:
 
 
 async def measure() -> list[Result]:
-    """Disjoint holds, all ways in turn, a few rounds of each; then the storms."""
+    """The use case next to its floors, then the service next to them: disjoint holds in turn, a few rounds; then storms."""
     async with calendars() as found:
         chairs = [chair for _ in range(_CLIENTS // 2) for chair in await found.open_salon(2)]
         rows = await found.fill(chairs, range(-200, 0), range(10))
@@ -97,73 +97,104 @@ async def measure() -> list[Result]:
         await admin.execute(_BARE)
         await found.settle()
         starts = _Starts()
-        pgbenches: list[float] = []
-        runs: dict[str, list[_Run]] = {"asyncpg": [], "usecase": [], "http": []}
-        async with found.database(_CLIENTS) as db, serving(found) as service, _bare(found) as bare:
-            for number in range(_ROUNDS + 1):
-                script = _PGBENCH.format(tenant=chairs[0].tenant_id, round=number + 1)
-                pgbenches.append(
-                    await asyncio.to_thread(pgbench, found.admin_url, script, clients=_CLIENTS, seconds=_SECONDS)
-                )
-                ways = (bare.hold, _Direct(db, starts).hold, _Posting(service, starts).hold)
-                for name, hold in zip(runs, ways, strict=True):
-                    runs[name].append(await _closed_loop(chairs, hold, found.postgres_pid, service.pid))
-            del pgbenches[0]
-            for way in runs.values():
-                del way[0]  # plans were made, caches filled
-            results = _disjoint(runs, pgbenches, rows)
-            results += await _contended(admin, db, service, chairs, starts)
+        bench = _Pgbench(found, chairs[0])
+        async with found.database(_CLIENTS) as db, _bare(found) as bare:
+            way = _Direct(db, starts)
+            runs = await _in_turn(bench, {"asyncpg": bare.hold, "usecase": way.hold}, chairs, (found.postgres_pid, 0))
+            results = _usecase(runs, bench.middle(), rows)
+            results += await _contended("usecase", way, chairs, starts)
+        # Nobody has told anybody of these yet: the service would do so for all of them while it is measured.
+        await admin.execute("UPDATE booking.outbox SET sent_at = now()")
+        async with serving(found) as service:
+            post = _Posting(service, starts)
+            runs |= await _in_turn(bench, {"http": post.hold}, chairs, (found.postgres_pid, service.pid))
+            results += _http(runs, bench.middle())
+            results += await _contended("http", post, chairs, starts)
+        await _judge(admin)
         await admin.close()
         return results
 
 
-def _disjoint(runs: dict[str, list[_Run]], pgbenches: Sequence[float], rows: int) -> list[Result]:
-    middle = {name: sorted(way, key=lambda run: run.rate)[len(way) // 2] for name, way in runs.items()}
-    bench = sorted(pgbenches)[len(pgbenches) // 2]
-    plain = middle["asyncpg"]
+class _Pgbench:
+    """The bare insert, without our language and our driver."""
+
+    def __init__(self, found: Calendars, chair: Chair) -> None:
+        self._url = found.admin_url
+        self._chair = chair
+        self._round = count(1)
+        self._rates: list[float] = []
+
+    async def run(self) -> None:
+        script = _PGBENCH.format(tenant=self._chair.tenant_id, round=next(self._round))
+        self._rates.append(await asyncio.to_thread(pgbench, self._url, script, clients=_CLIENTS, seconds=_SECONDS))
+
+    def middle(self) -> float:
+        """The rate of the rounds since it was asked last, without the first."""
+        rates, self._rates = sorted(self._rates[1:]), []
+        return rates[len(rates) // 2]
+
+
+async def _in_turn(
+    bench: _Pgbench, ways: dict[str, Callable[[Chair], Awaitable[None]]], chairs: Sequence[Chair], pids: tuple[int, int]
+) -> dict[str, _Run]:
+    """The middle one of some rounds of each way. A first round is for plans and caches."""
+    runs: dict[str, list[_Run]] = {name: [] for name in ways}
+    for number in range(_ROUNDS + 1):
+        await bench.run()
+        for name, hold in ways.items():
+            run = await _closed_loop(chairs, hold, *pids)
+            if number:
+                runs[name].append(run)
+    return {name: sorted(some, key=lambda run: run.rate)[len(some) // 2] for name, some in runs.items()}
+
+
+def _usecase(runs: dict[str, _Run], bench: float, rows: int) -> list[Result]:
+    run, plain = runs["usecase"], runs["asyncpg"]
     return [
         Result.of("holds.asyncpg", plain.rate, "/s", floor=bench, note=f"one INSERT … ON CONFLICT; floor: pgbench, {rows} rows"),
-        Result.of("holds.usecase", middle["usecase"].rate, "/s", floor=plain.rate, note="floor: the asyncpg statement"),
-        Result.of("holds.usecase.p99", _ms(middle["usecase"], 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} clients"),
-        Result.of("holds.http", middle["http"].rate, "/s", floor=bench, note="signed, with a key, validated; floor: pgbench"),
-        *_cpu("usecase", middle["usecase"], plain, (0, 1)),
-        *_cpu("http", middle["http"], plain, (2, 1)),
-        Result.of("holds.http.p99", _ms(middle["http"], 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} connections"),
+        Result.of("holds.usecase", run.rate, "/s", floor=plain.rate, note="floor: the asyncpg statement"),
+        Result.of("holds.usecase.p99", _ms(run, 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} clients"),
+        _cpu("usecase", run, plain, (0, 1)),
     ]  # fmt: skip
 
 
-def _cpu(name: str, run: _Run, plain: _Run, parts: tuple[int, int]) -> list[Result]:
+def _http(runs: dict[str, _Run], bench: float) -> list[Result]:
+    run, plain = runs["http"], runs["asyncpg"]
+    return [
+        Result.of("holds.http", run.rate, "/s", floor=bench, note="signed, with a key, validated, relayed; floor: pgbench"),
+        Result.of("holds.http.p99", _ms(run, 0.99), "ms", floor=_ms(plain, 0.99), note=f"{_CLIENTS} connections"),
+        _cpu("http", run, plain, (2, 1)),
+    ]  # fmt: skip
+
+
+def _cpu(name: str, run: _Run, plain: _Run, parts: tuple[int, int]) -> Result:
     """What other processes do changes rates much and this little."""
     python, postgres = (run.per_1000[part] for part in parts)
     note = f"CPU seconds of 1000 holds: Python {python:.2f}, PostgreSQL {postgres:.2f}; floor: the asyncpg statement"
-    return [Result.of(f"holds.{name}.cpu", python + postgres, "s/1000", floor=sum(plain.per_1000[:2]), note=note)]
+    return Result.of(f"holds.{name}.cpu", python + postgres, "s/1000", floor=sum(plain.per_1000[:2]), note=note)
 
 
-async def _contended(
-    admin: Any, db: Database, service: Serving, chairs: Sequence[Chair], starts: _Starts
-) -> list[Result]:
-    results = []
-    for name, way, storms in (
-        ("usecase", _Direct(db, starts), _STORMS),
-        ("http", _Posting(service, starts), _STORMS // 5),
-    ):
-        each: list[float] = []
-        whole: list[float] = []
-        for number in range(storms):
-            chair = chairs[number % len(chairs)]
-            start = starts.of(chair)
-            began = time.perf_counter()
-            outcomes = await asyncio.gather(*(_timed(way.try_to_hold, chair, start) for _ in range(_CLIENTS)))
-            whole.append(time.perf_counter() - began)
-            each += [seconds for seconds, _ in outcomes]
-            if sum(won for _, won in outcomes) != 1:
-                raise RuntimeError(f"{sum(won for _, won in outcomes)} of {_CLIENTS} hold {start} of {chair.staff_id}")
-        note = f"{storms} storms of {_CLIENTS} on one start, one winner each, three alternatives for everybody else"
-        results += [
-            Result.of(f"holds.storm.{name}.p50", percentile(each, 0.5) * 1000, "ms", note=note),
-            Result.of(f"holds.storm.{name}.p99", percentile(each, 0.99) * 1000, "ms", note="of one client"),
-            Result.of(f"holds.storm.{name}.longest", max(whole) * 1000, "ms", note="the storm that took longest"),
-        ]
+async def _contended(name: str, way: "_Direct | _Posting", chairs: Sequence[Chair], starts: _Starts) -> list[Result]:
+    each: list[float] = []
+    whole: list[float] = []
+    for number in range(_STORMS):
+        chair = chairs[number % len(chairs)]
+        start = starts.of(chair)
+        began = time.perf_counter()
+        outcomes = await asyncio.gather(*(_timed(way.try_to_hold, chair, start) for _ in range(_CLIENTS)))
+        whole.append(time.perf_counter() - began)
+        each += [seconds for seconds, _ in outcomes]
+        if sum(won for _, won in outcomes) != 1:
+            raise RuntimeError(f"{sum(won for _, won in outcomes)} of {_CLIENTS} hold {start} of {chair.staff_id}")
+    note = f"{_STORMS} storms of {_CLIENTS} on one start, one winner each, three alternatives for everybody else"
+    return [
+        Result.of(f"holds.storm.{name}.p50", percentile(each, 0.5) * 1000, "ms", note=note),
+        Result.of(f"holds.storm.{name}.p99", percentile(each, 0.99) * 1000, "ms", note="of one client"),
+        Result.of(f"holds.storm.{name}.longest", max(whole) * 1000, "ms", note="the storm that took longest"),
+    ]
+
+
+async def _judge(admin: Any) -> None:
     doubled = await admin.fetchval(
         """SELECT count(*) FROM booking.claims AS a JOIN booking.claims AS b
                ON a.calendar_id = b.calendar_id AND a.busy_from = b.busy_from AND a.ctid < b.ctid
@@ -171,7 +202,6 @@ async def _contended(
     )
     if doubled:
         raise RuntimeError(f"{doubled} starts were given twice")
-    return results
 
 
 class _Direct:
@@ -262,7 +292,8 @@ async def _closed_loop(
 ) -> _Run:
     """Every client holds one start after the other in a calendar of its own."""
     each: list[float] = []
-    own, used = time.process_time(), cpu_seconds((postgres, service))
+    pids = tuple(filter(None, (postgres, service)))
+    own, used = time.process_time(), cpu_seconds(pids)
     began = time.perf_counter()
 
     async def client(chair: Chair) -> None:
@@ -272,9 +303,9 @@ async def _closed_loop(
 
     await asyncio.gather(*(client(chair) for chair in chairs))
     took = time.perf_counter() - began
-    now = cpu_seconds((postgres, service))
-    cpu = time.process_time() - own, now[postgres] - used[postgres], now[service] - used[service]
-    return _Run(each, took, cpu)
+    now = cpu_seconds(pids)
+    postgres_used, service_used = (now[pid] - used[pid] if pid else 0.0 for pid in (postgres, service))
+    return _Run(each, took, (time.process_time() - own, postgres_used, service_used))
 
 
 async def _timed(

@@ -34,6 +34,8 @@ __all__ = ["Holds"]
 
 #: Batches under way at once: while one is written, the next can be decided on. Those of one salon are one after the other.
 _LANES = 2
+#: Batches of refusals under way at once. Those who are told the same are in one, so that it is found out once.
+_REFUSING = 4
 
 #: How writing ended: granted; on a salon that is not so any more; not granted; or it has to be looked at anew, alone.
 _Verdict = Held | Missed | Literal["outdated", "taken", "alone"]
@@ -78,7 +80,7 @@ class Holds:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._writing = [Batcher(self._write, key=_owner) for _ in range(_LANES)]
-        self._refusing = Batcher(self._refuse)
+        self._refusing = [Batcher(self._refuse) for _ in range(_REFUSING)]
 
     async def answer(self, envelope: Envelope[HoldRequested], now: datetime) -> None:
         """The client has picked a start."""
@@ -107,8 +109,10 @@ class Holds:
         asked = _Asked(wish, occasion, ticket)
         known = salons.recall(self._db.memories, occasion.tenant_id) or await self._read(occasion)
         while True:
-            kept = await self._keep(asked, known)
-            outcome = await self._refusing.do(_Refused(asked, kept, known)) if isinstance(kept, Missed) else kept
+            outcome: Held | NotHeld | Missed | None = await self._keep(asked, known)
+            if isinstance(outcome, Missed):
+                refused = _Refused(asked, outcome, known)
+                outcome = await self._refusing[hash(refused.alike) % _REFUSING].do(refused)
             if outcome is not None:
                 return outcome
             known = await self._read(occasion)
