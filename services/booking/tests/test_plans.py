@@ -19,14 +19,16 @@ import pytest
 
 from booka_booking.domain import lifecycle
 from booka_booking.domain.planning import Ask
+from booka_booking.domain.policy import Client
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.times import Interval
 from booka_booking.domain.waitlist import Look
 from booka_booking.settings import SERVICE
-from booka_booking.store import clients, conflicts, deposits, feeds, reservations, waitlist
+from booka_booking.store import clients, conflicts, deposits, feeds, reservations, salons, waitlist
+from booka_booking.store import holds as store
 from booka_booking.usecases import availability, changes, expiry, holds
-from booka_booking.usecases.holds import Held, NotHeld, Wish
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.wishes import ALTERNATIVES, Held, Missed, Wish
 from booka_common import jobs
 from booka_common.contracts.booking import Want
 from booka_common.db import Database, Tx, load_queries
@@ -98,6 +100,7 @@ def crowded(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> C
             schema=SERVICE.name,
             package=SERVICE.package,
             system_tables=SERVICE.system_tables,
+            shared_tables=SERVICE.shared_tables,
         )
         admin = await asyncpg.connect(url)
         try:
@@ -239,13 +242,36 @@ async def test_a_hold_looks_at_one_day_of_those_who_may_do_it(
             wish = Wish(
                 Ask(wanted), at_dawn(3 + len(wanted)), request_id=new_id(), contact_id=contact, contact_name="Rui"
             )
-            held = await holds.hold(tx, wish, Occasion.request(crowd.tenant_id, NOW))
+            await reservations.lock_client(tx, wish.contact_id, wish.request_id)
+            held = await holds.keep(tx, wish, Occasion.request(crowd.tenant_id, NOW))
             assert isinstance(held, Held), held
-            again = await holds.hold(tx, wish, Occasion.request(crowd.tenant_id, NOW))
-            assert isinstance(again, Held)
-            assert not again.new
+            assert isinstance(await holds.keep(tx, wish, Occasion.request(crowd.tenant_id, NOW)), Missed)
+            assert wish.request_id is not None
+            assert list(await reservations.granted(tx, [wish.request_id])) == [wish.request_id]
     judge(crowded, seen, 400)
     assert used(seen, "claims") <= {"claims_busy", "claims_by_reservation"}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_holds_that_are_written_together_find_theirs_one_by_one(
+    crowded: Crowded, watch: Watch, crowd: Crowd
+) -> None:
+    occasion = Occasion.request(crowd.tenant_id, NOW)
+    async with watch(crowd) as (tx, seen):
+        known = await salons.current(tx, NOW)
+        assert known
+        wanted = []
+        for n in (*range(20), *range(10)):  # ten starts are wanted twice
+            start = at_dawn(3 + n // 4)
+            wish = Wish(Ask(want(crowd, 1, staff=n % 4)), start, request_id=new_id(), contact_id=new_id())
+            it = holds.possible(known, wish, NOW)
+            assert isinstance(it, holds.Possible)
+            wanted.append(holds.decide(it, it.first, Client(), wish, occasion))
+        assert len(await store.lock_all(tx, wanted)) == 30
+        verdicts = [written.verdict for written in await store.insert(tx, wanted)]
+        assert sorted(verdicts) == ["held"] * 20 + ["taken"] * 10
+    judge(crowded, seen, 2000)
+    assert used(seen, "claims") == {"claims_busy"}
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -256,9 +282,13 @@ async def test_a_hold_that_is_refused_looks_a_week_ahead_for_alternatives(
         booked = await reservations.list_ids(tx, WEEK, status="confirmed", staff_id=crowd.staff(3), after=None, limit=1)
         (taken,) = await reservations.get_many(tx, booked)
         wish = Wish(Ask(want(crowd, 2, staff=3)), taken.start, request_id=new_id(), contact_id=new_id())
-        refused = await holds.hold(tx, wish, Occasion.request(crowd.tenant_id, NOW))
-        assert isinstance(refused, NotHeld)
-        assert len(refused.alternatives) == 3
+        missed = await holds.keep(tx, wish, Occasion.request(crowd.tenant_id, NOW))
+        assert isinstance(missed, Missed)
+        assert missed.plan
+        known = salons.recall(tx.memories, crowd.tenant_id)
+        assert known
+        found = await availability.next_slots(tx, known.salon, missed.plan, wish.start, ALTERNATIVES, NOW)
+        assert len(found) == ALTERNATIVES
     judge(crowded, seen, 1200)
 
 
@@ -273,7 +303,7 @@ async def test_what_becomes_of_a_reservation_touches_its_own_rows(crowded: Crowd
         agreed = lifecycle.agree(held, guest_name="Rui", now=NOW - DAY, waive_deposit=True)
         assert isinstance(agreed, Reservation)
         await reservations.save(tx, held, agreed, who="salon", why="agreed", now=NOW)
-        assert await reservations.find_request(tx, held.id) == held.id
+        assert list(await reservations.granted(tx, [held.id])) == [held.id]
         assert len(await reservations.list_history(tx, held.id)) == 2
         await changes.cancel(tx, agreed, occasion, by="salon", why="asked")
         await tx.fetch(deposits.queries["deposit_unusable"], tx.tenant_id, held.id, "slot_taken")

@@ -6,12 +6,17 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import asyncpg
+
 from booka_booking.domain.reservation import Reservation
 from booka_common.db import Tx, load_queries
 
-__all__ = ["NewHold", "Who", "Written", "insert", "lock_all", "queries"]
+__all__ = ["Blocked", "NewHold", "Who", "Written", "insert", "lock_all", "queries", "wait_briefly"]
 
 queries = load_queries("booka_booking", "queries/holds.sql")
+
+#: What a hold needs is in somebody's hands for longer than one may wait for it.
+Blocked = asyncpg.LockNotAvailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,11 @@ class Written:
     verdict: Literal["held", "outdated", "duplicate", "too_many_holds", "taken", "lapsed"]
     duplicate_of: UUID | None
     client_id: UUID | None
+
+
+async def wait_briefly(tx: Tx) -> None:
+    """Begin a transaction that many depend on: where one alone would wait for seconds, it raises `Blocked`."""
+    await tx.begin("SET LOCAL lock_timeout = '500ms'")
 
 
 async def lock_all(tx: Tx, holds: Sequence[NewHold]) -> set[UUID]:

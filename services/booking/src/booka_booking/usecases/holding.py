@@ -177,10 +177,17 @@ class Holds:
                 await tickets.hand_back(tx, [asked.ticket])
         return outcome
 
-    async def _write(self, batch: Sequence[_Decided]) -> list[_Verdict | Exception]:
+    async def _write(self, batch: Sequence[_Decided]) -> Sequence[_Verdict | Exception]:
         """Write holds of one claim each, with all that follows from them, by one commit."""
+        try:
+            return await self._write_together(batch)
+        except store.Blocked:
+            return ["alone"] * len(batch)
+
+    async def _write_together(self, batch: Sequence[_Decided]) -> Sequence[_Verdict | Exception]:
         outcomes: list[_Verdict | Exception] = ["alone"] * len(batch)
         async with self._db.shared_tx([one.hold.tenant_id for one in batch]) as tx:
+            await store.wait_briefly(tx)
             locked = await store.lock_all(tx, [one.hold for one in batch])
             ours = [place for place, one in enumerate(batch) if one.hold.it.id in locked]
             problems = await tickets.claim_all(tx, [batch[place].asked.ticket for place in ours])
