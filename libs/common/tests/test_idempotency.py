@@ -1,6 +1,7 @@
 """A change over HTTP happens once, however often and however concurrently it is asked for."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +12,17 @@ from pydantic import BaseModel, Field
 
 from booka_common.db import Database
 from booka_common.errors import Conflict, Gone
-from booka_common.idempotency import Once, OnceRoute, once
+from booka_common.idempotency import (
+    AnsweredBefore,
+    Keyed,
+    KeyInProgress,
+    Once,
+    OnceRoute,
+    claim_all,
+    once,
+    store_all,
+    straight,
+)
 from booka_common.ids import new_id
 from booka_common.internal import authenticate
 from booka_common.service import Runtime, assemble
@@ -31,13 +42,28 @@ class Gate:
         self.entered, self.leave = asyncio.Event(), asyncio.Event()
 
 
+def hot(db: Database) -> Callable[[Once, Note], Awaitable[Response]]:
+    async def post_hot(asked: Once, body: Note) -> Response:
+        async with db.tx(asked.tenant_id) as tx:
+            (problem,) = await claim_all(tx, [asked.keyed])
+            if isinstance(problem, AnsweredBefore):
+                return await asked.answer_again()
+            if body.text == "no":
+                raise Conflict("not now", code="no")
+            response = Response(body.text, 201)
+            await store_all(tx, [(asked.keyed, response)])
+        return response
+
+    return post_hot
+
+
 def build(settings: Any, gate: Gate) -> Any:
     runtime = Runtime.of(SERVICE, settings)
     app = assemble(runtime, {})
     router = APIRouter(prefix="/v1", route_class=OnceRoute)
-    Asked = Annotated[
-        Once, Depends(once(runtime.db, authenticate(settings.secret_set("internal_secrets"), runtime.now)))
-    ]
+    caller = authenticate(settings.secret_set("internal_secrets"), runtime.now)
+    ask = once(runtime.db, caller)
+    Asked = Annotated[Once, Depends(ask)]
 
     async def write(asked: Once, note: Note, tx: Any) -> None:
         await tx.execute(
@@ -80,6 +106,7 @@ def build(settings: Any, gate: Gate) -> Any:
         return 0
 
     app.include_router(router)
+    app.state.hot["POST", "/v1/hot"] = straight(ask, caller, Note, hot(runtime.db))
     return app
 
 
@@ -287,3 +314,41 @@ async def test_answers_are_forgotten_after_a_while(client, db, tenant_id):
     async with db.system_tx() as tx:
         await tx.execute(load_queries("booka_common", "idempotency.sql")["idempotency_prune"], timedelta(days=7))
     assert await count(db, tenant_id, "idempotency_keys") == 1
+
+
+async def test_requests_that_share_a_transaction_have_a_key_each(db, tenant_id):
+    other = new_id()
+    first, second, stranger = (Keyed(tenant, "k", "POST /v1/notes", b"") for tenant in (tenant_id, tenant_id, other))
+    async with db.shared_tx([tenant_id, other]) as tx:
+        problems = await claim_all(tx, [first, second, stranger])
+        assert [type(problem) for problem in problems] == [type(None), KeyInProgress, type(None)]
+        await store_all(tx, [(first, Response("ours")), (stranger, Response("theirs"))])
+        async with db.tx(tenant_id) as elsewhere:
+            assert [type(problem) for problem in await claim_all(elsewhere, [first])] == [KeyInProgress]
+    async with db.shared_tx([tenant_id, other]) as tx:
+        problems = await claim_all(tx, [second, stranger])
+        assert [type(problem) for problem in problems] == [AnsweredBefore] * 2
+    async with db.tx(tenant_id) as tx:
+        assert await tx.fetchval("SELECT body FROM idempotency_keys WHERE tenant_id = $1", tenant_id) == b"ours"
+
+
+async def test_a_hot_route_is_one_like_all_others(client, db, tenant_id):
+    headers = key()
+    first, again = [await client.post("/v1/hot", json={"text": "hello"}, headers=headers) for _ in range(2)]
+    assert [(answer.status_code, answer.text) for answer in (first, again)] == [(201, "hello")] * 2
+    assert again.headers["idempotent-replayed"] == "true"
+    reused = await client.post("/v1/hot", json={"text": "other"}, headers=headers)
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+    for sent, status, code in (
+        ({"json": {"text": "no"}}, 409, "no"),
+        ({"json": {"text": 5}}, 422, "invalid"),
+        ({"content": b"{"}, 400, "malformed"),
+        ({"content": b"x" * 300_000}, 413, "too_large"),
+        ({"json": {"text": "hello"}, "auth": None}, 401, "bad_signature"),
+        ({"json": {"text": "hello"}, "headers": key("k k")}, 400, "idempotency_key_malformed"),
+    ):
+        answer = await client.post("/v1/hot", **sent)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), sent
+    invalid = await client.post("/v1/hot", json={"text": 5})
+    assert invalid.json()["errors"] == (await client.post("/v1/notes", json={"text": 5})).json()["errors"]
+    assert 'route="/v1/hot"' in (await client.get("/metrics")).text

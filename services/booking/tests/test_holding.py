@@ -1,7 +1,7 @@
 """Holds that share a transaction: each comes out as if it had been alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,19 +41,15 @@ async def at_once(holds: Holds, salon: Salon, *wishes: Wish) -> list[Held | NotH
     return await asyncio.gather(*(holds.hold(one, salon.occasion()) for one in wishes))
 
 
-async def transactions(salon: Salon, *outcomes: Held | NotHeld) -> int:
-    """In how many transactions these were written."""
+async def transactions(salon: Salon, *outcomes: Held | NotHeld) -> set[str]:
+    """The transactions by which these were written."""
     ids = [outcome.reservation.id for outcome in outcomes if isinstance(outcome, Held)]
     async with salon.db.tx(salon.tenant_id) as tx:
-        found: int = await tx.fetchval(
-            "SELECT count(DISTINCT xmin::text) FROM reservations WHERE tenant_id = $1 AND id = ANY ($2)",
-            salon.tenant_id,
-            ids,
-        )
-    return found
+        rows = await tx.fetch("SELECT xmin::text FROM reservations WHERE id = ANY ($1)", ids)
+    return {row["xmin"] for row in rows}
 
 
-def codes(outcomes: list[Held | NotHeld]) -> list[str]:
+def codes(outcomes: Sequence[Held | NotHeld]) -> list[str]:
     return [outcome.code if isinstance(outcome, NotHeld) else "held" for outcome in outcomes]
 
 
@@ -62,7 +58,7 @@ async def test_what_waits_at_the_same_time_is_written_by_one_transaction(warm: S
         warm.holds, warm, *(wish(warm, at(3, 9, minute)) for minute in (0, 30)), wish(warm, at(4, 9))
     )
     assert codes(outcomes) == ["held"] * 3
-    assert await transactions(warm, *outcomes) == 1
+    assert len(await transactions(warm, *outcomes)) == 1
     said = {held.reservation_id for held in await warm.said(ReservationHeld)}
     assert {outcome.reservation.id for outcome in outcomes if isinstance(outcome, Held)} < said
     assert await warm.problems() == []
@@ -71,7 +67,7 @@ async def test_what_waits_at_the_same_time_is_written_by_one_transaction(warm: S
 async def test_of_two_on_one_start_one_wins_and_the_other_hears_what_else_there_is(warm: Salon) -> None:
     outcomes = await at_once(warm.holds, warm, wish(warm, at(3, 10)), wish(warm, at(3, 10)), wish(warm, at(3, 10, 30)))
     assert sorted(codes(outcomes)) == ["held", "held", "slot_taken"]
-    assert await transactions(warm, *outcomes) == 1
+    assert len(await transactions(warm, *outcomes)) == 1
     (no,) = [outcome for outcome in outcomes if isinstance(outcome, NotHeld)]
     assert [slot.start for slot in no.alternatives] == [at(3, 11), at(3, 11, 15), at(3, 11, 30)]
 
@@ -87,6 +83,7 @@ async def test_a_client_gets_as_many_as_allowed(warm: Salon) -> None:
     wishes = [wish(warm, at(3, 9 + hour), contact_id=contact) for hour in range(3)]
     outcomes = await at_once(warm.holds, warm, *wishes, wish(warm, at(4, 9)))
     assert codes(outcomes) == ["held", "held", "too_many_holds", "held"]
+    assert len(await transactions(warm, outcomes[0], outcomes[3])) == 1  # for the client alone, the others did not wait
 
 
 async def test_a_request_is_granted_once(warm: Salon) -> None:
@@ -149,6 +146,7 @@ async def test_salons_that_share_a_transaction_share_nothing_else(warm: Salon, n
         *(warm.holds.hold(wish(salon, at(4, 10)), salon.occasion()) for salon in salons),
     )
     assert codes(outcomes) == ["held"] * 4
+    assert len({xmin for salon in salons for xmin in await transactions(salon, *outcomes)}) == 1
     for salon, outcome in zip(salons, outcomes, strict=False):
         assert isinstance(outcome, Held)
         async with salon.db.tx(salon.tenant_id) as tx:
@@ -167,15 +165,22 @@ async def test_salons_that_share_a_transaction_share_nothing_else(warm: Salon, n
         assert await salon.problems() == []
 
 
-async def test_the_limit_of_a_client_counts_the_holds_of_that_salon(warm: Salon, neighbour: Salon) -> None:
-    contact = new_id()
+async def test_what_a_request_and_a_client_got_elsewhere_does_not_count_here(warm: Salon, neighbour: Salon) -> None:
+    contact, request = new_id(), new_id()
     for hour in (9, 10):
-        await warm.held(at(3, hour), service=warm.brow, staff=warm.ana, contact_id=contact)
-    here, there = await asyncio.gather(
+        granted = await warm.holds.hold(
+            wish(warm, at(3, hour), contact_id=contact, request_id=request if hour == 9 else new_id()), warm.occasion()
+        )
+        assert isinstance(granted, Held)
+    outcomes = await asyncio.gather(
+        warm.holds.hold(wish(warm, at(4, 9)), warm.occasion()),
         warm.holds.hold(wish(warm, at(3, 11), contact_id=contact), warm.occasion()),
         warm.holds.hold(wish(neighbour, at(3, 11), contact_id=contact), neighbour.occasion()),
+        warm.holds.hold(wish(neighbour, at(3, 14), request_id=request), neighbour.occasion()),
     )
-    assert codes([here, there]) == ["too_many_holds", "held"]
+    assert codes(outcomes) == ["held", "too_many_holds", "held", "held"]
+    assert [outcome.new for outcome in outcomes if isinstance(outcome, Held)] == [True] * 3
+    assert len({xmin for salon in (warm, neighbour) for xmin in await transactions(salon, *outcomes)}) == 1
 
 
 async def test_without_the_database_everybody_hears_that(warm: Salon, settings: Settings) -> None:
@@ -240,7 +245,8 @@ async def test_a_start_that_is_kept_open_holds_up_whoever_wants_it_and_nobody_el
     async with kept_open(warm, at(3, 9)):
         first = asyncio.create_task(warm.holds.hold(wish(warm, at(3, 9)), warm.occasion()))
         await eventually(lambda: waits(warm))
-        assert codes(await at_once(warm.holds, warm, wish(warm, at(3, 10)))) == ["held"]
+        async with asyncio.timeout(4):
+            assert codes(await at_once(warm.holds, warm, wish(warm, at(3, 10)))) == ["held"]
         assert not first.done()
     assert codes([await first]) == ["held"]
 
@@ -260,7 +266,7 @@ async def test_a_calendar_somebody_needs_to_himself_keeps_only_its_own_holds(war
         await tx.lock([f"{warm.tenant_id}:{warm.ana}"])
         outcomes = await at_once(warm.holds, warm, wish(warm, at(3, 9)), wish(warm, at(3, 9), warm.bia))
     assert codes(outcomes) == ["held", "held"]
-    assert await transactions(warm, *outcomes) == 2
+    assert len(await transactions(warm, *outcomes)) == 2
 
 
 async def test_a_refused_message_stays_refused(warm: Salon) -> None:

@@ -252,7 +252,8 @@ class Holds:
 def _owner(decided: _Decided) -> Hashable:
     """One hold of a client in a batch, and one of a request: each sees what became of the one before."""
     wish = decided.asked.wish
-    return wish.contact_id or wish.request_id
+    owner = wish.contact_id or wish.request_id
+    return owner and (decided.hold.tenant_id, owner)
 
 
 def _verdict(hold: NewHold, written: Written) -> _Verdict:
