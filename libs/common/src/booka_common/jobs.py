@@ -21,7 +21,8 @@ from booka_common.ids import new_id
 from booka_common.observability import Metrics, current_traceparent, work
 
 __all__ = [
-    "Dead", "Done", "Handler", "Job", "JobType", "NewJob", "Outcome", "Postponed", "RetryIn", "Worker", "backoff", "cancel", "put", "put_all", "replay",
+    "Dead", "Done", "Handler", "Job", "JobType", "NewJob", "Outcome", "Postponed", "RetryIn", "Worker", "backoff", "cancel",
+    "put", "put_all", "replay",
 ]  # fmt: skip
 
 _log = logging.getLogger(__name__)
