@@ -39,7 +39,7 @@ async def at_once(work: Iterable[Awaitable[Result]]) -> list[Result]:
     """Run all at once; any error, a deadlock above all, fails the test."""
     results = await asyncio.gather(*work, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
-    assert errors == []
+    assert errors == [], Counter(map(repr, errors))
     return [result for result in results if not isinstance(result, BaseException)]
 
 

@@ -4,11 +4,14 @@ A hold is decided on before it waits, and only written with the others; the cons
 first is told so from another transaction, so that nobody looks for other starts while somebody waits for these.
 """
 
+import asyncio
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from booka_booking.domain.planning import Ask
 from booka_booking.domain.policy import Client
@@ -81,6 +84,7 @@ class Holds:
         self._db = db
         self._writing = [Batcher(self._write, key=_owner) for _ in range(_LANES)]
         self._refusing = [Batcher(self._refuse) for _ in range(_REFUSING)]
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, envelope: Envelope[HoldRequested], now: datetime) -> None:
         """The client has picked a start."""
@@ -132,7 +136,7 @@ class Holds:
         while True:
             found = await self._look(asked, it)
             if not isinstance(found, NewHold):
-                return found if isinstance(found, Missed) else await self._keep_alone(asked)
+                return found if isinstance(found, Missed) else await self._keep_in_turn(asked)
             match await self._writing[occasion.tenant_id.int % _LANES].do(_Decided(asked, found)):
                 case "taken" if it.sole:
                     return Missed("slot_taken", it.plan)
@@ -158,6 +162,15 @@ class Holds:
         hold = holds.decide(it, seating, client, wish, occasion)
         claims = hold.it.claims
         return None if len(claims) > 1 or holds.lapsed_in_the_way(claims, taken, occasion.now) else hold
+
+    async def _keep_in_turn(self, asked: _Asked) -> Held | Missed:
+        """Alone, and one of a salon after the other.
+
+        All of them take about the same calendars. Whoever waits for those in the database has a connection and little time.
+        """
+        turn = self._turns.setdefault(asked.occasion.tenant_id, asyncio.Lock())
+        async with turn:
+            return await self._keep_alone(asked)
 
     async def _keep_alone(self, asked: _Asked) -> Held | Missed:
         """In a transaction of its own, which waits for whoever is in the way."""
