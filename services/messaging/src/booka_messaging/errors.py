@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from booka_common.errors import Conflict, NotFound
+from booka_common.errors import Conflict, Invalid, NotFound
 
 __all__ = [
     "ChannelInactive",
     "ContactBlocked",
     "ContactErased",
     "LineTaken",
+    "MalformedWebhook",
     "NoAddress",
     "NoMedia",
     "UnknownChannel",
@@ -46,6 +47,12 @@ class LineTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__("another channel has this phone number id")
+
+
+class MalformedWebhook(Invalid):
+    """It proves who it is and is no JSON object. It is kept all the same (see `usecases.delivering`)."""
+
+    default_code = "malformed"
 
 
 class UnknownContact(NotFound):

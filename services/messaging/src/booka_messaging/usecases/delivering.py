@@ -17,7 +17,7 @@ from booka_messaging.domain import cloud, evolution
 from booka_messaging.domain.bodies import UnreadableBody, parse
 from booka_messaging.domain.model import Alias, ChatEvent, Ignored
 from booka_messaging.domain.reading import UNREADABLE
-from booka_messaging.errors import UnknownChannel
+from booka_messaging.errors import MalformedWebhook, UnknownChannel
 from booka_messaging.store import Channel, UnreadDelivery
 from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
@@ -75,6 +75,7 @@ class Deliveries:
         """A body that came to the address of one channel. What it tells of other lines is passed over.
 
         Raises:
+            MalformedWebhook: it is no JSON object. It is kept.
             UnknownChannel: it is of another instance of the gateway.
             Unavailable: something of it could not be stored; repeated, what was stored is not stored again.
         """
@@ -82,7 +83,7 @@ class Deliveries:
             payload = parse(body)
         except UnreadableBody as error:
             await self._unread.keep(channel, body, path_event=path_event, error=str(error), now=now)
-            return Answer("kept")
+            raise MalformedWebhook(str(error)) from None
         read = await self._take(channel, payload, path_event, now)
         if read.problem is not None:
             mine = body if channel.gateway != "cloud" else _text(cloud.part_of(payload, channel.instance))
@@ -96,12 +97,14 @@ class Deliveries:
         """A body of the installation's own Meta app: of any lines, of any salons. Lines that nobody has are passed over.
 
         Raises:
+            MalformedWebhook: it is no JSON object. It is kept if it names one line.
             Unavailable: something of it could not be stored, perhaps of one line only.
         """
         try:
             payload = parse(body)
         except UnreadableBody as error:
-            return await self._keep_unparsed(body, str(error), now)
+            await self._keep_unparsed(body, str(error), now)
+            raise MalformedWebhook(str(error)) from None
         told = cloud.lines_of(payload)
         if not told:
             return Answer("ignored")
@@ -121,7 +124,7 @@ class Deliveries:
             await self._unread.keep(channel, _text(mine), path_event=None, error=read.problem, now=now)
         return read.outcome
 
-    async def _keep_unparsed(self, body: bytes, error: str, now: datetime) -> Answer:
+    async def _keep_unparsed(self, body: bytes, error: str, now: datetime) -> None:
         """Nobody can tell which part of it belongs to whom, so it is kept if it names one line only."""
         named = {line.decode() for line in _NAMED_LINE.findall(body)}
         channels = await self._directory.lines(named) if len(named) == 1 else {}
@@ -129,7 +132,6 @@ class Deliveries:
             await self._unread.keep(channel, body, path_event=None, error=error, now=now)
         if not channels:
             _log.error("a webhook of Meta, %d bytes, cannot be read and belongs to nobody: %s", len(body), error)
-        return Answer("kept" if channels else "unknown", 0 if channels else len(named))
 
     async def replay(self, channel: Channel, kept: Iterable[UnreadDelivery], *, now: datetime) -> list[Reread]:
         """Read what was kept once more, one after the other; what was taken in of it meanwhile is a duplicate."""

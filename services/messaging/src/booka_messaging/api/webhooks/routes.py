@@ -23,7 +23,7 @@ from booka_common.signing import SecretSet
 from booka_common.web import answer_to, problem
 from booka_messaging.domain.cloud_verification import answer_challenge, verify_delivery
 from booka_messaging.domain.verification import authenticate
-from booka_messaging.errors import UnknownChannel
+from booka_messaging.errors import MalformedWebhook, UnknownChannel
 from booka_messaging.store import Channel
 from booka_messaging.usecases.delivering import OUTCOMES, Answer, Deliveries, Outcome
 from booka_messaging.usecases.directory import Directory, token_field
@@ -297,6 +297,8 @@ def _refusal(error: Exception) -> str:
         return "unknown"
     if isinstance(error, Unauthenticated):
         return "bad_signature"
+    if isinstance(error, MalformedWebhook):
+        return "malformed"
     if isinstance(error, HTTPException) and error.status_code == 413:
         return "too_large"
     if is_transient(error):
