@@ -73,6 +73,7 @@ _TAKEN: Mapping[str, Any] = {
             }
         },
     },
+    "400": _problem("`malformed`: proven and no JSON object; it is kept as well"),
     "401": _problem("`bad_signature`, `stale_token`: no, repeated or wrong proof"),
     "404": _problem("`unknown_channel`"),
     "413": _problem("`too_large`"),
