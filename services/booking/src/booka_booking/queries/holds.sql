@@ -25,9 +25,10 @@ WITH asked AS (
         a.most_holds IS NOT NULL AND a.most_holds <= (
             SELECT count(*) FROM reservations AS r
             WHERE r.tenant_id = a.tenant_id AND r.contact_id = a.contact_id AND r.status = 'held' AND r.expires_at > a.now
-              -- What a client on the waiting list is being offered does not use up what they may hold.
-              AND NOT EXISTS (SELECT FROM waitlist_offers AS o
-                              WHERE o.tenant_id = r.tenant_id AND o.reservation_id = r.id)) AS too_many
+              -- What a client on the waiting list is being offered does not use up what they may hold. (Not as NOT EXISTS:
+              -- as a join all offers would be read.)
+              AND (SELECT o.entry_id FROM waitlist_offers AS o
+                   WHERE o.tenant_id = r.tenant_id AND o.reservation_id = r.id) IS NULL) AS too_many
     FROM asked AS a
 ), wanted AS MATERIALIZED (
     SELECT s.tenant_id, s.id, s.now, s.expires_at, w.calendar_id, w.busy_from, w.busy_until,
