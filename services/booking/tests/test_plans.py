@@ -180,10 +180,12 @@ def _text(plan: dict[str, Any]) -> str:
 
 
 def used(seen: list[Seen], table: str) -> set[str]:
-    """The indexes by which a table was read."""
+    """The indexes by which a table was read. What is ruled out before is in the plan and never run."""
     found = set()
     for statement in seen:
         for node in nodes(statement.plan):
+            if node.get("Actual Loops") == 0:
+                continue
             if node.get("Relation Name") == table and "Index Name" in node:
                 found.add(node["Index Name"])
             if node.get("Relation Name") == table and node["Node Type"] == "Bitmap Heap Scan":
@@ -251,7 +253,8 @@ async def test_a_hold_looks_at_one_day_of_those_who_may_do_it(
             assert wish.request_id is not None
             assert list(await reservations.granted(tx, [wish.request_id])) == [wish.request_id]
     judge(crowded, seen, 400)
-    assert used(seen, "claims") <= {"claims_busy", "claims_by_reservation"}
+    # All visits of a calendar that has few of them are as near by the constraint's own index.
+    assert used(seen, "claims") <= {"claims_busy", "claims_by_reservation", "claims_one_at_a_time"}
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
