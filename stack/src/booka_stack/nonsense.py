@@ -52,6 +52,8 @@ class Nonsense:
     def _string(self, schema: Mapping[str, Any]) -> str:
         if schema.get("pattern", "").startswith("^[A-Z]{3}"):
             return "EUR"
+        if schema.get("pattern", "").startswith("^[a-z]"):
+            return "nobody_knows_this"
         formats = {
             "uuid": str(new_id()),
             "date-time": self.instant,

@@ -85,6 +85,8 @@ WITH item AS (
     FROM asked AS a
     JOIN channels AS c ON c.tenant_id = a.tenant_id AND c.id = a.channel_id
     CROSS JOIN LATERAL make_interval(secs => 60 / (c.messages_per_minute * CASE WHEN a.reminder THEN $15::float8 ELSE $14::float8 END)) AS s (step)
+    -- One that is known takes no moment of the line.
+    WHERE (SELECT m.id FROM messages AS m WHERE m.tenant_id = a.tenant_id AND m.request_id = a.request_id) IS NULL
     WINDOW stream AS (PARTITION BY a.tenant_id, a.channel_id, a.reminder)
 ), line AS (
     INSERT INTO paces AS p (tenant_id, channel_id, replies_from, others_from)
