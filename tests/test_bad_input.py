@@ -116,7 +116,7 @@ class Line:
 
 
 @pytest.fixture
-async def line(stack, open_salon, sandbox, request) -> AsyncIterator[Line]:
+async def line(stack, open_salon, sandbox, tables, request) -> AsyncIterator[Line]:
     """A line that authenticates in the mode of the test."""
     mode = getattr(request, "param", "hmac")
     salon = await open_salon()
@@ -131,6 +131,7 @@ async def line(stack, open_salon, sandbox, request) -> AsyncIterator[Line]:
     async with httpx.AsyncClient(base_url=stack.layout.url("messaging"), timeout=20) as http:
         auth = SignedAuth(stack.layout.internal_secret, salon.tenant_id)
         (await http.put(f"/v1/channels/{channel_id}", json=order, auth=auth)).raise_for_status()
+        await tables.settled(salon.tenant_id)  # a line that is new is looked at once
         yield Line(http, salon.tenant_id, channel_id, instance, mode)
 
 

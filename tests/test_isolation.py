@@ -132,7 +132,13 @@ async def test_a_statement_without_a_where_sees_one_tenant_or_nothing(stack, ope
                 assert await connection.fetchval(statement) == 0, f"{name} as {nobody}"
     # Only booking's API asks for keys so far, and what messaging hears has a key of its own.
     keys = {f"{service}.idempotency_keys" for service in SERVICES if service != "booking"}
-    assert set(empty) == {*keys, "messaging.inbox"}
+    rare = {
+        "messaging.charges",
+        "messaging.channel_templates",
+        "messaging.unread_deliveries",
+        "llm.forgotten_conversations",
+    }
+    assert set(empty) == {*keys, *rare, "messaging.inbox"}
 
 
 async def test_a_statement_without_a_where_changes_nothing_of_another_tenant(stack, lived_in, tables):
@@ -174,7 +180,7 @@ async def test_a_service_cannot_read_the_schema_of_another(stack, tables):
 
 async def test_the_plumbing_role_reaches_no_table_that_it_was_not_given(stack, tables):
     allowed = {"outbox", "inbox", "jobs", "idempotency_keys", "schema_migrations"}
-    named = {("messaging", "channels"), ("payments", "payment_events")}
+    named = {("messaging", "channels"), ("messaging", "unread_deliveries"), ("payments", "payment_events")}
     for table in await tables.rows(TABLES, list(SERVICES)):
         name = f"{table['schema']}.{table['name']}"
         async with connected(stack, table["schema"]) as connection:

@@ -78,7 +78,7 @@ async def test_what_lacks_its_secret_says_so_and_everything_else_works(
         channel = {
             "instance": salon.instance,
             "base_url": "http://127.0.0.1:9",
-            "api_key": "x",
+            "api_key": "a-gateway-key",
             "auth": {"mode": "header", "secret": "0123456789-0123456789-0123456789"},
         }
         put = await http.put(f"{url(messaging)}/v1/channels/{salon.channel_id}", json=channel)

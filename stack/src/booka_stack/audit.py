@@ -65,12 +65,14 @@ class Audit:
             unsent = await self._connection.fetchval(
                 f"SELECT count(*) FROM {service}.outbox WHERE sent_at IS NULL"  # noqa: S608 - our own names
             )
-            busy = await self._connection.fetchval(
-                f"SELECT count(*) FROM {service}.jobs WHERE status = 'running'"  # noqa: S608
+            busy = await self._connection.fetch(
+                "SELECT type, status, attempts, last_error, count(*) AS jobs, min(scheduled_at) - now() AS due "  # noqa: S608
+                f"FROM {service}.jobs WHERE status = 'running'"
                 " OR (status = 'ready' AND scheduled_at < now() + interval '1 minute' AND type <> 'watch_line')"
+                " GROUP BY 1, 2, 3, 4"
             )
             left += [f"{service}: {unsent} messages not published"] if unsent else []
-            left += [f"{service}: {busy} jobs not finished"] if busy else []
+            left += [f"{service}: not finished: {dict(row)}" for row in busy]
         health = await self._sandbox.call("GET", "/_/health")
         if health["webhooks_under_way"]:
             failing = await self._sandbox.call("GET", "/_/failing")
