@@ -89,7 +89,7 @@ class Rush:
         self.crowds.append(crowd)
         return crowd
 
-    async def judge(self, seconds: float = 60) -> list[str]:
+    async def judge(self, seconds: float = 120) -> list[str]:
         """Wait for the end of all conversations and of everything that follows from them; returns what is wrong."""
         wrong = [problem for crowd in self.crowds for problem in await crowd.leave()]
         audit = await Audit.of(self.stack.database_url(), self.stack.amqp_url, self.sandbox, self.salons)
