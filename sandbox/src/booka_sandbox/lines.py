@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
@@ -86,7 +87,7 @@ W = TypeVar("W")
 
 
 @dataclass(kw_only=True)
-class Line(Generic[P, W]):
+class Line(ABC, Generic[P, W]):
     """One WhatsApp number of a salon. `W`: what is on its way to the salon's webhook."""
 
     own_number: str
@@ -95,9 +96,9 @@ class Line(Generic[P, W]):
     held: list[W] | None = None
     """What waits for its release; None: everything leaves at once."""
 
+    @abstractmethod
     def new_phone(self, number: str) -> P:
         """A phone that nobody has heard of."""
-        raise NotImplementedError
 
     def phone(self, number: str) -> P:
         """The phone with that number (digits), however it is spelt; made on first sight."""
