@@ -101,6 +101,27 @@ async def test_a_failing_job_backs_off_dies_visibly_and_can_be_replayed(db, tena
         await eventually(ends_as(db, tenant_id, job_id, "done"))
 
 
+async def test_a_job_whose_workers_die_of_it_is_dead_after_its_attempts(db, tenant_id):
+    type = f"t-{tenant_id}"
+    runs = []
+
+    async def handler(job: Job):
+        runs.append(job.id)
+        return Done()
+
+    async def on_dead(tx, job, reason):
+        await note(tx, reason)
+
+    job_id = await add(db, tenant_id, type, max_attempts=3)
+    async with db.tx(tenant_id) as tx:  # as three workers leave it that were killed
+        await tx.execute("UPDATE jobs SET attempts = 3 WHERE tenant_id = $1", tenant_id)
+    async with working(db, {type: JobType(handler, on_dead=on_dead)}):
+        row = await eventually(ends_as(db, tenant_id, job_id, "dead"))
+    assert runs == []
+    assert "its workers ended" in row["last_error"]
+    assert await notes(db, tenant_id) == [row["last_error"]]
+
+
 async def test_dead_at_once_and_retry_with_a_delay_of_its_own(db, tenant_id):
     type = f"t-{tenant_id}"
     runs = []

@@ -164,8 +164,9 @@ def unconfigured(provision: Callable[[Service], dict[str, Any]]) -> Settings:
 
 
 @pytest.fixture
-def settings(unconfigured: Settings, endpoint: Endpoint) -> Settings:
-    """Settings with the endpoint as the model."""
+def settings(unconfigured: Settings, endpoint: Endpoint, forget_jobs: Callable[[Service], None]) -> Settings:
+    """Settings with the endpoint as the model; nobody else has anything to ask it."""
+    forget_jobs(SERVICE)
     return Settings(**unconfigured.model_dump() | {"base_url": endpoint.url, "api_key": "sk-test"})
 
 

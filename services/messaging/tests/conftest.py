@@ -255,8 +255,11 @@ async def started_app(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def started() -> Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]:
-    """`async with started(settings) as client`."""
+def started(
+    forget_jobs: Callable[[Service], None],
+) -> Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """`async with started(settings) as client`; it has nothing to do for other tests' salons."""
+    forget_jobs(SERVICE)
     return started_app
 
 

@@ -86,8 +86,11 @@ async def stripe_stub(clock: FrozenClock) -> AsyncIterator[StripeStub]:
 
 
 @pytest.fixture
-def settings(provision: Callable[[Service], dict[str, Any]], stripe_stub: StripeStub) -> Settings:
+def settings(
+    provision: Callable[[Service], dict[str, Any]], stripe_stub: StripeStub, forget_jobs: Callable[[Service], None]
+) -> Settings:
     """Everything is configured; tests take away what they want missing."""
+    forget_jobs(SERVICE)
     return Settings(
         **provision(SERVICE),
         stripe_secret_key=SecretStr(SECRET_KEY),

@@ -320,13 +320,7 @@ class Worker:
             job_id=job.id,
             job_type=job.type,
         ):
-            try:
-                async with asyncio.timeout(kind.timeout.total_seconds()):
-                    outcome = await kind.handler(job)
-            except Exception as error:
-                if not is_transient(error):
-                    _log.exception("job failed")
-                outcome = RetryIn(f"{type(error).__name__}: {error}"[:500])
+            outcome = await self._outcome(job, kind)
             self.faults.hit("worker.called")
             try:
                 await self._finish(job, kind, outcome)
@@ -336,6 +330,17 @@ class Worker:
             except Exception:
                 # The outcome is unknown to the table: the lease runs out and the job runs again with the same idempotency key.
                 _log.exception("outcome not recorded")
+
+    async def _outcome(self, job: Job, kind: JobType) -> Outcome:
+        if job.attempts > job.max_attempts:  # else what kills its worker would kill workers for ever
+            return RetryIn("its workers ended before it did")
+        try:
+            async with asyncio.timeout(kind.timeout.total_seconds()):
+                return await kind.handler(job)
+        except Exception as error:
+            if not is_transient(error):
+                _log.exception("job failed")
+            return RetryIn(f"{type(error).__name__}: {error}"[:500])
 
     async def _finish(self, job: Job, kind: JobType, outcome: Outcome) -> None:
         if isinstance(outcome, RetryIn) and job.attempts >= job.max_attempts:

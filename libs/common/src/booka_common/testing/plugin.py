@@ -150,6 +150,24 @@ def provision(servers: tuple[PostgresServer, RabbitServer], worker_name: str) ->
     return settings
 
 
+@pytest.fixture
+def forget_jobs(provision: Callable[[Service], dict[str, Any]]) -> Callable[[Service], None]:
+    """`forget_jobs(SERVICE)` calls back what earlier tests left to do, or this test's worker would do it, at its providers."""
+
+    async def forget(service: Service) -> None:
+        connection = await asyncpg.connect(provision(service)["migrate_url"])
+        try:
+            await connection.execute(
+                f"""UPDATE {service.name}.jobs
+                    SET status = 'cancelled', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL
+                    WHERE status IN ('ready', 'running')"""  # noqa: S608 - our own words
+            )
+        finally:
+            await connection.close()
+
+    return lambda service: run_async(lambda: forget(service))
+
+
 @pytest.fixture(scope="session")
 def worker_name() -> str:
     """`gw0`, `gw1` … under xdist, else `main`."""
