@@ -11,7 +11,7 @@ class FaultPoints:
     """Kills the process at the n-th passage of a point: `FaultPoints.parse("relay.confirmed:5,worker.called:12")`.
 
     Points: `consumer.committed` (after commit, before ack), `relay.confirmed` (after confirm, before mark),
-    `worker.called` (after the provider's answer, before its record).
+    `worker.called` (after the provider's answer, before its record), `worker.called.send_message` (the same, of one type).
     """
 
     def __init__(self, at: dict[str, int] | None = None) -> None:

@@ -322,6 +322,7 @@ class Worker:
         ):
             outcome = await self._outcome(job, kind)
             self.faults.hit("worker.called")
+            self.faults.hit(f"worker.called.{job.type}")
             try:
                 await self._finish(job, kind, outcome)
             except _LeaseLost:
