@@ -25,7 +25,7 @@ from booka_common.idempotency import (
 )
 from booka_common.ids import new_id
 from booka_common.internal import authenticate
-from booka_common.service import Runtime, assemble
+from booka_common.runtime import Runtime, assemble
 from booka_common.testing import running, signed
 from booka_common.versions import IfMatch, check_version, etag
 

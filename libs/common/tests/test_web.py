@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from booka_common.errors import NotConfigured
 from booka_common.ids import new_id
 from booka_common.internal import Caller, authenticate
-from booka_common.service import Runtime, assemble
+from booka_common.runtime import Runtime, assemble
 from booka_common.testing import eventually, running, signed
 
 

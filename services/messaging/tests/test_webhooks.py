@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from booka_common.db import Database
 from booka_common.errors import Unavailable
 from booka_common.ids import new_id
-from booka_common.service import clean_up, system_clock
+from booka_common.runtime import clean_up
+from booka_common.service import system_clock
 from booka_messaging.domain.model import ChatMessage
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases import contacts

@@ -1,41 +1,35 @@
-"""`python -m booka_<service> serve | migrate | topology | asyncapi`: the same four commands for every service."""
+"""`python -m booka_<service> serve | migrate | topology | asyncapi`: the same four commands for every service.
+
+Each loads what it needs: `migrate` runs before every start, and a whole service takes most of a second to be imported.
+"""
 
 import argparse
 import asyncio
 import gc
+import importlib
 import signal
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
 
-from booka_common import topology
-from booka_common.consuming import Consumers
-from booka_common.faults import FaultPoints
 from booka_common.migrate import migrate
-from booka_common.observability import Metrics, configure_logging
+from booka_common.observability import configure_logging
 from booka_common.service import Service
 from booka_common.settings import ServiceSettings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 __all__ = ["main"]
 
-_Settings = TypeVar("_Settings", bound=ServiceSettings)
 
-
-def main(
-    service: Service,
-    settings_type: type[_Settings],
-    create_app: Callable[[_Settings], FastAPI],
-    describe: Callable[[Consumers], None],
-) -> None:
+def main(service: Service, settings_type: type[ServiceSettings]) -> None:
     """Run one command of `service`. The only place that reads the environment.
 
-    Args:
-        describe: registers the service's subscribers on a `Consumers` that is never started, for its AsyncAPI document.
+    The module `app` of its package brings `create_app(settings)`, and `describe(consumers)`, which registers its subscribers
+    on a `Consumers` that is never started, for the AsyncAPI document.
     """
     parser = argparse.ArgumentParser(prog=f"booka_{service.name}", description=service.description)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -45,12 +39,10 @@ def main(
     commands.add_parser("asyncapi", help="print the AsyncAPI document")
     command = parser.parse_args().command
     if command == "topology":
-        _print(topology.definitions([service.name]))
+        _print(_topology(service))
         return
     if command == "asyncapi":
-        consumers = Consumers(service.name, "amqp://localhost/", Metrics(service.name), FaultPoints())
-        describe(consumers)
-        _print(orjson.loads(consumers.asyncapi().to_specification().to_json()))
+        _print(_asyncapi(service))
         return
     try:
         settings = settings_type()
@@ -62,12 +54,38 @@ def main(
     configure_logging(service.name, settings.log_level)
     if command == "migrate":
         asyncio.run(_migrate(service, settings))
-        return
+    else:
+        _serve(service, settings)
+
+
+def _app(service: Service) -> Any:
+    return importlib.import_module(f"{service.package}.app")
+
+
+def _topology(service: Service) -> object:
+    from booka_common import topology
+
+    return topology.definitions([service.name])
+
+
+def _asyncapi(service: Service) -> object:
+    from booka_common.consuming import Consumers
+    from booka_common.faults import FaultPoints
+    from booka_common.observability import Metrics
+
+    consumers = Consumers(service.name, "amqp://localhost/", Metrics(service.name), FaultPoints())
+    _app(service).describe(consumers)
+    return orjson.loads(consumers.asyncapi().to_specification().to_json())
+
+
+def _serve(service: Service, settings: ServiceSettings) -> None:
+    import uvicorn
+
     # uvicorn drains on SIGTERM and then raises the signal again: an ordered stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-    def app() -> FastAPI:
-        created = create_app(settings)
+    def app() -> "FastAPI":
+        created: FastAPI = _app(service).create_app(settings)
         _tidy_less()
         return created
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
-from uuid import UUID
 
 import orjson
 import structlog
@@ -100,11 +99,6 @@ def _of_the_work(_logger: Any, _method: str, event: Any) -> Any:
         if value is not None:
             event.setdefault(name, str(value))
     return event
-
-
-def correlation_of(fields: dict[str, UUID | None]) -> dict[str, str]:
-    """`fields` as strings without the absent ones."""
-    return {name: str(value) for name, value in fields.items() if value is not None}
 
 
 class Metrics:

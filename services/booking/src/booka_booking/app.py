@@ -19,7 +19,8 @@ from booka_booking.usecases.holding import Holds
 from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.internal import authenticate
-from booka_common.service import Runtime, assemble, system_clock
+from booka_common.runtime import Runtime, assemble
+from booka_common.service import system_clock
 
 __all__ = ["create_app", "describe"]
 

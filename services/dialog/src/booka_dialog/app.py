@@ -9,7 +9,8 @@ from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.internal import authenticate
 from booka_common.observability import Metrics
-from booka_common.service import Runtime, assemble, system_clock
+from booka_common.runtime import Runtime, assemble
+from booka_common.service import system_clock
 from booka_dialog import consumers
 from booka_dialog.api import api
 from booka_dialog.jobs import job_types

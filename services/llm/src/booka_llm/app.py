@@ -6,15 +6,16 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from booka_common.internal import authenticate
-from booka_common.service import Runtime, assemble, system_clock
+from booka_common.runtime import Runtime, assemble
+from booka_common.service import system_clock
 from booka_llm.api import llm_api
-from booka_llm.consumers import subscribe
+from booka_llm.consumers import describe, subscribe
 from booka_llm.jobs import job_types
 from booka_llm.providers.openai_chat import OpenAIChat
 from booka_llm.remembered_settings import RememberedSettings
 from booka_llm.settings import SERVICE, Settings
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "describe"]
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -> FastAPI:

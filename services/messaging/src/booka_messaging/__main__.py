@@ -1,8 +1,7 @@
 """`python -m booka_messaging serve | migrate | topology | asyncapi`."""
 
 from booka_common.cli import main
-from booka_messaging.app import create_app, describe
 from booka_messaging.settings import SERVICE, Settings
 
 if __name__ == "__main__":
-    main(SERVICE, Settings, create_app, describe)
+    main(SERVICE, Settings)

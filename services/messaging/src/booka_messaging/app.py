@@ -8,7 +8,8 @@ from fastapi import FastAPI
 
 from booka_common.consuming import Consumers
 from booka_common.db import Database
-from booka_common.service import Runtime, assemble, system_clock
+from booka_common.runtime import Runtime, assemble
+from booka_common.service import system_clock
 from booka_messaging.api.channels import channel_routes
 from booka_messaging.api.charges import charge_routes
 from booka_messaging.api.contacts import contact_routes

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from booka_common.consuming import Consumers
 from booka_common.db import Database
 from booka_common.internal import authenticate
-from booka_common.service import Runtime, assemble, system_clock
+from booka_common.runtime import Runtime, assemble
+from booka_common.service import system_clock
 from booka_payments import consumers
 from booka_payments.api import payments_api
 from booka_payments.jobs import PaymentJobs

@@ -1,9 +1,7 @@
 """`python -m booka_scheduler serve | migrate | topology | asyncapi`."""
 
 from booka_common.cli import main
-from booka_scheduler.app import create_app
-from booka_scheduler.consumers import describe
 from booka_scheduler.settings import SERVICE, Settings
 
 if __name__ == "__main__":
-    main(SERVICE, Settings, create_app, describe)
+    main(SERVICE, Settings)

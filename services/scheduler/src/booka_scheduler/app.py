@@ -6,13 +6,14 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from booka_common.internal import authenticate
-from booka_common.service import Runtime, assemble, system_clock
+from booka_common.runtime import Runtime, assemble
+from booka_common.service import system_clock
 from booka_scheduler.api import reminders_api
-from booka_scheduler.consumers import subscribe
+from booka_scheduler.consumers import describe, subscribe
 from booka_scheduler.jobs import job_types
 from booka_scheduler.settings import SERVICE, Settings
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "describe"]
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -> FastAPI:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, HttpUrl, Secre
 from booka_common.errors import Invalid
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller, authenticate
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.api.refusals import changes as once_refusals
 from booka_messaging.api.refusals import refusals
 from booka_messaging.domain.model import Alias

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
 from booka_common.internal import Caller, authenticate
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.usecases.charging import Charges
 
 __all__ = ["charge_routes"]

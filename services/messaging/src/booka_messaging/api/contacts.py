@@ -11,7 +11,7 @@ from booka_common.db import Tx
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller, authenticate
 from booka_common.paging import Cursor, Limit, Page, page_of, position_after
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.api.conversations import Blocked, Words
 from booka_messaging.api.refusals import changes, refusals
 from booka_messaging.api.views import ContactDetailView, ContactView

@@ -13,7 +13,7 @@ from booka_common.errors import Invalid
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller, authenticate
 from booka_common.paging import Cursor, Limit, Page, cursor_at, position_after
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.api.refusals import changes, refusals
 from booka_messaging.api.views import ConversationItem, ConversationView, MessageView
 from booka_messaging.store.reading import Filters

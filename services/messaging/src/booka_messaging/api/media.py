@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from booka_common.internal import Caller, authenticate
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.api.refusals import refusals
 from booka_messaging.domain.media_types import extension
 from booka_messaging.usecases.media import Attachment, Attachments

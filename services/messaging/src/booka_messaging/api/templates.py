@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from booka_common.internal import Caller, authenticate
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.usecases.templates import Templates
 
 __all__ = ["template_routes"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from booka_common.errors import NotFound
 from booka_common.internal import Caller, authenticate
-from booka_common.service import Runtime
+from booka_common.runtime import Runtime
 from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.rereading import Unread
