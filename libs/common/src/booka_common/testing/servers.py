@@ -205,9 +205,10 @@ class RabbitServer:
         }
         with log.open("ab") as out:
             # A session of its own, so that it outlives the process that started it and dies as one group. The port mapper
-            # is part of the group: one that Erlang starts by itself would be a daemon that nobody stops.
+            # is part of the group: one that Erlang starts by itself would be a daemon that nobody stops. RabbitMQ writes its
+            # id after seconds only, and whoever gives up before has to find the group, too.
             subprocess.run(
-                ["setsid", "--fork", "sh", "-c", 'epmd & exec "$0"', str(server)],
+                ["setsid", "--fork", "sh", "-c", 'echo $$ >"$RABBITMQ_PID_FILE"; epmd & exec "$0"', str(server)],
                 env=environment, stdout=out, stderr=out, cwd=self.folder, check=True,
             )  # fmt: skip
         _wait(lambda: _listening(self.port) and _listening(self.api_port) and self._answers(), "RabbitMQ", log)
