@@ -364,7 +364,7 @@ async def test_a_client_is_found_with_their_own_visits(crowded: Crowded, watch: 
         assert await clients.get(tx, crowd.client(5), NOW) is not None
         assert len(await clients.list_clients(tx, contact_id=crowd.client(5), limit=10)) == 1
         assert await clients.lock_reservations(tx, crowd.client(5))
-        await clients.count_ahead(tx, crowd.client(5), NOW)
+        await clients.ahead_until(tx, crowd.client(5), NOW)
     judge(crowded, seen, 60)
 
 

@@ -65,6 +65,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         waitlist.WaitlistLeaveRequested,
         payments.DepositPaid,
         scheduler.ReminderDue,
+        messaging.ContactErased,
     ),
     "payments": (
         booking.DepositDue,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from booka_booking.usecases import availability, changes, confirmations, deposits, reminders, waitlist
+from booka_booking.usecases import availability, changes, clients, confirmations, deposits, reminders, waitlist
 from booka_booking.usecases.holding import Holds
 from booka_common.consuming import Consumers
 from booka_common.contracts.booking import (
@@ -15,6 +15,7 @@ from booka_common.contracts.booking import (
     MoveRequested,
 )
 from booka_common.contracts.envelope import Envelope
+from booka_common.contracts.messaging import ContactErased
 from booka_common.contracts.payments import DepositPaid
 from booka_common.contracts.scheduler import ReminderDue
 from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistRequested
@@ -56,6 +57,9 @@ def subscribe(consumers: Consumers, db: Database, holds: Holds, now: Callable[[]
     async def waitlist_leave_requested(envelope: Envelope[WaitlistLeaveRequested]) -> None:
         await waitlist.answer_leave(db, envelope, now())
 
+    async def contact_erased(envelope: Envelope[ContactErased]) -> None:
+        await clients.answer_erased(db, envelope, now())
+
     consumers.subscribe(AvailabilityRequested, availability_requested)
     consumers.subscribe(HoldRequested, hold_requested)
     consumers.subscribe(ConfirmationRequested, confirmation_requested)
@@ -66,3 +70,4 @@ def subscribe(consumers: Consumers, db: Database, holds: Holds, now: Callable[[]
     consumers.subscribe(ReminderDue, reminder_due)
     consumers.subscribe(WaitlistRequested, waitlist_requested)
     consumers.subscribe(WaitlistLeaveRequested, waitlist_leave_requested)
+    consumers.subscribe(ContactErased, contact_erased)

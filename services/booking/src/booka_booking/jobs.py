@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from booka_booking.usecases.clients import FORGET_CONTACT, forget
 from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.waitlist import end
@@ -36,8 +37,16 @@ def job_types(now: Callable[[], datetime]) -> Mapping[str, JobType]:
 
         return Done(record)
 
+    async def forget_contact(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            erased_at = datetime.fromisoformat(job.payload["erased_at"])
+            await forget(tx, UUID(job.payload["contact_id"]), erased_at, Occasion.job(job, now()))
+
+        return Done(record)
+
     return {
         EXPIRE_HOLD: JobType(expire_hold, max_attempts=20),
         OFFER_FREED: JobType(offer_freed),
         END_WAITING: JobType(end_waiting),
+        FORGET_CONTACT: JobType(forget_contact, max_attempts=20),
     }

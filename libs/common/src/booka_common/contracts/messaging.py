@@ -171,3 +171,4 @@ class ContactErased(Message):
 
     contact_id: UUID
     conversation_ids: tuple[UUID, ...]
+    merged_ids: tuple[UUID, ...] = Field((), description="other ids that this contact was known by before")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from booka_booking.api.asking import Callers, Clock
 from booka_booking.api.shapes import Name, Text
 from booka_booking.store import clients as store
-from booka_booking.usecases.clients import Erased, erase
+from booka_booking.usecases.clients import Ahead, Erased, erase
 from booka_common.db import Database
 from booka_common.errors import Conflict, NotFound
 from booka_common.idempotency import Once, OnceRoute, once
@@ -211,7 +211,7 @@ def _changing_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
         async with asked.tx() as tx:
             outcome = await erase(tx, client_id, now())
             if not isinstance(outcome, Erased):
-                if outcome == "visits_ahead":
+                if isinstance(outcome, Ahead):
                     raise Conflict("the client has visits ahead: cancel them first, or wait", code="visits_ahead")
                 raise NotFound("no client of this id", code="unknown_client")
         return ErasedView(id=client_id, erased_at=outcome.at, version=outcome.version)

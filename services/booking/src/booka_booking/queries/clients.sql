@@ -49,8 +49,12 @@ RETURNING version;
 -- name: client_reservations_lock
 SELECT id FROM reservations WHERE tenant_id = $1 AND client_id = $2 ORDER BY id FOR UPDATE;
 
--- name: client_visits_ahead
-SELECT count(*) FROM reservations
+-- name: client_of_contact
+SELECT id FROM clients WHERE tenant_id = $1 AND contact_id = $2;
+
+-- name: client_ahead_until
+-- When the last visit that is not over yet will be, as far as is known now.
+SELECT max(CASE status WHEN 'held' THEN expires_at ELSE ends_at END) FROM reservations
 WHERE tenant_id = $1 AND client_id = $2 AND ends_at > $3 AND (status = 'confirmed' OR status = 'held' AND expires_at > $3);
 
 -- name: client_erase

@@ -9,8 +9,8 @@ from uuid import UUID
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "ClientRow", "change", "count_ahead", "erase", "exported", "get", "insert", "list_clients", "lock", "lock_reservations",
-    "queries",
+    "ClientRow", "ahead_until", "change", "erase", "exported", "find", "get", "insert", "list_clients", "lock",
+    "lock_reservations", "queries",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/clients.sql")
@@ -52,6 +52,12 @@ async def get(tx: Tx, client_id: UUID, now: datetime) -> dict[str, Any] | None:
     return dict(row) if row else None
 
 
+async def find(tx: Tx, contact_id: UUID) -> UUID | None:
+    """The client whom a contact is, if any."""
+    found: UUID | None = await tx.fetchval(queries["client_of_contact"], tx.tenant_id, contact_id)
+    return found
+
+
 async def insert(
     tx: Tx,
     client_id: UUID,
@@ -85,10 +91,10 @@ async def lock_reservations(tx: Tx, client_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def count_ahead(tx: Tx, client_id: UUID, now: datetime) -> int:
-    """How many visits of the client are not over yet."""
-    count: int = await tx.fetchval(queries["client_visits_ahead"], tx.tenant_id, client_id, now)
-    return count
+async def ahead_until(tx: Tx, client_id: UUID, now: datetime) -> datetime | None:
+    """When the last visit of the client that is not over yet ends, or the last hold; None: nothing is ahead."""
+    until: datetime | None = await tx.fetchval(queries["client_ahead_until"], tx.tenant_id, client_id, now)
+    return until
 
 
 async def erase(

@@ -60,7 +60,8 @@ WITH aliases AS (
     DELETE FROM contact_aliases WHERE tenant_id = $1 AND contact_id = $2
 )
 UPDATE contacts SET name = NULL, phone = NULL, contested = false, erased_at = $3
-WHERE tenant_id = $1 AND (id = $2 OR merged_into = $2);
+WHERE tenant_id = $1 AND (id = $2 OR merged_into = $2)
+RETURNING id;
 
 -- name: erase_messages
 -- The gateway's ids stay: they are how a message that is delivered again is known.

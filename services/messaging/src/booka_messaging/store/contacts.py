@@ -95,6 +95,7 @@ async def erase_texts(tx: Tx, conversation_ids: Sequence[UUID]) -> None:
     await tx.execute(queries["erase_messages"], tx.tenant_id, list(conversation_ids))
 
 
-async def erase_contact(tx: Tx, contact_id: UUID, *, now: datetime) -> None:
-    """Forget who a person is."""
-    await tx.execute(queries["erase_contact"], tx.tenant_id, contact_id, now)
+async def erase_contact(tx: Tx, contact_id: UUID, *, now: datetime) -> list[UUID]:
+    """Forget who a person is; return the ids of the contacts that had become this one."""
+    rows = await tx.fetch(queries["erase_contact"], tx.tenant_id, contact_id, now)
+    return sorted(row["id"] for row in rows if row["id"] != contact_id)

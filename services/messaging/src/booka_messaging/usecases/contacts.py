@@ -72,11 +72,13 @@ async def erase(tx: Tx, contact_id: UUID, now: datetime) -> bool:
     dropped = await drop_queued(tx, conversation_ids, _ERASED, now=now)
     await erase_texts(tx, conversation_ids)
     await store.forget_unread(tx, contact.id)
-    await erase_contact(tx, contact.id, now=now)
+    merged_ids = await erase_contact(tx, contact.id, now=now)
     tenant_id = tx.tenant_id
     if tenant_id is None:
         raise ValueError("a contact is erased in a transaction of its salon")
-    erased = ContactErased(contact_id=contact.id, conversation_ids=tuple(conversation_ids))
+    erased = ContactErased(
+        contact_id=contact.id, conversation_ids=tuple(conversation_ids), merged_ids=tuple(merged_ids)
+    )
     await outbox.put(
         tx,
         Envelope.of(erased, tenant_id=tenant_id, now=now, id=derived_id(contact.id, "erased")),
