@@ -43,19 +43,40 @@ async def test_a_template_is_put_read_replaced_and_taken_away(client: httpx.Asyn
     assert put.json() | {"updated_at": None} == {
         "name": "visit_reminder", "locale": "pt-BR", **ORDER, "updated_at": None,
     }  # fmt: skip
-    await client.put(f"{base}/visit_reminder/pt-BR", json=ORDER | {"parameters": 2}, auth=salon.auth)
-    await client.put(f"{base}/visit_moved/en", json=ORDER | {"language": "en"}, auth=salon.auth)
-    assert [(one["name"], one["parameters"]) for one in (await salon.get(base))["items"]] == [
-        ("visit_moved", 3),
-        ("visit_reminder", 2),
+    other = {"provider_name": "lembrete_2", "language": "pt", "parameters": 2}
+    await client.put(f"{base}/visit_reminder/pt-BR", json=other, auth=salon.auth)
+    await client.put(f"{base}/visit_moved/pt-BR", json=ORDER, auth=salon.auth)
+    await client.put(f"{base}/visit_reminder/en", json=ORDER | {"language": "en"}, auth=salon.auth)
+    assert [(one["name"], one["locale"], one["parameters"]) for one in (await salon.get(base))["items"]] == [
+        ("visit_moved", "pt-BR", 3),
+        ("visit_reminder", "en", 3),
+        ("visit_reminder", "pt-BR", 2),
     ]
-    assert (await salon.get(f"{base}/visit_reminder/pt-BR"))["parameters"] == 2
+    found = await salon.get(f"{base}/visit_reminder/pt-BR")
+    assert {name: found[name] for name in other} == other
     assert (await client.delete(f"{base}/visit_reminder/pt-BR", auth=salon.auth)).status_code == 204
     for gone in (
         await client.get(f"{base}/visit_reminder/pt-BR", auth=salon.auth),
         await client.delete(f"{base}/visit_reminder/pt-BR", auth=salon.auth),
     ):
         assert (gone.status_code, gone.json()["code"]) == (404, "unknown_template")
+
+
+async def test_each_line_has_its_own_templates(
+    client: httpx.AsyncClient, salon: Any, salon_of: Any, tenant_id: UUID
+) -> None:
+    second = salon_of(tenant_id, client)
+    await second.provision()
+    mine, theirs = (f"/v1/channels/{line.channel_id}/templates" for line in (salon, second))
+    for locale in ("pt", "en"):
+        await client.put(f"{mine}/visit_moved/{locale}", json=ORDER, auth=salon.auth)
+    assert (await salon.get(theirs))["items"] == []
+    for method in ("GET", "DELETE"):
+        assert (await client.request(method, f"{theirs}/visit_moved/pt", auth=salon.auth)).status_code == 404
+    await client.put(f"{theirs}/visit_moved/pt", json=ORDER, auth=salon.auth)
+    assert (await client.delete(f"{mine}/visit_moved/pt", auth=salon.auth)).status_code == 204
+    assert [one["locale"] for one in (await salon.get(mine))["items"]] == ["en"]
+    assert [one["locale"] for one in (await salon.get(theirs))["items"]] == ["pt"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +118,7 @@ async def test_messages_are_summed_by_day_line_and_price(
     registry = CollectorRegistry()
     charges = Charges(db, registry)
     free, paid = Price(False, "service", "PMP"), Price(True, "utility", "PMP")
-    told = [("a", free, 0), ("b", free, 0), ("c", paid, 0), ("c", paid, 1), ("d", paid, 24), ("e", paid, 49)]
+    told = [("a", free, 0), ("b", free, 0), ("c", paid, 0), ("c", paid, 1), ("d", paid, 24), ("e", paid, 48)]
     for provider_id, price, hours in told:
         async with db.tx(tenant_id) as tx:
             await charges.note(tx, salon.channel_id, provider_id, price, now=DAY + timedelta(hours=hours))
@@ -110,6 +131,8 @@ async def test_messages_are_summed_by_day_line_and_price(
     ]
     counted = registry.get_sample_value("booka_messaging_charged_total", {"category": "utility", "billable": "true"})
     assert counted == 3
+    second_day = await salon.get("/v1/charges?from=2026-03-03&to=2026-03-03")
+    assert [(one["day"], one["messages"]) for one in second_day["items"]] == [("2026-03-03", 1)]
     assert (await client.get("/v1/charges?from=2026-03-02&to=2026-03-03", auth=signed(new_id()))).json()["items"] == []
 
 

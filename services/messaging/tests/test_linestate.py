@@ -67,6 +67,14 @@ async def test_the_reason_is_kept_up_to_date_and_the_moment_is_that_of_the_chang
     assert (channel.state, channel.state_reason, channel.state_at) == ("away", "still none", NOW)
 
 
+async def test_a_reason_is_cut_to_what_anybody_reads(db: Database, tenant_id: UUID, channel_id: UUID) -> None:
+    async with db.tx(tenant_id) as tx:
+        await line_changed(tx, channel_id, "away", "é" * 9000, NOW)
+        channel = await store.get_channel(tx, channel_id)
+    assert channel is not None
+    assert channel.state_reason == (await said(db, tenant_id))[0]["detail"] == "é" * 500
+
+
 async def test_those_who_find_out_at_the_same_time_say_it_once(db: Database, tenant_id: UUID, channel_id: UUID) -> None:
     async def tell() -> bool:
         async with db.tx(tenant_id) as tx:
