@@ -33,6 +33,7 @@ from booka_messaging.domain.model import (
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PN, LID = Alias("pn", "351912345678"), Alias("lid", "77001122334455")
 PN_JID, LID_JID = "351912345678@s.whatsapp.net", "77001122334455@lid"
+GROUP_JID = "120363020202020202@g.us"
 
 
 def upsert(message: Any = None, *, key: dict[str, Any] | None = None, **data: Any) -> dict[str, Any]:
@@ -213,6 +214,13 @@ def test_what_goes_out_through_the_gateway_is_an_echo_and_no_takeover() -> None:
         ("messages.delete", {"remoteJid": PN_JID, "fromMe": False, "id": "A1"}, Deleted("deleted", "A1")),
         ("messages.delete", {"id": "A1", "status": "DELETED"}, Deleted("deleted", "A1")),
         ("messages.delete", {"key": {"id": "A1"}}, Deleted("deleted", "A1")),
+        ("messages.delete", {"remoteJid": GROUP_JID, "id": "A1"}, Ignored("group")),
+        ("messages.delete", {"key": {"id": "A1", "remoteJid": GROUP_JID}}, Ignored("group")),
+        (
+            "messages.edited",
+            {"key": {"id": "A1", "remoteJid": GROUP_JID}, "editedMessage": {"conversation": "x"}},
+            Ignored("group"),
+        ),
         ("messages.delete", [], Ignored("empty")),
         ("messages.delete", None, Ignored("shape")),
     ],

@@ -12,7 +12,7 @@ from booka_common.contracts.messaging import MessageReceived
 from booka_common.errors import is_transient
 from booka_common.ids import new_id
 from booka_messaging.domain.identity import contested, correlated, people_of
-from booka_messaging.domain.model import Alias, ChatMessage, Deleted, Edited, Ignored, Linked, Receipt
+from booka_messaging.domain.model import Alias, ChatMessage, Ignored, Linked, Receipt
 from booka_messaging.usecases.identifying import sighted
 from booka_messaging.usecases.receiving import Intake
 
@@ -171,51 +171,6 @@ async def test_who_was_blocked_stays_so_under_another_name(line: Any) -> None:
     assert len(await line.told(MessageReceived)) == 2
     (contact,) = await line.rows("SELECT blocked_at FROM contacts WHERE tenant_id = $1 AND merged_into IS NULL")
     assert contact["blocked_at"] is not None
-
-
-# --- what changes afterwards
-
-
-async def text_of(line: Any, provider_id: str) -> dict[str, Any]:
-    (row,) = await line.rows(
-        "SELECT text, edited_at, deleted_at, metadata FROM messages WHERE tenant_id = $1 AND provider_id = $2",
-        provider_id,
-    )
-    found: dict[str, Any] = row
-    return found
-
-
-async def test_an_edited_message_has_its_new_text_and_stays_answered(line: Any) -> None:
-    await line.client("amanha as 3", id="M1")
-    line.clock.advance(MINUTE)
-    edited = Edited("edited", "M1", "amanhã às 4")
-    assert [await line.take(edited) for _ in range(2)] == ["accepted", "ignored"]
-    found = await text_of(line, "M1")
-    assert (found["text"], found["edited_at"]) == ("amanhã às 4", line.clock())
-    (heard,) = await line.told(MessageReceived)
-    assert heard.text == "amanha as 3"
-
-
-async def test_a_message_that_was_taken_back_stays_empty(line: Any) -> None:
-    await line.client("o meu segredo", id="M1")
-    line.clock.advance(MINUTE)
-    assert [await line.take(Deleted("deleted", "M1")) for _ in range(2)] == ["accepted", "ignored"]
-    assert await line.take(Edited("edited", "M1", "outro segredo")) == "ignored"
-    assert await text_of(line, "M1") == {
-        "text": "",
-        "edited_at": None,
-        "deleted_at": line.clock(),
-        "metadata": {},
-    }
-    assert await line.client("o meu segredo", id="M1") == "duplicate"
-
-
-async def test_changes_of_what_is_not_here_and_of_other_lines_are_nothing(line: Any, line_of: Any) -> None:
-    other = await line_of(new_id())
-    await other.client("oi", id="M1")
-    assert await line.take(Edited("edited", "M1", "x")) == "ignored"
-    assert await line.take(Deleted("deleted", "M1")) == "ignored"
-    assert (await text_of(other, "M1"))["text"] == "oi"
 
 
 @pytest.mark.parametrize("reason", ["group", "broadcast", "reaction", "protocol", "silent"])

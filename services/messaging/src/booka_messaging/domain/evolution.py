@@ -226,9 +226,12 @@ def _echo(data: object, own: Alias | None, now: datetime) -> ChatEvent:
 def _edit(data: object) -> ChatEvent:
     """A `protocolMessage`: a new text for an old message, or, in some versions, its revocation."""
     whole = mapping(data)
-    provider_id = identifier(mapping(whole.get("key")).get("id"))
+    key = mapping(whole.get("key"))
+    provider_id = identifier(key.get("id"))
     if provider_id is None:
         return Ignored("shape")
+    if (crowd := _crowd(key.get("remoteJid"))) is not None:
+        return Ignored(crowd)
     edited = whole.get("editedMessage", whole.get("message"))
     if not isinstance(edited, dict):
         kind = whole.get("type")
@@ -241,8 +244,12 @@ def _edit(data: object) -> ChatEvent:
 def _deletion(data: object) -> ChatEvent:
     """The key of the message that was taken back, bare or as `key`."""
     whole = mapping(data)
-    provider_id = identifier(whole.get("id")) or identifier(mapping(whole.get("key")).get("id"))
-    return Ignored("shape") if provider_id is None else Deleted("deleted", provider_id)
+    key = mapping(whole.get("key"))
+    provider_id = identifier(whole.get("id")) or identifier(key.get("id"))
+    if provider_id is None:
+        return Ignored("shape")
+    crowd = _crowd(whole.get("remoteJid") or key.get("remoteJid"))
+    return Deleted("deleted", provider_id) if crowd is None else Ignored(crowd)
 
 
 def _content(data: Mapping[str, Any]) -> tuple[str, Any]:

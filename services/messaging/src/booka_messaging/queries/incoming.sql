@@ -66,15 +66,3 @@ FROM item
 LEFT JOIN taken ON taken.item = item.item
 LEFT JOIN stored ON stored.id = item.id
 ORDER BY item.item;
-
--- name: message_edit
--- Of whoever wrote it; what was taken back stays empty.
-UPDATE messages SET text = $4, edited_at = $5
-WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = $3 AND deleted_at IS NULL AND text <> $4
-RETURNING id;
-
--- name: message_delete
--- With what it referred to.
-UPDATE messages SET text = '', choice_id = NULL, metadata = '{}', deleted_at = $4
-WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = $3 AND deleted_at IS NULL
-RETURNING id;

@@ -14,8 +14,6 @@ __all__ = [
     "Incoming",
     "Settled",
     "Taken",
-    "delete_message",
-    "edit_message",
     "take_messages",
 ]
 
@@ -104,13 +102,3 @@ def _taken(row: Any) -> Taken:
         row["counted"],
         row["attended"],
     )
-
-
-async def edit_message(tx: Tx, channel_id: UUID, provider_id: str, text: str, *, now: datetime) -> bool:
-    """Give a stored message its new text; False if there is none of this id, or it says that already."""
-    return bool(await tx.fetch(queries["message_edit"], tx.tenant_id, channel_id, provider_id, text, now))
-
-
-async def delete_message(tx: Tx, channel_id: UUID, provider_id: str, *, now: datetime) -> bool:
-    """Empty a stored message that was taken back; False if there is none of this id, or it is empty already."""
-    return bool(await tx.fetch(queries["message_delete"], tx.tenant_id, channel_id, provider_id, now))

@@ -31,8 +31,8 @@ from booka_messaging.domain.model import (
 )
 from booka_messaging.store import Channel, Incoming, Settled, Taken
 from booka_messaging.store.attending import TakenByPhone, take_typed_over
-from booka_messaging.store.incoming import delete_message, edit_message
 from booka_messaging.usecases.attending import hand_back_job, taken_over
+from booka_messaging.usecases.correcting import correct
 from booka_messaging.usecases.identifying import settle, sighted
 from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.receipts import Receipts
@@ -100,11 +100,11 @@ class Intake:
                 return "accepted"
             case Edited(_, provider_id, text):
                 async with self._db.tx(channel.tenant_id) as tx:
-                    changed = await edit_message(tx, channel.id, provider_id, text, now=now)
+                    changed = await correct(tx, channel.id, provider_id, text, now=now)
                 return "accepted" if changed else "ignored"
             case Deleted(_, provider_id):
                 async with self._db.tx(channel.tenant_id) as tx:
-                    changed = await delete_message(tx, channel.id, provider_id, now=now)
+                    changed = await correct(tx, channel.id, provider_id, None, now=now)
                 return "accepted" if changed else "ignored"
             case Echoed():
                 return "accepted" if await self._receipts.echo(channel, event, now=now) else "ignored"
