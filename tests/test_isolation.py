@@ -136,6 +136,7 @@ async def test_a_statement_without_a_where_sees_one_tenant_or_nothing(stack, ope
         "messaging.charges",
         "messaging.channel_templates",
         "messaging.unread_deliveries",
+        "messaging.unread_of_nobody",
         "llm.forgotten_conversations",
     }
     assert set(empty) == {*keys, *rare, "messaging.inbox"}
@@ -180,7 +181,12 @@ async def test_a_service_cannot_read_the_schema_of_another(stack, tables):
 
 async def test_the_plumbing_role_reaches_no_table_that_it_was_not_given(stack, tables):
     allowed = {"outbox", "inbox", "jobs", "idempotency_keys", "schema_migrations"}
-    named = {("messaging", "channels"), ("messaging", "unread_deliveries"), ("payments", "payment_events")}
+    named = {
+        ("messaging", "channels"),
+        ("messaging", "unread_deliveries"),
+        ("messaging", "unread_of_nobody"),
+        ("payments", "payment_events"),
+    }
     for table in await tables.rows(TABLES, list(SERVICES)):
         name = f"{table['schema']}.{table['name']}"
         async with connected(stack, table["schema"]) as connection:

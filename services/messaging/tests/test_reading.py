@@ -156,6 +156,9 @@ async def test_who_was_merged_is_found_where_the_talk_goes_on(line: Any) -> None
     (only,), _ = await page(line, words="palavra")
     assert only.match is not None
     assert only.match.snippet == "a palavra"
+    assert [one.conversation.id for one in (await page(line))[0]] == [only.conversation.id]
+    people = await reading.contacts(line.db, line.tenant_id, words=None, blocked=None, before=None, limit=9)
+    assert [one.id for one in people] == [only.conversation.contact_id]
     gone = next(one.conversation for one in before if one.conversation.id != only.conversation.id)
     person = await reading.contact(line.db, line.tenant_id, gone.contact_id)
     assert person.id == only.conversation.contact_id

@@ -1,6 +1,7 @@
 """Webhooks of Meta: one body of many lines, all of it or another attempt; and what every webhook is answered."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -92,6 +93,31 @@ class _Noting:
         return "accepted"
 
 
+async def test_what_evolution_tells_at_once_is_taken_person_by_person(
+    client: httpx.AsyncClient, salon_of: Any, db: Database, settings: Settings, tenant_id: UUID
+) -> None:
+    salon = salon_of(tenant_id, client)
+    await salon.provision()
+    one, other, lid = "351910000001@s.whatsapp.net", "351910000002@s.whatsapp.net", "77001122334455@lid"
+    said = [
+        salon.text("a", remoteJid=lid),
+        salon.text("b", remoteJid=other),
+        salon.text("c", remoteJid=one),
+        salon.text("d", remoteJid=lid),
+        salon.text("e", remoteJid=lid, senderPn=one),
+        salon.text("f", remoteJid=other, fromMe=True),
+        salon.text("g", remoteJid=one),
+    ]
+    noting: Any = _Noting()
+    directory = Directory(db, settings.sealer(), seconds=0)
+    taking = Deliveries(db, directory, noting, Unread(db, settings.sealer(), ()))
+    channel = (await directory.find(salon.channel_id)).channel
+    for event in (None, "messages-upsert"):
+        await taking.of_channel(channel, salon.body(said, event), path_event="MESSAGES_UPSERT", now=system_clock())
+        assert sorted(noting.together) == [["a", "c", "d", "e", "g"], ["b", "f"]]
+        noting.together.clear()
+
+
 async def test_what_one_person_said_stays_in_order(open_line: Any, db: Database, settings: Settings) -> None:
     """Two ids are one person as soon as a message names both; what was said before it was said by the same one, in its place."""
     line = await open_line()
@@ -102,13 +128,14 @@ async def test_what_one_person_said_stays_in_order(open_line: Any, db: Database,
     one, other, third = "351910000001", "351910000002", "351910000003"
     read = {"id": "wamid.1", "status": "read"}
     body = body_of(
-        by("a", one), by("b", other), by("c", user="PT.7"), by("d", third), by("e", other), by("f", one, "PT.7"), by("g", third),
+        by("a", one), by("b", other), by("c", user="PT.7"), by("d", third), by("e", other), by("x", one),
+        by("f", one, "PT.7"), by("g", third),
         change(line.number, statuses=[read, read]),
     )  # fmt: skip
     noting: Any = _Noting()
     taking = Deliveries(db, Directory(db, settings.sealer(), seconds=0), noting, Unread(db, settings.sealer(), ()))
     await taking.of_app(body, now=system_clock())
-    assert sorted(noting.together) == [["a", "c", "f"], ["b", "e"], ["d", "g"], ["read", "read"]]
+    assert sorted(noting.together) == [["a", "c", "x", "f"], ["b", "e"], ["d", "g"], ["read", "read"]]
 
 
 async def test_what_is_of_nobody_is_answered_200(open_line: Any) -> None:
@@ -273,6 +300,48 @@ async def test_what_is_no_json_is_kept_for_the_one_line_that_it_names(
     assert answer.json()["items"][0]["error"] == "the body is not JSON"
     missing = await client.post(f"/v1/channels/{one.id}/unread/replay", json={"id": str(new_id())}, auth=one.auth)
     assert code(missing) == (404, "unknown_unread")
+
+
+async def test_what_is_no_json_and_of_several_lines_or_none_is_kept_for_no_salon(open_line: Any, db: Database) -> None:
+    one, other = await open_line(), await open_line()
+    both = body_of(change(one.number, text("segredo")), change(other.number, text(str(new_id()))))[:-4]
+    none = f"{new_id()}".encode()
+    for body in (both, none, both):
+        assert code(await one.post(body)) == (400, "malformed")
+    assert (await one.unread(), await other.unread()) == ([], [])
+    wanted = (
+        "SELECT body, error, deliveries FROM unread_of_nobody WHERE digest = ANY ($1::bytea[]) ORDER BY received_at"
+    )
+    digests = [hashlib.sha256(body).digest() for body in (both, none)]
+    async with db.system_tx() as tx:
+        rows = await tx.fetch(wanted, digests)
+    assert [(row["body"], row["error"], row["deliveries"]) for row in rows] == [
+        (both, "the body is not JSON", 2),
+        (none, "the body is not JSON", 1),
+    ]
+    for tenant in (one, other):
+        async with db.tx(tenant.tenant_id) as tx:
+            assert await tx.fetch(wanted, digests) == []
+
+
+async def test_of_what_is_nobodys_the_oldest_makes_room_and_credentials_go(
+    open_line: Any, db: Database, settings: Settings, client: httpx.AsyncClient
+) -> None:
+    line = await open_line()
+    sealer = settings.sealer()
+    channel = (await Directory(db, sealer, seconds=0).find(line.id)).channel
+    unread = Unread(db, sealer, ("the-installations-secret",))
+    async with db.system_tx() as tx:
+        await tx.execute("DELETE FROM unread_of_nobody")
+    for minute in range(5):
+        body = b"%d the-installations-secret EAA-token-of-the-line" % minute
+        now = system_clock() + timedelta(minutes=minute)
+        await unread.keep_nobodys([channel], body, error="odd", now=now, most=3)
+    async with db.system_tx() as tx:
+        rows = await tx.fetch("SELECT body FROM unread_of_nobody ORDER BY received_at DESC")
+    bodies = [row["body"] for row in rows]
+    assert [body[:1] for body in bodies] == [b"4", b"3", b"2"]
+    assert not [body for body in bodies if b"the-installations-secret" in body or b"EAA-token-of-the-line" in body]
 
 
 async def test_kept_webhooks_are_bare_counted_and_few(

@@ -16,8 +16,15 @@ SERVICE = Service(
     package="booka_messaging",
     description="Channels, contacts, conversations and messages: what clients write and what they are told",
     # A webhook names its channel before its tenant is known; what nobody could read for a month is removed.
-    system_tables={"channels": "SELECT", "unread_deliveries": "SELECT, DELETE"},
-    keep={("queries/unread.sql", "unread_prune"): timedelta(days=30)},
+    system_tables={
+        "channels": "SELECT",
+        "unread_deliveries": "SELECT, DELETE",
+        "unread_of_nobody": "SELECT, INSERT, UPDATE, DELETE",
+    },
+    keep={
+        ("queries/unread.sql", "unread_prune"): timedelta(days=30),
+        ("queries/unread.sql", "unread_prune_nobodys"): timedelta(days=7),
+    },
     # What is received, requested and sent at the same time shares a transaction, whichever salons it belongs to.
     shared_tables=(
         "channels",

@@ -49,3 +49,16 @@ WHERE u.tenant_id = $1 AND EXISTS (
 -- name: unread_prune
 -- cross-tenant: runs under the system role, once an hour.
 DELETE FROM unread_deliveries WHERE received_at < clock_timestamp() - $1::interval;
+
+-- name: unread_put_nobodys
+-- cross-tenant: it is nobody's. The oldest make room.
+WITH trimmed AS (
+    DELETE FROM unread_of_nobody WHERE digest IN (
+        SELECT digest FROM unread_of_nobody WHERE digest <> $1 ORDER BY received_at DESC, digest OFFSET $5 - 1)
+)
+INSERT INTO unread_of_nobody (digest, body, error, received_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (digest) DO UPDATE SET deliveries = unread_of_nobody.deliveries + 1;
+
+-- name: unread_prune_nobodys
+-- cross-tenant: runs under the system role, once an hour. What people wrote is in it, and nobody can ask for theirs.
+DELETE FROM unread_of_nobody WHERE received_at < clock_timestamp() - $1::interval;

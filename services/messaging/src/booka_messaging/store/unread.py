@@ -12,6 +12,7 @@ __all__ = [
     "UnreadRow",
     "forget_unread",
     "get_unread",
+    "keep_nobodys",
     "keep_unread",
     "list_unread",
     "open_unread",
@@ -61,6 +62,11 @@ async def keep_unread(
 ) -> None:
     """Keep `body`, or count it if it is there already."""
     await tx.execute(queries["unread_put"], tx.tenant_id, id, channel_id, digest, body, path_event, error, now)
+
+
+async def keep_nobodys(tx: Tx, *, digest: bytes, body: bytes, error: str, now: datetime, most: int) -> None:
+    """Keep a `body` of which nobody knows whose it is, among at most `most`; or count it. In a transaction of the system."""
+    await tx.execute(queries["unread_put_nobodys"], digest, body, error, now, most)
 
 
 async def trim_unread(tx: Tx, channel_id: UUID, *, most: int) -> int:

@@ -97,7 +97,7 @@ class Deliveries:
         """A body of the installation's own Meta app: of any lines, of any salons. Lines that nobody has are passed over.
 
         Raises:
-            MalformedWebhook: it is no JSON object. It is kept if it names one line.
+            MalformedWebhook: it is no JSON object. It is kept: by the line that it names, else as nobody's.
             Unavailable: something of it could not be stored, perhaps of one line only.
         """
         try:
@@ -125,13 +125,14 @@ class Deliveries:
         return read.outcome
 
     async def _keep_unparsed(self, body: bytes, error: str, now: datetime) -> None:
-        """Nobody can tell which part of it belongs to whom, so it is kept if it names one line only."""
+        """Nobody can tell which part of it belongs to whom: a salon is shown it if it names that line and no other."""
         named = {line.decode() for line in _NAMED_LINE.findall(body)}
-        channels = await self._directory.lines(named) if len(named) == 1 else {}
-        for channel in channels.values():
-            await self._unread.keep(channel, body, path_event=None, error=error, now=now)
-        if not channels:
-            _log.error("a webhook of Meta, %d bytes, cannot be read and belongs to nobody: %s", len(body), error)
+        channels = await self._directory.lines(named)
+        if len(named) == 1 and channels:
+            for channel in channels.values():
+                await self._unread.keep(channel, body, path_event=None, error=error, now=now)
+        else:
+            await self._unread.keep_nobodys(channels.values(), body, error=error, now=now)
 
     async def replay(self, channel: Channel, kept: Iterable[UnreadDelivery], *, now: datetime) -> list[Reread]:
         """Read what was kept once more, one after the other; what was taken in of it meanwhile is a duplicate."""

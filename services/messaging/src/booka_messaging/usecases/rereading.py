@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,12 +15,14 @@ from booka_messaging.errors import UnknownChannel
 from booka_messaging.store import Channel, UnreadDelivery, UnreadRow
 from booka_messaging.usecases.directory import key_field, secret_field, token_field
 
-__all__ = ["MOST_KEPT", "Unread"]
+__all__ = ["MOST_KEPT", "MOST_OF_NOBODY", "Unread"]
 
 _log = logging.getLogger(__name__)
 
 #: Of one line. Beyond it the oldest goes: what is that old would not be answered any more.
 MOST_KEPT = 500
+#: Of those that are nobody's.
+MOST_OF_NOBODY = 100
 
 
 class Unread:
@@ -49,6 +51,21 @@ class Unread:
         _log.warning("a webhook of channel %s was kept unread: %s", channel.id, error)
         if lost:
             _log.error("%d webhooks of channel %s that nobody had read made room for others", lost, channel.id)
+
+    async def keep_nobodys(
+        self, channels: Iterable[Channel], body: bytes, *, error: str, now: datetime, most: int = MOST_OF_NOBODY
+    ) -> None:
+        """Keep `body`, of which nobody can tell whose it is, for who runs the installation: no salon may see it.
+
+        Args:
+            channels: those that it names, whose credentials may be in it.
+        """
+        secrets = (secret for channel in channels for secret in self._secrets_of(channel))
+        bare = redact(body, (*self._secrets, *secrets))
+        digest = hashlib.sha256(body).digest()
+        async with self._db.system_tx() as tx:
+            await store.keep_nobodys(tx, digest=digest, body=bare, error=error[:500], now=now, most=most)
+        _log.error("a webhook of Meta, %d bytes, cannot be read and is kept as nobody's: %s", len(body), error)
 
     def _secrets_of(self, channel: Channel) -> list[str]:
         sealed = (
