@@ -99,14 +99,15 @@ async def test_what_evolution_tells_at_once_is_taken_person_by_person(
     salon = salon_of(tenant_id, client)
     await salon.provision()
     one, other, lid = "351910000001@s.whatsapp.net", "351910000002@s.whatsapp.net", "77001122334455@lid"
+    before = "77005544332211@lid"
     said = [
         salon.text("a", remoteJid=lid),
         salon.text("b", remoteJid=other),
-        salon.text("c", remoteJid=one),
+        salon.text("c", remoteJid=before, senderPn=one),
         salon.text("d", remoteJid=lid),
         salon.text("e", remoteJid=lid, senderPn=one),
         salon.text("f", remoteJid=other, fromMe=True),
-        salon.text("g", remoteJid=one),
+        salon.text("g", remoteJid=before),  # which the message that made them one does not name
     ]
     noting: Any = _Noting()
     directory = Directory(db, settings.sealer(), seconds=0)
