@@ -305,6 +305,41 @@ async def test_a_choice_with_many_words_is_shown_all_the_same(sandbox: Sandbox, 
         assert told["text"] == text
 
 
+FAMILY = "👩‍👩‍👧‍👦"
+#: What Meta would have to take: the titles, what opens the list (none: buttons), and how they are shown; None: as numbered text.
+LIMITS: list[tuple[list[str], str, list[str] | None]] = [
+    (["x" * 20, "y" * 20, "z" * 20], "Ver", ["x" * 20, "y" * 20, "z" * 20]),
+    (["x" * 21, "y"], "Ver", ["x" * 21, "y"]),
+    (["x" * 24, "y" * 25], "Ver", ["x" * 24, "y" * 23 + "…"]),
+    (["é" * 24, "e\u0301" * 13], "Ver", ["é" * 24, "e\u0301" * 11 + "…"]),
+    (["😀" * 12, "😀" * 13], "Ver", ["😀" * 12, "😀" * 11 + "…"]),
+    ([f"{FAMILY} família {FAMILY}", "outra"], "Ver", [f"{FAMILY} família…", "outra"]),
+    (["x" * 30 + "a", "x" * 30 + "b"], "Ver", None),  # cut, they would be the same
+    (["x" * 72, "y"], "Ver", ["x" * 23 + "…", "y"]),
+    (["x" * 73, "y"], "Ver", None),
+    (["x" * 25, "y"], "B" * 20, ["x" * 23 + "…", "y"]),
+    (["x" * 25, "y"], "B" * 19 + "😀", None),
+]
+
+
+@pytest.mark.parametrize(("titles", "button", "expected"), LIMITS)
+async def test_choices_keep_to_the_limits_of_whatsapp(
+    sandbox: Sandbox, world: World, titles: list[str], button: str, expected: list[str] | None
+) -> None:
+    await world.say("bom dia")
+    options = tuple(Option(str(number), title) for number, title in enumerate(titles))
+    sent = await world.gateway.send_choices(world.line, TO, Choices("as text", "Quando?", options, button))
+    assert isinstance(sent, Sent)
+    path = f"/evolution/instances/{NAME}" if world.provider == "evolution" else f"/cloud/lines/{NAME}"
+    told = next(
+        one for one in await sandbox.control("GET", f"{path}/phones/{CLIENT}/messages") if one["side"] == "salon"
+    )
+    if expected is None or not world.gateway.capabilities.interactive:
+        assert told["text"] == "as text"
+    else:
+        assert [one["title"] for one in told["choices"]] == expected
+
+
 async def test_the_longest_text_arrives_whole(sandbox: Sandbox, world: World) -> None:
     await world.say("bom dia")
     text = "Às 15:00? " * 409 + "fim. 😀"

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from booka_common.errors import Unavailable
+from booka_messaging.domain.clipping import clipped, length
 from booka_messaging.domain.cloud import alias_of_number, alias_of_user
 from booka_messaging.domain.cloud_codes import verdict
 from booka_messaging.domain.media import Media
@@ -240,7 +241,7 @@ def _interactive(choices: Choices) -> Mapping[str, Any] | None:
     """The choices as Meta takes them; None if they do not fit."""
     options = choices.options
     titles, ids = {option.title for option in options}, {option.id for option in options}
-    if not options or not choices.lead.strip() or len(choices.lead) > _MAX_BODY:
+    if not options or not choices.lead.strip() or length(choices.lead) > _MAX_BODY:
         return None
     if len(titles) < len(options) or len(ids) < len(options) or not all(titles) or not all(ids):
         return None
@@ -248,13 +249,13 @@ def _interactive(choices: Choices) -> Mapping[str, Any] | None:
         return None
     body = {"text": choices.lead}
     plain = not any(option.description for option in options)
-    if plain and len(options) <= _MAX_BUTTONS and all(len(title) <= _MAX_BUTTON_TITLE for title in titles):
+    if plain and len(options) <= _MAX_BUTTONS and all(length(title) <= _MAX_BUTTON_TITLE for title in titles):
         replies = [{"type": "reply", "reply": {"id": option.id, "title": option.title}} for option in options]
         return {"type": "button", "body": body, "action": {"buttons": replies}}
-    if len(options) > _MAX_ROWS or not 0 < len(choices.button) <= _MAX_BUTTON_TITLE:
+    if len(options) > _MAX_ROWS or not 0 < length(choices.button) <= _MAX_BUTTON_TITLE:
         return None
     shown = [_row(option.title, option.description) for option in options]
-    if len({title for title, _ in shown}) < len(options) or any(len(below) > _MAX_DESCRIPTION for _, below in shown):
+    if len({title for title, _ in shown}) < len(options) or any(length(below) > _MAX_DESCRIPTION for _, below in shown):
         return None
     rows = [
         {"id": option.id, "title": title} | ({"description": below} if below else {})
@@ -265,7 +266,7 @@ def _interactive(choices: Choices) -> Mapping[str, Any] | None:
 
 def _row(title: str, description: str) -> tuple[str, str]:
     """Title and description of a row. A title that is too long is cut, and stands whole in the description."""
-    if len(title) <= _MAX_ROW_TITLE:
+    shown = clipped(title, _MAX_ROW_TITLE)
+    if shown == title:
         return title, description
-    whole = f"{title} – {description}" if description else title
-    return f"{title[: _MAX_ROW_TITLE - 1].rstrip()}…", whole
+    return shown, f"{title} – {description}" if description else title
