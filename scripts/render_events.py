@@ -81,7 +81,7 @@ def render() -> str:
                 *_table(message),
             ]
     lines += ["", "## Shared shapes"]
-    for shape in sorted(_shapes(list(said)), key=lambda shape: shape.__name__):
+    for shape in sorted(_shapes(list(said)), key=lambda shape: (shape.__name__, shape.__module__)):
         lines += ["", f"### {shape.__name__}", "", _sentence(shape), "", *_table(shape)]
     return "\n".join(lines) + "\n"
 
