@@ -28,7 +28,7 @@ SHAPE = {
 }  # fmt: skip
 EXTRAS = {
     "dialog": {"texts", "understanding"},
-    "llm": {"context", "providers", "reading", "redaction", "remembered_settings"},
+    "llm": {"context", "providers", "reading", "redaction"},
     "messaging": {"providers"},
     "payments": {"metrics", "providers", "webhooks"},
 }

@@ -21,7 +21,7 @@ from booka_common.contracts.booking import (
     ReservationConfirmed,
 )
 from booka_common.contracts.envelope import Message
-from booka_common.contracts.llm import InterpretationReady, InterpretationRequested, LlmSettingsChanged
+from booka_common.contracts.llm import ContextGiven, InterpretationReady, InterpretationRequested, LlmSettingsChanged
 from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Tx
 from booka_common.ids import new_id
@@ -144,7 +144,9 @@ async def test_what_was_kept_before_a_crash_is_answered_by_the_next_delivery(
 @pytest.mark.usefixtures("open_salon")
 async def test_what_has_piled_up_is_answered_once(deps: Deps, client: Any, tenant_id: UUID) -> None:
     """While somebody holds the conversation, messages pile up; whoever comes next answers them all."""
-    turns = [client.writes(text) for text in ("hi", "haircut", "with Ana", "on friday", "no, saturday")]
+    texts = ["hi", "haircut", "with Ana", "on friday", "no, saturday"]
+    turns = [client.writes(text) for text in texts]
+    await usecases.keep_llm_setting(deps, client.says_service(LlmSettingsChanged(revision=1, enabled=True)))
     ready = asyncio.Event()
     go_on = asyncio.Event()
 
@@ -170,6 +172,8 @@ async def test_what_has_piled_up_is_answered_once(deps: Deps, client: Any, tenan
     assert await said(deps, tenant_id) in ([], ["Hi! This is Studio Bela. You can book your visit right here."])
     stored = await usecases.get_session(deps, tenant_id, client.conversation_id)
     assert stored.turns_taken == 5
+    given = await outbox(deps, tenant_id, ContextGiven)  # the model is given each of them, whoever took it
+    assert sorted((data["turn"], data["text"]) for data in given) == list(enumerate(texts, 1))
 
 
 @pytest.mark.usefixtures("open_salon")
@@ -263,6 +267,20 @@ async def test_the_model_and_its_timeout(deps: Deps, client: Any, tenant_id: UUI
     )
     await usecases.take_answer(deps, client.says_service(late), client.conversation_id, late)
     assert len(await said(deps, tenant_id)) == 2
+
+
+@pytest.mark.usefixtures("open_salon")
+async def test_the_model_is_given_each_turn_once_while_it_is_on(deps: Deps, client: Any, tenant_id: UUID) -> None:
+    await usecases.take_turn(deps, client.writes("hi"))
+    await usecases.keep_llm_setting(deps, client.says_service(LlmSettingsChanged(revision=1, enabled=True)))
+    haircut, nobody = client.writes("haircut"), client.writes("", kind="image")
+    await asyncio.gather(*(usecases.take_turn(deps, turn) for turn in [haircut, nobody] * 5))
+    attended = client.writes("with Ana", attended=True)
+    await usecases.take_turn(deps, attended)
+    await usecases.keep_llm_setting(deps, client.says_service(LlmSettingsChanged(revision=2, enabled=False)))
+    await usecases.take_turn(deps, client.writes("tomorrow"))
+    given = await outbox(deps, tenant_id, ContextGiven)
+    assert [(data["turn"], data["text"]) for data in given] == [(2, "haircut"), (4, "with Ana")]
 
 
 @pytest.mark.usefixtures("open_salon")

@@ -13,8 +13,7 @@ from uuid import UUID
 import pytest
 
 from booka_common.contracts.envelope import Envelope
-from booka_common.contracts.llm import Choice, InterpretationRequested
-from booka_common.contracts.messaging import MessageReceived
+from booka_common.contracts.llm import Choice, ContextGiven, InterpretationRequested
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.service import Service
@@ -129,18 +128,10 @@ class Salon:
         request = InterpretationRequested(**values | fields)
         return Envelope.of(request, tenant_id=self.tenant_id, now=self.now())
 
-    def hears(self, text: str, **fields: Any) -> Envelope[MessageReceived]:
+    def hears(self, text: str, *, at: datetime | None = None, **fields: Any) -> Envelope[ContextGiven]:
         self.turn += 1
-        values: dict[str, Any] = {
-            "message_id": new_id(),
-            "conversation_id": self.conversation_id,
-            "contact_id": new_id(),
-            "turn": self.turn,
-            "kind": "text",
-            "text": text,
-            "sent_at": self.now(),
-        }
-        return Envelope.of(MessageReceived(**values | fields), tenant_id=self.tenant_id, now=self.now())
+        values: dict[str, Any] = {"conversation_id": self.conversation_id, "turn": self.turn, "text": text}
+        return Envelope.of(ContextGiven(**values | fields), tenant_id=self.tenant_id, now=at or self.now())
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ async def texts(db: Database, tenant_id: UUID) -> list[str]:
 
 
 async def hear(db: Database, settings: Settings, envelope: Any) -> None:
-    await usecases.message_received(db, settings, envelope, consumer="test", now=now())
+    await usecases.keep_context(db, settings, envelope, consumer="test", now=now())
 
 
 async def test_texts_go_and_late_ones_are_not_kept(db: Database, settings: Settings, salon: Any) -> None:
@@ -83,7 +83,7 @@ async def test_whoever_comes_second_waits_for_the_other(
 
     async with db.tx(salon.tenant_id) as tx:
         if first == "message":
-            await store.remember(tx, message.data, message.data.text)
+            await store.remember(tx, message, message.data.text)
             second = asyncio.create_task(usecases.forget(db, erased(salon), now=now()))
         else:
             ids = erased(salon).data.conversation_ids

@@ -78,10 +78,10 @@ async def test_only_the_last_messages_of_a_conversation_are_kept(db: Database, t
     salon, other = salon_of(tenant_id), salon_of(tenant_id)
     async with db.tx(tenant_id) as tx:
         await store.save_settings(tx, TenantSettings(tenant_id, enabled=True, history_messages=3), NOW)
-        await store.remember(tx, other.hears("x").data, "anderswo")
+        await store.remember(tx, other.hears("x"), "anderswo")
         envelopes = [salon.hears(str(number)) for number in range(8)]
         for envelope in (*envelopes[4:], *envelopes[:4], *envelopes):  # late ones and repetitions, too
-            await store.remember(tx, envelope.data, envelope.data.text)
+            await store.remember(tx, envelope, envelope.data.text)
         kept = await store.last_messages(tx, salon.conversation_id, since=NOW - timedelta(days=9), limit=20)
         assert [message.text for message in kept] == ["4", "5", "6", "7"]
         elsewhere = await store.last_messages(tx, other.conversation_id, since=NOW - timedelta(days=9), limit=20)
@@ -96,7 +96,7 @@ async def test_nothing_is_kept_of_a_salon_that_does_not_want_it(
     async with db.tx(tenant_id) as tx:
         if settings is not None:
             await store.save_settings(tx, replace(TenantSettings(tenant_id), **settings), NOW)
-        await store.remember(tx, salon.hears("x").data, "x")
+        await store.remember(tx, salon.hears("x"), "x")
         assert not await tx.fetch("SELECT 1 FROM recent_messages WHERE tenant_id = $1", tenant_id)
 
 
@@ -104,7 +104,7 @@ async def test_another_salon_sees_nothing(db: Database, tenant_id: UUID, salon_o
     salon = salon_of(tenant_id)
     async with db.tx(tenant_id) as tx:
         await store.save_settings(tx, TenantSettings(tenant_id, enabled=True), NOW)
-        await store.remember(tx, salon.hears("geheim").data, "geheim")
+        await store.remember(tx, salon.hears("geheim"), "geheim")
         await store.reserve(tx, DAY, 10, 100)
         await store.start_call(tx, OpenCall(new_id(), new_id(), "m", DAY, 10), NOW)
     async with db.tx(new_id()) as tx:

@@ -239,7 +239,7 @@ async def test_two_salons_contexts_never_mix(db: Database, settings: Settings, e
     for salon, word in ((one, "tulipa"), (two, "girassol")):
         for number in range(4):
             envelope = salon.hears(f"{word} {number}, meu número é (11) 98765-4321")
-            await usecases.message_received(db, settings, envelope, consumer="test", now=now())
+            await usecases.keep_context(db, settings, envelope, consumer="test", now=now())
     await interpret(db, settings, one.asks("corte"))
     await interpret(db, settings, two.asks("corte"))
     for number, (model, own, foreign) in enumerate(
@@ -254,7 +254,7 @@ async def test_two_salons_contexts_never_mix(db: Database, settings: Settings, e
 async def test_what_is_stored_and_queued_is_redacted(db: Database, settings: Settings, salon: Any) -> None:
     await switch_on(db, salon.tenant_id)
     text = "sou ana@example.com, (11) 98765-4321"
-    await usecases.message_received(db, settings, salon.hears(text, phone="+5511987654321"), consumer="test", now=now())
+    await usecases.keep_context(db, settings, salon.hears(text, phone="+5511987654321"), consumer="test", now=now())
     await usecases.interpretation_requested(db, settings, salon.asks(text), consumer="test", now=now())
     async with db.tx(salon.tenant_id) as tx:
         stored = await tx.fetchval("SELECT text FROM recent_messages WHERE tenant_id = $1", salon.tenant_id)
@@ -285,7 +285,7 @@ async def test_a_request_has_one_answer(db: Database, settings: Settings, endpoi
 
 async def test_switching_off_forgets_and_tells(db: Database, settings: Settings, salon: Any) -> None:
     await switch_on(db, salon.tenant_id)
-    await usecases.message_received(db, settings, salon.hears("oi"), consumer="test", now=now())
+    await usecases.keep_context(db, settings, salon.hears("oi"), consumer="test", now=now())
     saved = await usecases.put_settings(db, TenantSettings(salon.tenant_id), now=now())
     assert saved.revision == 2
     async with db.tx(salon.tenant_id) as tx:
@@ -299,8 +299,8 @@ async def test_messages_are_dropped_when_they_are_old_enough(db: Database, setti
     await switch_on(db, salon.tenant_id)
     at = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
     for hours in (0, 1):
-        heard = salon.hears("oi", sent_at=at + timedelta(hours=hours))
-        await usecases.message_received(db, settings, heard, consumer="test", now=at)
+        heard = salon.hears("oi", at=at + timedelta(hours=hours))
+        await usecases.keep_context(db, settings, heard, consumer="test", now=at)
     async with db.tx(salon.tenant_id) as tx:
         (job,) = await tx.fetch("SELECT scheduled_at FROM jobs WHERE type = 'expire'")
         due = job["scheduled_at"]

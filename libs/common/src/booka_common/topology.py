@@ -73,7 +73,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         booking.ReservationCancelled,
         booking.DepositUnusable,
     ),
-    "llm": (llm.InterpretationRequested, messaging.MessageReceived, messaging.ContactErased),
+    "llm": (llm.InterpretationRequested, llm.ContextGiven, messaging.ContactErased),
     "scheduler": (
         booking.ReservationConfirmed,
         booking.ReservationMoved,
@@ -105,6 +105,7 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
         waitlist.WaitlistRequested,
         waitlist.WaitlistLeaveRequested,
         llm.InterpretationRequested,
+        llm.ContextGiven,
     ),
     "booking": (
         booking.CatalogueChanged,

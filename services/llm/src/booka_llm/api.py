@@ -12,7 +12,6 @@ from booka_common.db import Database
 from booka_common.internal import Caller
 from booka_llm import usecases
 from booka_llm.domain import CallStatus, TenantSettings
-from booka_llm.remembered_settings import RememberedSettings
 from booka_llm.settings import Settings
 
 __all__ = ["llm_api"]
@@ -102,11 +101,7 @@ class CallPage(BaseModel):
 
 
 def llm_api(
-    db: Database,
-    settings: Settings,
-    known: RememberedSettings,
-    caller: Callable[..., Awaitable[Caller]],
-    now: Callable[[], datetime],
+    db: Database, settings: Settings, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]
 ) -> APIRouter:
     """`/v1/settings`, `/v1/usage` and `/v1/calls`. All requests are signed."""
     router = APIRouter(prefix="/v1", tags=["llm"])
@@ -131,9 +126,7 @@ def llm_api(
     @router.put("/settings")
     async def put_settings(who: Signed, body: SettingsBody) -> SettingsView:
         """Holds from the next call on. Switching off forgets every message kept for context."""
-        saved = await usecases.put_settings(db, TenantSettings(who.tenant_id, **body.model_dump()), now=now())
-        known.note(saved)
-        return view(saved)
+        return view(await usecases.put_settings(db, TenantSettings(who.tenant_id, **body.model_dump()), now=now()))
 
     @router.get("/usage")
     async def get_usage(who: Signed, first: date | None = None, last: date | None = None) -> UsageView:

@@ -12,7 +12,6 @@ from booka_llm.api import llm_api
 from booka_llm.consumers import describe, subscribe
 from booka_llm.jobs import job_types
 from booka_llm.providers.openai_chat import OpenAIChat
-from booka_llm.remembered_settings import RememberedSettings
 from booka_llm.settings import SERVICE, Settings
 
 __all__ = ["create_app", "describe"]
@@ -32,9 +31,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         if model is not None:
             await model.close()
 
-    known = RememberedSettings(runtime.db, now)
-    subscribe(runtime.consumers, runtime.db, settings, known, now)
+    subscribe(runtime.consumers, runtime.db, settings, now)
     app = assemble(runtime, job_types(runtime.db, settings, model, now), resources=resources)
     caller = authenticate(settings.secret_set("internal_secrets"), now)
-    app.include_router(llm_api(runtime.db, settings, known, caller, now))
+    app.include_router(llm_api(runtime.db, settings, caller, now))
     return app

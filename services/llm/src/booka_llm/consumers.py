@@ -1,4 +1,4 @@
-"""What llm hears: texts to read, and messages to keep for context."""
+"""What llm hears: texts to read, and what to keep for context."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,41 +6,32 @@ from datetime import datetime
 from booka_common import topology
 from booka_common.consuming import Consumers
 from booka_common.contracts.envelope import Envelope
-from booka_common.contracts.llm import InterpretationRequested
-from booka_common.contracts.messaging import ContactErased, MessageReceived
+from booka_common.contracts.llm import ContextGiven, InterpretationRequested
+from booka_common.contracts.messaging import ContactErased
 from booka_common.db import Database
 from booka_common.service import system_clock
 from booka_llm import usecases
-from booka_llm.remembered_settings import RememberedSettings
 from booka_llm.settings import SERVICE, Settings
 
 __all__ = ["describe", "subscribe"]
 
 
-def subscribe(
-    consumers: Consumers,
-    db: Database,
-    settings: Settings,
-    known: RememberedSettings,
-    now: Callable[[], datetime],
-) -> None:
+def subscribe(consumers: Consumers, db: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """Read what is asked, keep what is said."""
     requested = topology.subscription(SERVICE.name, InterpretationRequested).queue
-    received = topology.subscription(SERVICE.name, MessageReceived).queue
+    given = topology.subscription(SERVICE.name, ContextGiven).queue
 
     async def interpretation_requested(envelope: Envelope[InterpretationRequested]) -> None:
         await usecases.interpretation_requested(db, settings, envelope, consumer=requested, now=now())
 
-    async def message_received(envelope: Envelope[MessageReceived]) -> None:
-        if await known.keeps_messages(envelope.tenant_id):
-            await usecases.message_received(db, settings, envelope, consumer=received, now=now())
-
-    consumers.subscribe(InterpretationRequested, interpretation_requested)
+    async def context_given(envelope: Envelope[ContextGiven]) -> None:
+        await usecases.keep_context(db, settings, envelope, consumer=given, now=now())
 
     async def contact_erased(envelope: Envelope[ContactErased]) -> None:
         await usecases.forget(db, envelope, now=now())
 
-    consumers.subscribe(MessageReceived, message_received)
+    consumers.subscribe(InterpretationRequested, interpretation_requested)
+    consumers.subscribe(ContextGiven, context_given)
     consumers.subscribe(ContactErased, contact_erased)
 
 
@@ -49,4 +40,4 @@ def describe(consumers: Consumers) -> None:
     nowhere = "postgresql://localhost"
     db = Database(nowhere, SERVICE.name)
     settings = Settings.model_validate({"database_url": nowhere, "amqp_url": "amqp://localhost"})
-    subscribe(consumers, db, settings, RememberedSettings(db, system_clock), system_clock)
+    subscribe(consumers, db, settings, system_clock)

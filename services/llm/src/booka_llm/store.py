@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from booka_common.contracts.messaging import MessageReceived
+from booka_common.contracts.envelope import Envelope
+from booka_common.contracts.llm import ContextGiven
 from booka_common.db import Tx, load_queries
 from booka_llm.context import Remembered
 from booka_llm.domain import CallStatus, OpenCall, TenantSettings, Used
@@ -92,19 +93,19 @@ async def save_settings(tx: Tx, settings: TenantSettings, now: datetime) -> Tena
     return TenantSettings(**row)
 
 
-async def remember(tx: Tx, message: MessageReceived, text: str) -> None:
+async def remember(tx: Tx, given: Envelope[ContextGiven], text: str) -> None:
     """Keep a redacted text for context, if the salon has the model on, and drop what is over its number."""
     stored = await tx.execute(
         _queries["message_put"],
         tx.tenant_id,
-        message.conversation_id,
-        message.message_id,
-        message.turn,
+        given.data.conversation_id,
+        given.id,
+        given.data.turn,
         text,
-        message.sent_at,
+        given.occurred_at,
     )
     if stored:
-        await tx.execute(_queries["message_prune"], tx.tenant_id, message.conversation_id)
+        await tx.execute(_queries["message_prune"], tx.tenant_id, given.data.conversation_id)
 
 
 async def forget_conversations(tx: Tx, conversation_ids: Sequence[UUID], *, asking_job: str, now: datetime) -> None:

@@ -8,12 +8,13 @@ from uuid import UUID
 from booka_common import inbox, jobs, outbox
 from booka_common.contracts.envelope import Envelope
 from booka_common.contracts.llm import (
+    ContextGiven,
     InterpretationReady,
     InterpretationRequested,
     InterpretationUnavailable,
     LlmSettingsChanged,
 )
-from booka_common.contracts.messaging import ContactErased, MessageReceived
+from booka_common.contracts.messaging import ContactErased
 from booka_common.db import Database, Tx
 from booka_common.ids import derived_id, new_id
 from booka_llm import errors, store
@@ -33,8 +34,8 @@ __all__ = [
     "forget",
     "get_settings",
     "interpretation_requested",
+    "keep_context",
     "list_calls",
-    "message_received",
     "prepare",
     "put_settings",
     "seconds_left",
@@ -113,18 +114,17 @@ def _hopeless(
     return "too_late" if seconds_left(request, settings, now) <= 0 else None
 
 
-async def message_received(
-    db: Database, settings: Settings, envelope: Envelope[MessageReceived], *, consumer: str, now: datetime
+async def keep_context(
+    db: Database, settings: Settings, envelope: Envelope[ContextGiven], *, consumer: str, now: datetime
 ) -> None:
-    """Keep a message for context, redacted and shortened, and see to it that it goes again."""
-    message = envelope.data
-    text = truncate(redact(message.text, region_of_phone(message.phone)), REMEMBERED_BYTES)
+    """Keep what a client wrote, redacted and shortened, and see to it that it goes again."""
+    text = truncate(redact(envelope.data.text, region_of_phone(envelope.data.phone)), REMEMBERED_BYTES)
     if not text.strip():
         return
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, consumer, envelope.id):
             return
-        await store.remember(tx, message, text)
+        await store.remember(tx, envelope, text)
         # One job for all that comes in on a day, due when the last of it is old enough.
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         await jobs.put(

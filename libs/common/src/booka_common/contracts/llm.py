@@ -10,6 +10,7 @@ from booka_common.contracts.envelope import Fact, Message
 
 __all__ = [
     "Choice",
+    "ContextGiven",
     "Intent",
     "InterpretationReady",
     "InterpretationRequested",
@@ -25,6 +26,17 @@ class Choice(Fact):
 
     id: UUID
     name: str
+
+
+class ContextGiven(Message):
+    """What a client wrote, as context for later requests. Only of salons that have the model switched on."""
+
+    key: ClassVar[str] = "llm.context.given.v1"
+
+    conversation_id: UUID
+    turn: int = Field(ge=1, description="position among the client's messages of this conversation")
+    text: str = Field(max_length=4096)
+    phone: str | None = Field(None, description="E.164, if it is known: whose way of writing numbers is to be redacted")
 
 
 class InterpretationRequested(Message):

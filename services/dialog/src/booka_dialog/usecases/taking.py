@@ -108,7 +108,7 @@ async def _hear(deps: Deps, tx: Tx, batch: Sequence[_Heard]) -> list[bool]:
     for heard in fresh:
         talk = talks[heard.cause.tenant_id, heard.conversation_id]
         if isinstance(heard.what, store.Turn):
-            talk.hear(heard.what)
+            talk.hear(heard.what, heard.cause)
             turns[talk] = heard.cause
         else:
             talk.take([heard.what], heard.cause)

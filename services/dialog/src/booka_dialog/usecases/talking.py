@@ -8,7 +8,7 @@ from uuid import UUID
 from booka_common import jobs, outbox
 from booka_common.contracts.booking import CancellationQuoteRequested
 from booka_common.contracts.envelope import Envelope, Message
-from booka_common.contracts.llm import InterpretationRequested
+from booka_common.contracts.llm import ContextGiven, InterpretationRequested
 from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Tx
 from booka_common.ids import derived_id
@@ -83,10 +83,18 @@ class Talk:
             self._stepped and (self.session != self.found.session or self.said != self.found.said)
         )
 
-    def hear(self, turn: store.Turn) -> None:
-        """A turn has come; `drain` answers it. One that was kept or taken before changes nothing."""
+    def hear(self, turn: store.Turn, cause: Cause) -> None:
+        """A turn has come; `drain` answers it. One that was kept or taken before changes nothing.
+
+        The model is given it as context, if the salon has it on. A turn that comes again is given under the same id.
+        """
         if turn.turn not in self.found.known:
             self._pending[turn.turn] = self.turns[turn.turn] = turn
+        if self.found.llm_enabled and not self.found.forgotten and turn.said.text:
+            given = ContextGiven(
+                conversation_id=self.found.conversation_id, turn=turn.turn, text=turn.said.text, phone=turn.said.phone
+            )
+            self._put(given, derived_id(cause.id, "context"), cause)
 
     def drain(self, cause: Cause, *, wait_for_missing: bool = True) -> None:
         """Answer the pending turns, in order and at once; those behind a missing one wait for it, but not for ever."""
