@@ -13,9 +13,10 @@ from booka_common import jobs
 from booka_common.db import Database
 from booka_common.faults import FaultPoints
 from booka_common.ids import new_id
-from booka_common.jobs import Dead, Done, Job, JobType, Postponed, RetryIn, Worker, backoff
+from booka_common.jobs import Dead, Done, Job, JobType, Postponed, RetryIn, backoff
 from booka_common.observability import Metrics
 from booka_common.testing import eventually
+from booka_common.worker import Worker
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import resources
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,6 +22,9 @@ import orjson
 
 from booka_common.errors import Unavailable
 from booka_common.memory import Memories
+
+if TYPE_CHECKING:
+    from booka_common.jobs import Starter
 
 __all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "load_queries"]
 
@@ -90,6 +93,8 @@ class Signals:
         self.jobs_written = Signal()
         #: Takes committed messages straight from memory, while there is somebody to publish them (see `outbox`).
         self.handoff: Callable[[Sequence[Any]], None] | None = None
+        #: Runs jobs that are written as claimed by this process, while there is a worker (see `jobs.put_started`).
+        self.starter: Starter | None = None
 
 
 class Tx:

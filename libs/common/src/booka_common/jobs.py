@@ -4,38 +4,37 @@ A handler does its slow part without a transaction and returns an outcome. `Done
 finishes the job: the outcome and what follows from it are committed together. A worker that lost its lease changes nothing.
 """
 
-import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from functools import partial
+from typing import Any, Protocol
 from uuid import UUID
 
-from booka_common.batching import Batcher
-from booka_common.db import Database, Tx, load_queries
-from booka_common.errors import is_transient
-from booka_common.faults import FaultPoints
+from booka_common.db import Tx, load_queries
 from booka_common.ids import new_id
-from booka_common.observability import Metrics, current_traceparent, work
+from booka_common.observability import current_traceparent
 
 __all__ = [
-    "Dead", "Done", "Handler", "Job", "JobType", "NewJob", "Outcome", "Postponed", "RetryIn", "Worker", "backoff", "cancel",
-    "put", "put_all", "replay",
+    "LOOK_EVERY", "Dead", "Done", "Handler", "Job", "JobType", "NewJob", "Outcome", "Postponed", "Prepare", "Record", "RetryIn",
+    "Starter", "backoff", "cancel", "put", "put_all", "put_started", "replay",
 ]  # fmt: skip
 
-_log = logging.getLogger(__name__)
 _queries = load_queries("booka_common", "jobs.sql")
 
 Record = Callable[[Tx], Awaitable[None]]
 #: An idle worker looks by itself so often: what is due later than this is found without being told.
-_LOOK_EVERY = timedelta(seconds=1)
+LOOK_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. `attempts` counts this run, so it is 1 on the first."""
+    """A claimed job. `attempts` counts this run, so it is 1 on the first.
+
+    Attributes:
+        given: what was prepared for this run by whoever wrote the job (see `put_started`); None if it was claimed.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -47,6 +46,7 @@ class Job:
     correlation_id: UUID
     traceparent: str | None
     lease_token: UUID
+    given: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +184,83 @@ async def put_all(tx: Tx, jobs: Sequence[NewJob], *, now: datetime | None = None
     """
     if not jobs:
         return
-    columns = ([getattr(job, name) for job in jobs] for name in _COLUMNS)
-    await tx.execute(_queries["job_put_all"], *columns)
-    if now is None or any(job.scheduled_at < now + _LOOK_EVERY for job in jobs):
+    await tx.execute(_queries["job_put_all"], *_columns(jobs))
+    if now is None or any(job.scheduled_at < now + LOOK_EVERY for job in jobs):
         tx.wake(tx.signals.jobs_written)
+
+
+class Starter(Protocol):
+    """A worker of this process that runs jobs which it need not look for in the table."""
+
+    lease: timedelta
+
+    def room(self, types: Collection[str]) -> int:
+        """How many jobs of these types it would start now."""
+
+    def start(self, jobs: Sequence[Job]) -> None:
+        """Run jobs that were committed as claimed by it."""
+
+
+#: Prepares the runs of jobs in the transaction that writes them; returns what each is given.
+Prepare = Callable[[Tx, Sequence[Job]], Awaitable[Sequence[Any]]]
+
+
+async def put_started(tx: Tx, jobs: Sequence[NewJob], prepare: Prepare, *, now: datetime) -> None:
+    """Write jobs as `put_all` does; what is due runs in this process as soon as `tx` has committed, if its worker has room.
+
+    Such a job is written as claimed, and `prepare` does in `tx` what its run would do first. If this process dies, it is
+    anybody's once its lease has run out. Nobody else may put jobs into their lanes until `tx` has ended.
+    """
+    starter = tx.signals.starter
+    room = starter.room({job.type for job in jobs}) if starter is not None else 0
+    chosen = _due(jobs, now)[:room]
+    if starter is None or not chosen:
+        await put_all(tx, jobs, now=now)
+        return
+    token = new_id()
+    rows = await tx.fetch(
+        _queries["job_put_started"], *_columns(jobs), [job in chosen for job in jobs], token, starter.lease
+    )
+    running = {row["id"] for row in rows if row["running"]}
+    started = [_claimed(job, token) for job in chosen if job.id in running]
+    if started:
+        given = await prepare(tx, started)
+        runs = [replace(job, given=one) for job, one in zip(started, given, strict=True)]
+        tx.then(partial(starter.start, runs))
+    if len(started) < len(jobs):
+        tx.wake(tx.signals.jobs_written)
+
+
+def _due(jobs: Sequence[NewJob], now: datetime) -> list[NewJob]:
+    """Those that may start by `now`, as far as these jobs say; the first of each lane only."""
+    lanes: set[tuple[UUID, str]] = set()
+    due: list[NewJob] = []
+    for job in sorted(jobs, key=lambda job: job.lane_order):
+        free = job.lane is None or (job.tenant_id, job.lane) not in lanes
+        if job.lane is not None:
+            lanes.add((job.tenant_id, job.lane))
+        if free and job.scheduled_at <= now:
+            due.append(job)
+    return due
+
+
+def _columns(jobs: Sequence[NewJob]) -> list[list[Any]]:
+    return [[getattr(job, name) for job in jobs] for name in _COLUMNS]
+
+
+def _claimed(job: NewJob, token: UUID) -> Job:
+    return Job(
+        id=job.id,
+        tenant_id=job.tenant_id,
+        type=job.type,
+        payload=job.payload,
+        attempts=1,
+        max_attempts=job.max_attempts,
+        scheduled_at=job.scheduled_at,
+        correlation_id=job.correlation_id,
+        traceparent=job.traceparent,
+        lease_token=token,
+    )
 
 
 async def cancel(tx: Tx, type: str, *unique_keys: str) -> bool:
@@ -199,201 +272,3 @@ async def replay(tx: Tx, job_id: UUID, *, now: datetime) -> bool:
     """Give a dead job all its attempts again; False if it is not dead."""
     tx.wake(tx.signals.jobs_written)
     return await tx.execute(_queries["job_replay"], tx.tenant_id, job_id, now) > 0
-
-
-class _LeaseLost(Exception):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """A job whose result waits to be written."""
-
-    job: Job
-    result: Any
-
-
-@dataclass(slots=True)
-class Worker:
-    """Claims due jobs and runs them, `concurrency` at a time. Any number of workers may run at once."""
-
-    db: Database
-    metrics: Metrics
-    faults: FaultPoints
-    types: Mapping[str, JobType]
-    now: Callable[[], datetime]
-    concurrency: int = 16
-    lease: timedelta = timedelta(seconds=30)
-    _running: dict[asyncio.Task[None], UUID] = field(default_factory=dict)  # with the token of its lease
-    _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _more: bool = True  # there may be due jobs that only wait for one of ours to finish
-    _stopping: bool = False
-    _ended: Batcher[_Ended, None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._ended = Batcher(self._end_all)
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_leases())
-            group.create_task(self._loop())
-
-    async def drain(self, timeout: timedelta) -> None:
-        """Take nothing new and wait for what is running; what is not finished in time is left to its lease."""
-        self._stopping = True
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                async with self._claiming:  # a claim that is under way still starts what it got
-                    pass
-                if self._running:
-                    await asyncio.wait(self._running)
-        except TimeoutError:
-            _log.warning("%d jobs are left to their lease", len(self._running))
-        for task in self._running:
-            task.cancel()
-
-    async def _loop(self) -> None:
-        failures = 0
-        while not self._stopping:
-            try:
-                async with self._claiming:
-                    wait = timedelta(0) if self._stopping else await self._claim()
-                failures = 0
-            except Exception as error:
-                if not is_transient(error):
-                    _log.exception("claiming jobs failed")
-                failures += 1
-                wait = timedelta(seconds=min(0.1 * 2**failures, 2.0))
-            if wait:
-                await self.db.signals.jobs_written.wait(wait)
-
-    async def _claim(self) -> timedelta:
-        """Start what is due; return how long there is nothing to do unless the signal is set."""
-        self._more = True  # until it is known better, every job that finishes wakes the loop
-        idle = _LOOK_EVERY
-        free = self.concurrency - len(self._running)
-        if free <= 0:
-            return idle
-        token = new_id()
-        now = self.now()
-        names = list(self.types)
-        rows = await self.db.system_fetch(_queries["job_claim"], now, names, free, token, self.lease)
-        for row in rows:
-            if row["id"] is None:
-                continue
-            fields = {name: value for name, value in row.items() if name not in ("held_back", "next_due")}
-            job = Job(**fields, lease_token=token)
-            self.metrics.job_lag.labels(job.type).observe(max((now - job.scheduled_at).total_seconds(), 0))
-            task = asyncio.create_task(self._run(job))
-            self._running[task] = token
-            task.add_done_callback(self._finished)
-        if len(self._running) >= self.concurrency:
-            return idle
-        self._more = rows[0]["held_back"]
-        next_due: datetime | None = rows[0]["next_due"]
-        return idle if next_due is None else min(idle, max(next_due - self.now(), timedelta(milliseconds=1)))
-
-    def _finished(self, task: "asyncio.Task[None]") -> None:
-        del self._running[task]
-        if self._more:
-            self.db.signals.jobs_written.set()
-
-    async def _keep_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self.lease.total_seconds() / 3)
-            try:
-                async with self.db.system_tx(durable=False) as tx:
-                    if self._running:
-                        await tx.execute(_queries["job_heartbeat"], list(set(self._running.values())), self.lease)
-                    if await tx.execute(_queries["job_reclaim"]):
-                        tx.wake(self.db.signals.jobs_written)
-            except Exception as error:
-                _log.warning("lease heartbeat failed: %r", error)
-
-    async def _run(self, job: Job) -> None:
-        kind = self.types[job.type]
-        with work(
-            traceparent=job.traceparent,
-            tenant_id=job.tenant_id,
-            correlation_id=job.correlation_id,
-            job_id=job.id,
-            job_type=job.type,
-        ):
-            outcome = await self._outcome(job, kind)
-            self.faults.hit("worker.called")
-            self.faults.hit(f"worker.called.{job.type}")
-            try:
-                await self._finish(job, kind, outcome)
-            except _LeaseLost:
-                self.metrics.jobs.labels(job.type, "lease_lost").inc()
-                _log.warning("lease lost, outcome dropped")
-            except Exception:
-                # The outcome is unknown to the table: the lease runs out and the job runs again with the same idempotency key.
-                _log.exception("outcome not recorded")
-
-    async def _outcome(self, job: Job, kind: JobType) -> Outcome:
-        if job.attempts > job.max_attempts:  # else what kills its worker would kill workers for ever
-            return RetryIn("its workers ended before it did")
-        try:
-            async with asyncio.timeout(kind.timeout.total_seconds()):
-                return await kind.handler(job)
-        except Exception as error:
-            if not is_transient(error):
-                _log.exception("job failed")
-            return RetryIn(f"{type(error).__name__}: {error}"[:500])
-
-    async def _finish(self, job: Job, kind: JobType, outcome: Outcome) -> None:
-        if isinstance(outcome, RetryIn) and job.attempts >= job.max_attempts:
-            reason = f"gave up after {job.attempts} attempts: {outcome.reason}"
-            on_dead = kind.on_dead
-            outcome = Dead(reason, (lambda tx: on_dead(tx, job, reason)) if on_dead else None)
-        match outcome:
-            case Done(None, result) if result is not None:
-                await self._ended.do(_Ended(job, result))
-            case Done(record):
-                await self._end(job, "done", record, _queries["job_done"], job.id, job.lease_token)
-            case Dead(reason, record):
-                _log.error("job is dead: %s", reason)
-                await self._end(job, "dead", record, _queries["job_dead"], job.id, job.lease_token, reason[:2000])
-            case RetryIn(reason, delay):
-                wait = backoff(job.attempts, kind.first_delay, kind.longest_delay) if delay is None else delay
-                at = self.now() + wait
-                await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
-            case Postponed(reason, until):
-                again = _queries["job_postpone"]
-                await self._end(job, "postponed", None, again, job.id, job.lease_token, until, reason[:2000])
-            case _:
-                assert_never(outcome)
-
-    async def _end_all(self, batch: Sequence[_Ended]) -> list[BaseException | None]:
-        """Finish jobs in one transaction; the error of each that may not be finished any more."""
-        async with self.db.shared_tx([ended.job.tenant_id for ended in batch]) as tx:
-            rows = await tx.fetch(
-                _queries["job_done_all"],
-                [ended.job.id for ended in batch],
-                [ended.job.lease_token for ended in batch],
-            )
-            wakes = {row["id"]: row["wake"] for row in rows}
-            ours = [ended for ended in batch if ended.job.id in wakes]
-            for name in {ended.job.type for ended in ours}:
-                record_all = self.types[name].record_all
-                if record_all is None:
-                    raise RuntimeError(f"{name} returns a result and has no record_all")
-                await record_all(tx, [ended.result for ended in ours if ended.job.type == name])
-            if any(wakes.values()):
-                tx.wake(self.db.signals.jobs_written)
-        for ended in ours:
-            self.metrics.jobs.labels(ended.job.type, "done").inc()
-        return [None if ended.job.id in wakes else _LeaseLost() for ended in batch]
-
-    async def _end(self, job: Job, label: str, record: Record | None, query: str, *args: object) -> None:
-        async with self.db.tx(job.tenant_id) as tx:
-            wake = await tx.fetchval(query, *args)
-            if wake is None:
-                raise _LeaseLost
-            if record is not None:
-                await record(tx)
-            if wake:
-                tx.wake(self.db.signals.jobs_written)
-        self.metrics.jobs.labels(job.type, label).inc()

@@ -14,6 +14,22 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timest
     $9::bigint[], $10::uuid[], $11::text[])
 ON CONFLICT DO NOTHING;
 
+-- name: job_put_started
+-- The same; those of which $12 says so are put as claimed ($13, for $14), unless something comes before them in their lane.
+INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, lane_order, correlation_id, traceparent,
+    status, attempts, lease_token, lease_until)
+SELECT n.id, n.tenant_id, n.type, n.payload, n.scheduled_at, n.max_attempts, n.unique_key, n.lane, n.lane_order, n.correlation_id,
+    n.traceparent, CASE WHEN s.starts THEN 'running' ELSE 'ready' END, s.starts::integer, CASE WHEN s.starts THEN $13::uuid END,
+    CASE WHEN s.starts THEN clock_timestamp() + $14::interval END
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::integer[], $7::text[], $8::text[],
+        $9::bigint[], $10::uuid[], $11::text[], $12::boolean[])
+    AS n (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, lane_order, correlation_id, traceparent, chosen)
+CROSS JOIN LATERAL (SELECT n.chosen AND NOT EXISTS (
+    SELECT FROM jobs AS j
+    WHERE j.tenant_id = n.tenant_id AND j.lane = n.lane AND j.status IN ('ready', 'running') AND j.lane_order <= n.lane_order)) AS s (starts)
+ON CONFLICT DO NOTHING
+RETURNING id, status = 'running' AS running;
+
 -- name: job_claim
 -- Jobs of one lane run one at a time, by their order in the lane and then as they were put. At least one row comes back,
 -- with an id of null if there is no job, because every row says how things are beyond the claim: whether something is due
@@ -94,9 +110,9 @@ RETURNING j.lane IS NOT NULL AND EXISTS (
     SELECT FROM jobs AS n WHERE n.tenant_id = j.tenant_id AND n.lane = j.lane AND n.status = 'ready');
 
 -- name: job_cancel
--- Only what has not been started can be called back.
+-- Only what has not been started can be called back. Said so that PostgreSQL does not look among all that is ready.
 UPDATE jobs SET status = 'cancelled', finished_at = clock_timestamp()
-WHERE tenant_id = $1 AND type = $2 AND unique_key = ANY ($3::text[]) AND status = 'ready';
+WHERE tenant_id = $1 AND type = $2 AND unique_key = ANY ($3::text[]) AND status IN ('ready', 'running') AND lease_token IS NULL;
 
 -- name: job_replay
 UPDATE jobs SET status = 'ready', attempts = 0, scheduled_at = $3, finished_at = NULL

@@ -17,7 +17,7 @@ from booka_common.consuming import Consumers
 from booka_common.db import Database, load_queries
 from booka_common.faults import FaultPoints
 from booka_common.internal import authenticate
-from booka_common.jobs import JobType, Worker
+from booka_common.jobs import JobType
 from booka_common.migrate import migrations
 from booka_common.observability import Metrics
 from booka_common.outbox import Relay
@@ -25,6 +25,7 @@ from booka_common.publisher import Publisher
 from booka_common.service import Service, system_clock
 from booka_common.settings import ServiceSettings
 from booka_common.web import create_web, jobs_api
+from booka_common.worker import Worker
 
 __all__ = ["Runtime", "assemble", "clean_up"]
 

@@ -115,7 +115,8 @@ WITH item AS (
 )
 SELECT p.id, p.channel_id, p.goes_to AS conversation_id, p.in_turn, p.fills_gap, p.paced_at,
     p.in_turn AND NOT p.reminder AND EXISTS (SELECT FROM jobs AS j
-        WHERE j.tenant_id = p.tenant_id AND j.lane = p.goes_to::text AND j.status = 'ready' AND j.scheduled_at - p.paced_at > '0') AS hurries
+        WHERE j.tenant_id = p.tenant_id AND j.lane = p.goes_to::text AND j.status IN ('ready', 'running') AND j.lease_token IS NULL
+          AND j.scheduled_at > p.paced_at) AS hurries
 FROM stored JOIN placed AS p ON p.id = stored.id;
 
 -- name: send_release
@@ -217,23 +218,33 @@ UPDATE messages SET attempted_at = $3, tried_at = $4 WHERE tenant_id = $1 AND id
 -- name: sends_done
 -- Takes over a receipt that was faster. An echo of our message that was faster was stored as written by the salon: it
 -- was not, and it has to go first if somebody of the salon wrote ours, in the console. A gateway that takes a message without
--- naming it leaves nothing to match receipts by.
+-- naming it leaves nothing to match receipts by. One row is looked up after the other, whatever PostgreSQL believes of tables
+-- that were empty when it planned; the limits tell it that there are few to look up.
 WITH item AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
         AS i (tenant_id, id, channel_id, provider_id, sent_at)
+    LIMIT cardinality($1::uuid[])
+), found AS MATERIALIZED (
+    SELECT m.tenant_id, m.id, m.conversation_id, i.sent_at
+    FROM item AS i
+    CROSS JOIN LATERAL (
+        SELECT m.tenant_id, m.id, m.conversation_id
+        FROM messages AS m
+        WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
+          AND m.author = 'salon' AND m.request_id IS NULL
+        LIMIT 1) AS m
 ), echo AS (
-    DELETE FROM messages AS m USING item AS i
-    WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
-      AND m.author = 'salon' AND m.request_id IS NULL
-    RETURNING m.id, m.tenant_id, m.conversation_id, i.sent_at
+    DELETE FROM messages AS m USING found AS f
+    WHERE m.tenant_id = f.tenant_id AND m.id = f.id
+    RETURNING m.id, m.tenant_id, m.conversation_id, f.sent_at
 ), mistaken AS (
     -- Nobody typed it, so nobody took the conversation over, unless somebody did type since.
     UPDATE conversations AS v
     SET attended_until = echo.sent_at
-    FROM echo
-    WHERE v.tenant_id = echo.tenant_id AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
-      AND v.id IN (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
-          WHERE w.tenant_id = echo.tenant_id AND w.id = echo.conversation_id)
+    FROM (SELECT echo.*, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
+              WHERE w.tenant_id = echo.tenant_id AND w.id = echo.conversation_id) AS goes_to
+          FROM echo) AS echo
+    WHERE v.tenant_id = echo.tenant_id AND v.id = echo.goes_to AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
       AND NOT EXISTS (SELECT FROM messages AS t
           WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id > echo.id
             AND t.author = 'salon')

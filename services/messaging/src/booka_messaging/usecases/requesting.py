@@ -7,6 +7,7 @@ transaction that takes the conversation over.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from booka_common import jobs
@@ -15,11 +16,11 @@ from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import SendRequested, TemplateUse
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
-from booka_common.jobs import NewJob
+from booka_common.jobs import Job, NewJob
 from booka_common.observability import current_traceparent
 from booka_messaging import store
 from booka_messaging.errors import UnknownConversation
-from booka_messaging.store import Asked, Queued
+from booka_messaging.store import Asked, OutboundMessage, Queued
 from booka_messaging.store.paces import hasten
 
 __all__ = ["JOB_TYPE", "Requests", "queue_written"]
@@ -101,7 +102,8 @@ async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datet
     found = await store.queue_sends(tx, [request.asked for request in batch], now=now)
     queued = [(one, place) for one, place in zip(batch, found, strict=True) if place is not None]
     due = [await _due(tx, request, place) for request, place in queued]
-    await jobs.put_all(tx, [_job(one, place, at, attempts) for (one, place), at in zip(queued, due, strict=True)])
+    sends = [_job(one, place, at, attempts) for (one, place), at in zip(queued, due, strict=True)]
+    await jobs.put_started(tx, sends, partial(_begin, now=now), now=now)
     for request, place in queued:
         asked = request.asked
         if place.fills_gap and asked.data.position is not None:
@@ -115,6 +117,13 @@ async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datet
                 now=now,
             )
     return [place is not None for place in found]
+
+
+async def _begin(tx: Tx, sends: Sequence[Job], *, now: datetime) -> list[OutboundMessage | None]:
+    """What is sent at once is begun in the transaction that queues it; nobody else knows its conversation's lane before."""
+    keys = [(send.tenant_id, UUID(send.payload["message_id"])) for send in sends]
+    begun = await store.begin_sends(tx, keys, since=now - _HELD_BACK, now=now)
+    return [begun.get(key) for key in keys]
 
 
 async def _due(tx: Tx, request: _Request, place: Queued) -> datetime:
