@@ -49,7 +49,7 @@ class Acknowledger:
         most: acknowledgements that wait at most.
     """
 
-    def __init__(self, *, patience: timedelta = timedelta(milliseconds=5), most: int = 32) -> None:
+    def __init__(self, *, patience: timedelta = timedelta(milliseconds=25), most: int = 32) -> None:
         self._patience = patience.total_seconds()
         self._most = most
         self._runs: WeakKeyDictionary[aiormq.abc.AbstractChannel, _Run] = WeakKeyDictionary()

@@ -36,16 +36,17 @@ class Consumers:
     """The subscribers of one service on a connection of their own.
 
     Args:
-        prefetch: messages of one queue handled at once; keep it at or below the database pool.
+        prefetch: messages of one queue handled at once.
     """
 
-    def __init__(self, service: str, url: str, metrics: Metrics, faults: FaultPoints, *, prefetch: int = 10) -> None:
+    def __init__(self, service: str, url: str, metrics: Metrics, faults: FaultPoints, *, prefetch: int = 32) -> None:
         self.service = service
         self._url = url
         self._metrics = metrics
         self._faults = faults
         self._stopping = asyncio.Event()
-        self._acknowledger = Acknowledger()
+        # The broker goes on delivering while half of what it may deliver is being acknowledged.
+        self._acknowledger = Acknowledger(most=max(prefetch // 2, 1))
         self.connected = False
         self._starting: asyncio.Task[None] | None = None
         self._connection: aio_pika.abc.AbstractConnection | None = None

@@ -39,7 +39,7 @@ class ServiceSettings(BaseSettings):
     port: int = Field(8000, description="port to listen on")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     db_pool_size: int = Field(12, ge=2, description="database connections at most")
-    prefetch: int = Field(10, ge=1, description="messages of one queue handled at once")
+    prefetch: int = Field(32, ge=1, description="messages of one queue handled at once")
     worker_concurrency: int = Field(16, ge=1, description="jobs run at once")
     job_lease_seconds: int = Field(30, ge=2, description="a job whose worker died is taken over after this long")
     max_body_bytes: int = Field(262_144, ge=1024, description="larger request bodies are refused with 413")
