@@ -1,7 +1,11 @@
 """Every statement fits the schema, binds its tenant, and reaches no other salon's rows."""
 
+import json
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import resources
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -117,6 +121,43 @@ async def test_a_foreign_key_cannot_reach_another_salon(db: Database, tenant_id:
             await store.put_person(
                 tx, stranger, channel_id, new_id(), new_id(), written().aliases, name=None, phone=None, now=NOW
             )
+
+
+@pytest.mark.parametrize("name", ["sends_queue", "sends_begin", "sends_done", "send_release", "send_job"])
+async def test_what_is_sent_is_found_by_its_keys(settings: Settings, name: str) -> None:
+    """Plans are made once, perhaps while the tables are empty: no row may be looked for among all there are."""
+    connection = await asyncpg.connect(
+        settings.database_url.get_secret_value(),
+        server_settings={
+            "search_path": "messaging, public",
+            "plan_cache_mode": "force_generic_plan",
+            **SERVICE.planner,
+        },
+    )
+    try:
+        await connection.execute(f"PREPARE statement AS {QUERIES[name]}")
+        count = max(int(number) for number in re.findall(r"\$(\d+)", QUERIES[name]))
+        plan = await connection.fetchval(f"EXPLAIN (FORMAT json) EXECUTE statement({', '.join(['NULL'] * count)})")
+    finally:
+        await connection.close()
+    scans = [
+        node for node in nodes(json.loads(plan)[0]["Plan"]) if "Scan" in node["Node Type"] and "Relation Name" in node
+    ]
+    assert scans
+    for scan in scans:
+        keys = scan.get("Index Cond", scan.get("Recheck Cond", ""))
+        # By the id, or by the tenant and something else: a salon has many of everything.
+        found = " = " in keys and ("(id = " in keys or "(tenant_id = " in keys and " AND " in keys)
+        assert found, " ".join(
+            f"{word}: {scan.get(word)};" for word in ("Alias", "Node Type", "Index Name", "Index Cond", "Filter")
+        )
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A node of a plan and all below it."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
 
 
 async def test_the_system_role_reads_channels_and_nothing_else(db: Database, tenant_id: UUID) -> None:

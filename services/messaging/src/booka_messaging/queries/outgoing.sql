@@ -43,7 +43,7 @@ LIMIT 1;
 -- Lets what waits behind a message that turned out to be sent go on at once; returns what the message belongs to.
 WITH wakened AS (
     UPDATE jobs SET scheduled_at = least(scheduled_at, $4)
-    WHERE tenant_id = $1 AND type = $2 AND unique_key = $3 AND status = 'ready'
+    WHERE tenant_id = $1 AND type = $2 AND unique_key = $3 AND status IN ('ready', 'running') AND lease_token IS NULL
 )
 SELECT correlation_id, traceparent FROM jobs WHERE tenant_id = $1 AND type = $2 AND unique_key = $3;
 
@@ -127,12 +127,13 @@ WITH RECURSIVE run AS (
     SELECT run.position + 1
     FROM run
     WHERE EXISTS (SELECT FROM jobs AS j
-        WHERE j.tenant_id = $1 AND j.type = $3 AND j.lane = $4 AND j.lane_order = run.position + 1)
+        WHERE j.tenant_id = $1 AND j.type = $3 AND j.lane = $4 AND j.lane_order = run.position + 1 AND j.status IN ('ready', 'running'))
 ), counted AS (
     UPDATE conversations SET asked_through = (SELECT max(position) FROM run) WHERE tenant_id = $1 AND id = $2
 )
 UPDATE jobs SET scheduled_at = $6
-WHERE tenant_id = $1 AND type = $3 AND lane = $4 AND status = 'ready' AND attempts = 0 AND scheduled_at > $6
+WHERE tenant_id = $1 AND type = $3 AND lane = $4 AND status IN ('ready', 'running') AND lease_token IS NULL AND attempts = 0
+  AND scheduled_at > $6
   AND lane_order <= (SELECT max(position) FROM run);
 
 -- name: send_overtakes
@@ -225,7 +226,8 @@ WITH item AS (
         AS i (tenant_id, id, channel_id, provider_id, sent_at)
     LIMIT cardinality($1::uuid[])
 ), found AS MATERIALIZED (
-    SELECT m.tenant_id, m.id, m.conversation_id, i.sent_at
+    SELECT m.tenant_id, m.id, m.conversation_id, i.sent_at, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
+        WHERE w.tenant_id = m.tenant_id AND w.id = m.conversation_id) AS goes_to
     FROM item AS i
     CROSS JOIN LATERAL (
         SELECT m.tenant_id, m.id, m.conversation_id
@@ -236,14 +238,12 @@ WITH item AS (
 ), echo AS (
     DELETE FROM messages AS m USING found AS f
     WHERE m.tenant_id = f.tenant_id AND m.id = f.id
-    RETURNING m.id, m.tenant_id, m.conversation_id, f.sent_at
+    RETURNING m.id, m.tenant_id, m.conversation_id, f.goes_to, f.sent_at
 ), mistaken AS (
     -- Nobody typed it, so nobody took the conversation over, unless somebody did type since.
     UPDATE conversations AS v
     SET attended_until = echo.sent_at
-    FROM (SELECT echo.*, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
-              WHERE w.tenant_id = echo.tenant_id AND w.id = echo.conversation_id) AS goes_to
-          FROM echo) AS echo
+    FROM echo
     WHERE v.tenant_id = echo.tenant_id AND v.id = echo.goes_to AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
       AND NOT EXISTS (SELECT FROM messages AS t
           WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id > echo.id

@@ -42,8 +42,8 @@ WITH waiting AS (
     SELECT j.id, (j.payload ->> 'message_id')::uuid AS message_id, count(*) OVER () AS n,
         row_number() OVER (ORDER BY j.lane_order, j.seq) AS place
     FROM jobs AS j
-    WHERE j.tenant_id = $1 AND j.lane = $2 AND j.type = $3 AND j.status = 'ready' AND j.attempts = 0 AND j.scheduled_at - $4 > '0'
-      AND j.lane_order < $5
+    WHERE j.tenant_id = $1 AND j.lane = $2 AND j.type = $3 AND j.status IN ('ready', 'running') AND j.lease_token IS NULL
+      AND j.attempts = 0 AND j.scheduled_at > $4 AND j.lane_order < $5
 ), line AS (
     UPDATE paces AS p
     SET replies_from = p.replies_from + w.n * make_interval(secs => 60 / (c.messages_per_minute * $7::float8))
@@ -54,7 +54,7 @@ WITH waiting AS (
     SELECT w.id, w.message_id, CASE WHEN w.place = 1 THEN $4 ELSE greatest($4, l.replies_from - (w.n - w.place + 2) * l.step) END AS at
     FROM waiting AS w, line AS l
 ), moved AS (
-    UPDATE jobs AS j SET scheduled_at = p.at FROM placed AS p WHERE j.id = p.id AND j.tenant_id = $1 AND j.status = 'ready'
+    UPDATE jobs AS j SET scheduled_at = p.at FROM placed AS p WHERE j.id = p.id AND j.tenant_id = $1 AND j.lease_token IS NULL
 ), told AS (
     UPDATE messages AS m SET paced_at = p.at FROM placed AS p WHERE m.tenant_id = $1 AND m.id = p.message_id
 )
