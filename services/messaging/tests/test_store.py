@@ -147,7 +147,7 @@ async def test_what_is_sent_is_found_by_its_keys(settings: Settings, name: str) 
     for scan in scans:
         keys = scan.get("Index Cond", scan.get("Recheck Cond", ""))
         # By the id, or by the tenant and something else: a salon has many of everything.
-        found = " = " in keys and ("(id = " in keys or "(tenant_id = " in keys and " AND " in keys)
+        found = " = " in keys and ("(id = " in keys or ("(tenant_id = " in keys and " AND " in keys))
         assert found, " ".join(
             f"{word}: {scan.get(word)};" for word in ("Alias", "Node Type", "Index Name", "Index Cond", "Filter")
         )
