@@ -211,9 +211,9 @@ async def put_started(tx: Tx, jobs: Sequence[NewJob], prepare: Prepare, *, now: 
     Such a job is written as claimed, and `prepare` does in `tx` what its run would do first. If this process dies, it is
     anybody's once its lease has run out. Nobody else may put jobs into their lanes until `tx` has ended.
     """
-    starter = tx.signals.starter
-    room = starter.room({job.type for job in jobs}) if starter is not None else 0
-    chosen = _due(jobs, now)[:room]
+    starter, chosen = tx.signals.starter, _due(jobs, now)
+    if starter is not None and chosen:
+        chosen = chosen[: starter.room({job.type for job in chosen})]
     if starter is None or not chosen:
         await put_all(tx, jobs, now=now)
         return

@@ -102,8 +102,15 @@ async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datet
     found = await store.queue_sends(tx, [request.asked for request in batch], now=now)
     queued = [(one, place) for one, place in zip(batch, found, strict=True) if place is not None]
     due = [await _due(tx, request, place) for request, place in queued]
-    sends = [_job(one, place, at, attempts) for (one, place), at in zip(queued, due, strict=True)]
+    sends: list[NewJob] = []
+    elsewhere: list[
+        NewJob
+    ] = []  # in the lane of a conversation that is not locked, because this one was merged into it
+    for (one, place), at in zip(queued, due, strict=True):
+        own = place.conversation_id == one.asked.data.conversation_id
+        (sends if own else elsewhere).append(_job(one, place, at, attempts))
     await jobs.put_started(tx, sends, partial(_begin, now=now), now=now)
+    await jobs.put_all(tx, elsewhere)
     for request, place in queued:
         asked = request.asked
         if place.fills_gap and asked.data.position is not None:
@@ -120,7 +127,7 @@ async def _queue(tx: Tx, batch: Sequence[_Request], *, attempts: int, now: datet
 
 
 async def _begin(tx: Tx, sends: Sequence[Job], *, now: datetime) -> list[OutboundMessage | None]:
-    """What is sent at once is begun in the transaction that queues it; nobody else knows its conversation's lane before."""
+    """What is sent at once is begun in the transaction that queues it."""
     keys = [(send.tenant_id, UUID(send.payload["message_id"])) for send in sends]
     begun = await store.begin_sends(tx, keys, since=now - _HELD_BACK, now=now)
     return [begun.get(key) for key in keys]
