@@ -273,7 +273,7 @@ async def test_the_model_and_its_timeout(deps: Deps, client: Any, tenant_id: UUI
 async def test_the_model_is_given_each_turn_once_while_it_is_on(deps: Deps, client: Any, tenant_id: UUID) -> None:
     await usecases.take_turn(deps, client.writes("hi"))
     await usecases.keep_llm_setting(deps, client.says_service(LlmSettingsChanged(revision=1, enabled=True)))
-    haircut, nobody = client.writes("haircut"), client.writes("", kind="image")
+    haircut, nobody = client.writes("haircut"), client.writes(" ", kind="image")
     await asyncio.gather(*(usecases.take_turn(deps, turn) for turn in [haircut, nobody] * 5))
     attended = client.writes("with Ana", attended=True)
     await usecases.take_turn(deps, attended)

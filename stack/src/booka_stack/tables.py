@@ -13,7 +13,7 @@ from booka_stack.layout import SERVICES
 __all__ = ["Tables"]
 
 #: Heard without a trace, and nothing follows from them.
-_WITHOUT_TRACE = {("dialog", messaging.MessageFailed), ("llm", messaging.MessageReceived)}
+_WITHOUT_TRACE = {("dialog", messaging.MessageFailed)}
 #: Heard without a trace in the inbox: the column of dialog.salons that keeps the revision heard last.
 _REVISIONS = {
     ("dialog", booking.CatalogueChanged): "revision",

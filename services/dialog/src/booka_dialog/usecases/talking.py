@@ -90,7 +90,7 @@ class Talk:
         """
         if turn.turn not in self.found.known:
             self._pending[turn.turn] = self.turns[turn.turn] = turn
-        if self.found.llm_enabled and not self.found.forgotten and turn.said.text:
+        if self.found.llm_enabled and not self.found.forgotten and turn.said.text.strip():
             given = ContextGiven(
                 conversation_id=self.found.conversation_id, turn=turn.turn, text=turn.said.text, phone=turn.said.phone
             )
