@@ -256,6 +256,9 @@ async def test_lists_over_http(salon: Any, client: httpx.AsyncClient) -> None:
     assert (await salon.get("/v1/conversations?attended=true"))["items"] == []
     assert (await salon.get("/v1/conversations?blocked=true"))["items"] == []
     assert len((await salon.get(f"/v1/conversations?unanswered=true&channel_id={salon.channel_id}"))["items"]) == 4
+    assert (await salon.get(f"/v1/conversations?channel_id={new_id()}"))["items"] == []
+    assert (await salon.get("/v1/contacts?blocked=true"))["items"] == []
+    assert len((await salon.get("/v1/contacts?blocked=false"))["items"]) == 4
     assert (await salon.get("/v1/conversations?until=2026-01-01T00:00:00Z"))["items"] == []
     people = await salon.get("/v1/contacts?limit=2")
     assert len(people["items"]) == 2
