@@ -345,7 +345,12 @@ async def deps(settings: Settings) -> AsyncIterator[Deps]:
         yield Deps(
             db=db,
             now=FrozenClock(NOW),
-            limits=Limits(patience=timedelta(seconds=8), quote_patience=timedelta(seconds=5), gap=timedelta(seconds=5)),
+            limits=Limits(
+                patience=timedelta(seconds=8),
+                quote_patience=timedelta(seconds=5),
+                answer_patience=timedelta(seconds=30),
+                gap=timedelta(seconds=5),
+            ),
         )
 
 

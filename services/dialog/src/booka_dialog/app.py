@@ -31,6 +31,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         limits=Limits(
             patience=timedelta(seconds=settings.interpretation_timeout_seconds),
             quote_patience=timedelta(seconds=settings.quote_timeout_seconds),
+            answer_patience=timedelta(seconds=settings.answer_patience_seconds),
             gap=timedelta(seconds=settings.gap_seconds),
         ),
     )
@@ -51,6 +52,6 @@ def describe(subscribers: Consumers) -> None:
     deps = Deps(
         db=Database("postgresql://nobody@localhost/none", SERVICE.name),
         now=system_clock,
-        limits=Limits(timedelta(), timedelta(), timedelta()),
+        limits=Limits(timedelta(), timedelta(), timedelta(), timedelta()),
     )
     consumers.register(subscribers, deps, Metrics(SERVICE.name))

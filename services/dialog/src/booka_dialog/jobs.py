@@ -1,11 +1,12 @@
-"""What the service's worker does: look again after a missing turn, and stop waiting for the model or for terms."""
+"""What the service's worker does: look again after a missing turn, stop waiting for the model or for terms, and tell who
+waits for long."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 
 from booka_common.jobs import Done, Job, JobType, Outcome
 from booka_dialog import usecases
-from booka_dialog.usecases import GAP, INTERPRETATION_TIMEOUT, QUOTE_TIMEOUT, Deps
+from booka_dialog.usecases import ANSWER_OVERDUE, GAP, INTERPRETATION_TIMEOUT, QUOTE_TIMEOUT, Deps
 
 __all__ = ["job_types"]
 
@@ -22,9 +23,13 @@ def job_types(deps: Deps) -> Mapping[str, JobType]:
     async def quote_timeout(job: Job) -> Outcome:
         return Done(lambda tx: usecases.take_quote_timeout(deps, tx, job))
 
+    async def answer_overdue(job: Job) -> Outcome:
+        return Done(lambda tx: usecases.take_overdue(deps, tx, job))
+
     timeout = timedelta(seconds=15)
     return {
         GAP: JobType(gap, timeout=timeout),
         INTERPRETATION_TIMEOUT: JobType(interpretation_timeout, timeout=timeout),
         QUOTE_TIMEOUT: JobType(quote_timeout, timeout=timeout),
+        ANSWER_OVERDUE: JobType(answer_overdue, timeout=timeout),
     }

@@ -31,6 +31,9 @@ class Settings(ServiceSettings):
     quote_timeout_seconds: float = Field(
         5.0, gt=0, description="the terms of a visit are waited for this long, then the client is asked without them"
     )
+    answer_patience_seconds: float = Field(
+        30.0, gt=0, description="a client who agreed and has heard nothing for this long is told that it takes longer"
+    )
     gap_seconds: float = Field(
         5.0, gt=0, description="a missing turn is waited for this long, then the later ones are answered"
     )

@@ -2,6 +2,7 @@
 
 from booka_dialog.domain.inputs import (
     Answer,
+    AnswerOverdue,
     ClientSaid,
     Context,
     Effect,
@@ -19,6 +20,7 @@ from booka_dialog.domain.step import converse, step
 
 __all__ = [
     "Answer",
+    "AnswerOverdue",
     "ClientSaid",
     "Context",
     "Effect",

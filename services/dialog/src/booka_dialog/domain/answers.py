@@ -5,7 +5,7 @@ from typing import Any
 
 from booka_common.contracts import booking, payments, waitlist
 from booka_dialog.domain import answers_booked, answers_booking, answers_paying, answers_waiting
-from booka_dialog.domain.inputs import Context, QuoteTimedOut
+from booka_dialog.domain.inputs import AnswerOverdue, Context, QuoteTimedOut
 from booka_dialog.domain.questions import Moved
 from booka_dialog.domain.session import Session
 
@@ -22,6 +22,7 @@ _ANSWERS: Mapping[type, Callable[[Any, Session, Context], Moved]] = {
     booking.MoveRefused: answers_booked.move_refused,
     booking.CancellationQuoted: answers_booked.quoted,
     QuoteTimedOut: answers_booked.quote_timed_out,
+    AnswerOverdue: answers_booked.answer_overdue,
     booking.ReservationCancelled: answers_booked.reservation_cancelled,
     booking.ReminderReady: answers_booked.reminder_ready,
     waitlist.WaitlistJoined: answers_waiting.joined,

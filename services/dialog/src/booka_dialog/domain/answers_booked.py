@@ -6,13 +6,14 @@ from booka_common.contracts import booking
 from booka_dialog.domain import templates
 from booka_dialog.domain.answers_booking import other_times, released
 from booka_dialog.domain.booked import look_for_another_time
-from booka_dialog.domain.inputs import Context, QuoteTimedOut, Say
+from booka_dialog.domain.inputs import AnswerOverdue, Context, QuoteTimedOut, Say
 from booka_dialog.domain.questions import Moved, ask, repeat
 from booka_dialog.domain.session import KnownVisit, Quote, Session
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.wording import booked_lines
 
 __all__ = [
+    "answer_overdue",
     "move_refused",
     "quote_timed_out",
     "quoted",
@@ -159,6 +160,13 @@ def quote_timed_out(message: QuoteTimedOut, session: Session, ctx: Context) -> M
         return session, ()
     session = replace(session, pending=None)
     return look_for_another_time(session, ctx) if session.moving else ask(session, ctx, "cancel_visit")
+
+
+def answer_overdue(message: AnswerOverdue, session: Session, ctx: Context) -> Moved:
+    """The client has agreed and heard nothing since: tell them that it will come, once, and go on waiting."""
+    if session.agreed_at != message.since:
+        return session, ()
+    return session, (Say(text=Voice.of(session, ctx)("takes_longer")),)
 
 
 def reservation_cancelled(message: booking.ReservationCancelled, session: Session, ctx: Context) -> Moved:

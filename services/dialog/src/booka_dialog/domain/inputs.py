@@ -11,6 +11,7 @@ from booka_dialog.domain.salon import Salon
 
 __all__ = [
     "Answer",
+    "AnswerOverdue",
     "ClientSaid",
     "Context",
     "Effect",
@@ -93,6 +94,13 @@ class QuoteTimedOut:
     request_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerOverdue:
+    """The client has been waiting since `since` for what they agreed to."""
+
+    since: datetime
+
+
 Answer = (
     booking.AvailabilityFound
     | booking.ReservationHeld
@@ -115,7 +123,7 @@ Answer = (
     | llm.InterpretationReady
     | llm.InterpretationUnavailable
 )
-Input = ClientSaid | SlotsUpdated | SessionEnded | InterpretationTimedOut | QuoteTimedOut | Answer
+Input = ClientSaid | SlotsUpdated | SessionEnded | InterpretationTimedOut | QuoteTimedOut | AnswerOverdue | Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

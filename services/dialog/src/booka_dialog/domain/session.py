@@ -36,6 +36,7 @@ AT_REST: frozenset[State] = frozenset({"idle", "done"})
 _AWAITING: frozenset[State] = frozenset(
     {"searching", "holding", "confirming", "quoting", "cancelling", "moving", "listing"}
 )
+_AGREED: frozenset[State] = frozenset({"confirming", "cancelling", "moving"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +198,11 @@ class Session:
     def waiting(self) -> bool:
         """Whether the next word is somebody else's, so that silence is no neglect."""
         return self.state in _AWAITING or (self.interpreting is not None and not self.interpreting.overtaken)
+
+    @property
+    def agreed_at(self) -> datetime | None:
+        """Since when the client has been waiting to hear that what they agreed to is done; None: they are not."""
+        return self.waiting_since if self.state in _AGREED else None
 
     @property
     def untouched(self) -> bool:

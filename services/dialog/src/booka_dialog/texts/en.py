@@ -68,6 +68,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "text_only": "I can only read text for now, sorry. Please write it.",
     "one_moment": "One moment, I am on it.",
     "still_waiting": 'I am still waiting for an answer, sorry. You need not wait with me: write "restart" to begin anew.',
+    "takes_longer": "That is taking longer than usual, sorry. You need not do anything: I will write as soon as it is done.",
     "welcome": "You are welcome!",
     "see_you": "You are welcome! See you on {day}.",
     "done_help": 'Your visit: {service} with {staff}, {day} at {time}. Write "book" to book another one, "move" to move it, or "cancel" to cancel it.',

@@ -68,6 +68,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "text_only": "Desculpe, por enquanto só consigo ler texto. Por favor, escreva.",
     "one_moment": "Um momento, já estou vendo.",
     "still_waiting": "Ainda estou esperando uma resposta, desculpe. Se não quiser esperar, escreva “recomeçar”.",
+    "takes_longer": "Está demorando mais que o normal, desculpe. Não precisa fazer nada: aviso assim que estiver pronto.",
     "welcome": "Por nada!",
     "see_you": "Por nada! Até {day}.",
     "done_help": "Seu horário: {service} com {staff}, {day} às {time}. Escreva “marcar” para marcar outro, “remarcar” para mudar ou “cancelar” para cancelar.",

@@ -2,10 +2,19 @@
 
 from booka_dialog.usecases.knowing import forget, keep_catalogue, keep_llm_setting
 from booka_dialog.usecases.over_http import Stepped, get_session, input_over_http, start_session
-from booka_dialog.usecases.taking import Deps, take_answer, take_gap, take_quote_timeout, take_timeout, take_turn
-from booka_dialog.usecases.talking import GAP, INTERPRETATION_TIMEOUT, QUOTE_TIMEOUT, Limits
+from booka_dialog.usecases.taking import (
+    Deps,
+    take_answer,
+    take_gap,
+    take_overdue,
+    take_quote_timeout,
+    take_timeout,
+    take_turn,
+)
+from booka_dialog.usecases.talking import ANSWER_OVERDUE, GAP, INTERPRETATION_TIMEOUT, QUOTE_TIMEOUT, Limits
 
 __all__ = [
+    "ANSWER_OVERDUE",
     "GAP",
     "INTERPRETATION_TIMEOUT",
     "QUOTE_TIMEOUT",
@@ -20,6 +29,7 @@ __all__ = [
     "start_session",
     "take_answer",
     "take_gap",
+    "take_overdue",
     "take_quote_timeout",
     "take_timeout",
     "take_turn",

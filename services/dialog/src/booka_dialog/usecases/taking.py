@@ -16,10 +16,10 @@ from booka_common.contracts.messaging import MessageReceived
 from booka_common.db import Database, Tx
 from booka_common.jobs import Job
 from booka_dialog import store
-from booka_dialog.domain import Answer, ClientSaid, Input, InterpretationTimedOut, QuoteTimedOut
+from booka_dialog.domain import Answer, AnswerOverdue, ClientSaid, Input, InterpretationTimedOut, QuoteTimedOut
 from booka_dialog.usecases.talking import Cause, Limits, Talk, keep
 
-__all__ = ["Deps", "take_answer", "take_gap", "take_quote_timeout", "take_timeout", "take_turn"]
+__all__ = ["Deps", "take_answer", "take_gap", "take_overdue", "take_quote_timeout", "take_timeout", "take_turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,11 @@ async def take_timeout(deps: Deps, tx: Tx, job: Job) -> None:
 async def take_quote_timeout(deps: Deps, tx: Tx, job: Job) -> None:
     """Booking has not said the terms of a visit in time."""
     await _timed_out(deps, tx, job, QuoteTimedOut(UUID(job.payload["request_id"])))
+
+
+async def take_overdue(deps: Deps, tx: Tx, job: Job) -> None:
+    """Booking has not done in time what the client agreed to."""
+    await _timed_out(deps, tx, job, AnswerOverdue(datetime.fromisoformat(job.payload["since"])))
 
 
 async def _timed_out(deps: Deps, tx: Tx, job: Job, given: Input) -> None:

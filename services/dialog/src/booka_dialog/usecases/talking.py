@@ -17,11 +17,12 @@ from booka_common.observability import current_traceparent
 from booka_dialog import store
 from booka_dialog.domain import Context, Effect, Input, Say, Session, converse
 
-__all__ = ["GAP", "INTERPRETATION_TIMEOUT", "QUOTE_TIMEOUT", "Cause", "Limits", "Talk", "keep"]
+__all__ = ["ANSWER_OVERDUE", "GAP", "INTERPRETATION_TIMEOUT", "QUOTE_TIMEOUT", "Cause", "Limits", "Talk", "keep"]
 
 GAP = "gap"
 INTERPRETATION_TIMEOUT = "interpretation_timeout"
 QUOTE_TIMEOUT = "quote_timeout"
+ANSWER_OVERDUE = "answer_overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Limits:
     Attributes:
         patience: the model.
         quote_patience: the terms of a visit.
+        answer_patience: what the client has agreed to, before they are told that it takes longer.
         gap: a missing turn.
     """
 
     patience: timedelta
     quote_patience: timedelta
+    answer_patience: timedelta
     gap: timedelta
 
 
@@ -121,9 +124,14 @@ class Talk:
             said=self.said,
         )
         self._stepped = True
+        before = self.session.agreed_at
         self.session, effects = converse(self.session, () if self.found.forgotten else given, context)
         for index, effect in enumerate(effects):
             self._put(self._data(effect), derived_id(cause.id, "effect", index), cause)
+        since = self.session.agreed_at
+        if since is not None and since != before:
+            key = f"{self.found.conversation_id}:{since.isoformat()}"
+            self._put_job(ANSWER_OVERDUE, {"since": since.isoformat()}, key, self._limits.answer_patience, cause)
         return tuple(effect.text for effect in effects if isinstance(effect, Say))
 
     def _data(self, effect: Effect) -> Message:
