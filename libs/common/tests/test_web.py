@@ -1,5 +1,7 @@
 """What every service answers: problem+json, health, metrics, the body limit, and signed internal requests."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
@@ -7,6 +9,8 @@ from common_probe import SERVICE
 from fastapi import Depends, Request
 from pydantic import BaseModel, SecretStr
 
+from booka_common import jobs
+from booka_common.db import Database
 from booka_common.errors import NotConfigured
 from booka_common.ids import new_id
 from booka_common.internal import Caller, authenticate
@@ -171,3 +175,32 @@ async def test_the_asyncapi_document_names_what_is_heard_and_said(client):
     page = await client.get("/asyncapi")
     assert "text/html" in page.headers["content-type"]
     assert "booka-booking" in page.text
+
+
+async def test_a_dead_job_is_replayed_once_however_often_that_is_asked_for(client, settings, tenant_id):
+    """Without a key: the job's own state says whether there is anything left to do."""
+    now, job_id = datetime.now(UTC), new_id()
+    async with Database(settings.database_url.get_secret_value(), SERVICE.name) as db:
+        async with db.tx(tenant_id) as tx:
+            # Of no type that a worker here runs, so it stays as it is.
+            await jobs.put(tx, "nobodys", {}, scheduled_at=now, correlation_id=new_id(), id=job_id)
+            await tx.execute(
+                "UPDATE jobs SET status = 'dead', attempts = 10, last_error = 'away' WHERE id = $1", job_id
+            )
+
+        async def replay(who=tenant_id, id=job_id):
+            return (await client.post(f"/v1/jobs/{id}/replay", auth=signed(who))).status_code
+
+        assert [await replay(new_id()), await replay(id=new_id())] == [404, 404]
+        assert sorted(await asyncio.gather(*(replay() for _ in range(5)))) == [202, 404, 404, 404, 404]
+        (job,) = (await client.get("/v1/jobs", auth=signed(tenant_id))).json()["items"]
+        assert (job["status"], job["attempts"]) == ("ready", 0)
+        async with db.tx(tenant_id) as tx:
+            await tx.execute("UPDATE jobs SET attempts = 3 WHERE id = $1", job_id)
+        assert await replay() == 404
+        (job,) = (await client.get("/v1/jobs?status=ready", auth=signed(tenant_id))).json()["items"]
+        assert job["attempts"] == 3, "a repeated request gives back no attempt"
+        for status in ("done", "cancelled"):
+            async with db.tx(tenant_id) as tx:
+                await tx.execute("UPDATE jobs SET status = $2, finished_at = now() WHERE id = $1", job_id, status)
+            assert await replay() == 404
