@@ -34,8 +34,8 @@ class Starter:
 
 @pytest.fixture
 def starter(line: Any) -> Starter:
-    line.db.signals.starter = Starter()
-    return line.db.signals.starter  # type: ignore[no-any-return]
+    found = line.db.signals.starter = Starter()
+    return found
 
 
 async def ask(line: Any, conversation_id: UUID, text: str = "Olá!", position: int | None = None) -> None:
