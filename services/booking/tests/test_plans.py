@@ -33,9 +33,8 @@ from booka_common import jobs
 from booka_common.contracts.booking import Want
 from booka_common.db import Database, Tx, load_queries
 from booka_common.ids import new_id
-from booka_common.migrate import migrate
-from booka_common.testing.plugin import run_async
-from booka_common.testing.servers import PostgresServer, RabbitServer
+from booka_common.service import Service
+from booka_common.testing.plugin import Migrated, run_async
 
 from .crowd import NOW, Crowd, fill, nodes
 
@@ -84,24 +83,13 @@ class Crowded:
 
 
 @pytest.fixture(scope="module")
-def crowded(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> Crowded:
+def crowded(migrated: Callable[[Service, str], Migrated]) -> Crowded:
     """A million visits in `make nightly`, else fewer: the plans are the same."""
-    postgres, name = servers[0], f"crowd_{worker_name}"
     visits = 1_000_000 if os.environ.get("BOOKA_NIGHTLY", "0") != "0" else 200_000
 
+    url = migrated(SERVICE, "crowd").migrate_url
+
     async def make() -> Crowded:
-        admin = await asyncpg.connect(postgres.url)
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        await admin.close()
-        url = postgres.url_for("postgres", name)
-        await migrate(
-            url,
-            postgres.url_for(ROLE, name),
-            schema=SERVICE.name,
-            package=SERVICE.package,
-            system_tables=SERVICE.system_tables,
-            shared_tables=SERVICE.shared_tables,
-        )
         admin = await asyncpg.connect(url)
         try:
             await fill(admin, visits)

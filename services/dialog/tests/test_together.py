@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-import asyncpg
 import orjson
 import pytest
 
@@ -25,7 +23,8 @@ from booka_common.contracts.llm import InterpretationReady, InterpretationReques
 from booka_common.contracts.messaging import ContactErased, MessageReceived
 from booka_common.db import Database
 from booka_common.ids import new_id
-from booka_common.migrate import migrate
+from booka_common.service import Service
+from booka_common.testing.plugin import Migrated
 from booka_dialog import usecases
 from booka_dialog.settings import SERVICE
 from booka_dialog.usecases import Deps
@@ -37,31 +36,9 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def another(provision: Callable[..., dict[str, Any]]) -> str:
+def another(migrated: Callable[[Service, str], Migrated]) -> str:
     """A second database, for what is taken alone."""
-    settings = provision(SERVICE)
-    name = f"{SERVICE.package}_{new_id().hex}"
-    owner, ours = (
-        urlsplit(settings[url])._replace(path=f"/{name}").geturl() for url in ("migrate_url", "database_url")
-    )
-
-    async def create() -> None:
-        admin = await asyncpg.connect(settings["migrate_url"])
-        try:
-            await admin.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            await admin.close()
-        await migrate(
-            owner,
-            ours,
-            schema=SERVICE.name,
-            package=SERVICE.package,
-            system_tables=SERVICE.system_tables,
-            shared_tables=SERVICE.shared_tables,
-        )
-
-    asyncio.run(create())
-    return ours
+    return migrated(SERVICE, "dialog_alone").database_url
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import itertools
 import json
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,6 +31,8 @@ from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.store import Channel, Habits
 from booka_messaging.usecases.receiving import Intake
 from booka_sandbox.app import create_app as sandbox_app
+from booka_sandbox.serving import free_socket
+from booka_sandbox.serving import serving as sandbox_serving
 from booka_sandbox.settings import Settings as SandboxSettings
 
 SECRET = "the-salon's-webhook-secret-0123456789"
@@ -391,29 +392,11 @@ class Outside:
         await self.control("POST", "/faults", fault)
 
 
-@asynccontextmanager
-async def sandbox_serving() -> AsyncIterator[str]:
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    app = sandbox_app(SandboxSettings(port=bound.getsockname()[1], retry_scale=0.001))
-    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[bound])
-    try:
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        for listener in server.servers:
-            listener.close()
-        for connection in tuple(server.server_state.connections):
-            connection.shutdown()
-        await server.lifespan.shutdown()
-
-
 @pytest.fixture
 async def outside() -> AsyncIterator[Outside]:
-    async with sandbox_serving() as url, httpx.AsyncClient(base_url=url, timeout=15) as http:
+    bound = free_socket()
+    app = sandbox_app(SandboxSettings(port=bound.getsockname()[1], retry_scale=0.001))
+    async with sandbox_serving(app, bound) as url, httpx.AsyncClient(base_url=url, timeout=15) as http:
         found = Outside(url, http, f"salon-{new_id().hex[-8:]}")
         await found.control("PUT", f"/evolution/instances/{found.name}", {"token": KEY, "own_number": "351210000000"})
         yield found

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
@@ -38,6 +36,7 @@ from booka_messaging.providers.gateway import (
 )
 from booka_messaging.providers.media import MediaLimits
 from booka_sandbox.app import create_app
+from booka_sandbox.serving import free_socket, serving
 from booka_sandbox.settings import Settings
 
 CLIENT = "351912345678"
@@ -166,30 +165,6 @@ class CloudWorld:
 
     def read(self, payload: dict[str, Any]) -> tuple[ChatEvent, ...]:
         return cloud_parser.read_for(payload, NAME, datetime.now(UTC))
-
-
-def free_socket() -> socket.socket:
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    return bound
-
-
-@contextlib.asynccontextmanager
-async def serving(app: Any, bound: socket.socket) -> AsyncIterator[str]:
-    """uvicorn without the waits of its main loop and of its shutdown."""
-    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[bound])
-    try:
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        for listener in server.servers:
-            listener.close()
-        for connection in tuple(server.server_state.connections):
-            connection.shutdown()
-        await server.lifespan.shutdown()
 
 
 @pytest.fixture

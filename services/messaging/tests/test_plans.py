@@ -17,9 +17,8 @@ import pytest
 
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
-from booka_common.migrate import migrate
-from booka_common.testing.plugin import run_async
-from booka_common.testing.servers import PostgresServer, RabbitServer
+from booka_common.service import Service
+from booka_common.testing.plugin import Migrated, run_async
 from booka_messaging.domain.searching import number_patterns, pattern
 from booka_messaging.settings import SERVICE
 from booka_messaging.store import reading
@@ -77,30 +76,17 @@ def _went_through(node: dict[str, Any]) -> int:
 
 
 @pytest.fixture(scope="module")
-def filled(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> str:
-    postgres, name = servers[0], f"talks_{worker_name}"
+def filled(migrated: Callable[[Service, str], Migrated]) -> str:
+    url = migrated(SERVICE, "talks").migrate_url
 
-    async def make() -> str:
-        admin = await asyncpg.connect(postgres.url)
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        await admin.close()
-        url = postgres.url_for("postgres", name)
-        await migrate(
-            url,
-            postgres.url_for(ROLE, name),
-            schema=SERVICE.name,
-            package=SERVICE.package,
-            system_tables=SERVICE.system_tables,
-            shared_tables=SERVICE.shared_tables,
-        )
+    async def make() -> None:
         admin = await asyncpg.connect(url, command_timeout=300)
         try:
             await fill(admin, MESSAGES)
         finally:
             await admin.close()
-        return url
 
-    url: str = run_async(make)
+    run_async(make)
     return url
 
 

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -113,34 +114,60 @@ def run_async(work: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
-@pytest.fixture(scope="session")
-def provision(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> Callable[[Service], dict[str, Any]]:
-    """`provision(SERVICE)` gives the settings of a fresh, migrated database and of a virtual host with all queues."""
-    postgres, rabbit = servers
-    ready: dict[str, dict[str, Any]] = {}
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """A database with a service's schema, as its owner and as the service's role reach it."""
 
-    async def create(service: Service, database: str) -> None:
+    migrate_url: str
+    database_url: str
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: tuple[PostgresServer, RabbitServer], worker_name: str) -> Callable[[Service, str], Migrated]:
+    """`migrated(SERVICE, "crowd")` makes a database of that name for tests that need one of their own."""
+    postgres = servers[0]
+
+    async def create(service: Service, database: str) -> Migrated:
+        made = Migrated(postgres.url_for("postgres", database), postgres.url_for(f"booka_{service.name}", database))
         admin = await asyncpg.connect(postgres.url)
         try:
             await admin.execute(f'CREATE DATABASE "{database}"')
         finally:
             await admin.close()
         await migrate(
-            postgres.url_for("postgres", database),
-            postgres.url_for(f"booka_{service.name}", database),
+            made.migrate_url,
+            made.database_url,
             schema=service.name,
             package=service.package,
             system_tables=service.system_tables,
             shared_tables=service.shared_tables,
         )
+        return made
+
+    def make(service: Service, name: str) -> Migrated:
+        found: Migrated = run_async(lambda: create(service, f"{name}_{worker_name}"))
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def provision(
+    servers: tuple[PostgresServer, RabbitServer], migrated: Callable[[Service, str], Migrated], worker_name: str
+) -> Callable[[Service], dict[str, Any]]:
+    """`provision(SERVICE)` gives the settings of a fresh, migrated database and of a virtual host with all queues.
+
+    Those of one service are the same for all tests of a session.
+    """
+    rabbit = servers[1]
+    ready: dict[str, dict[str, Any]] = {}
 
     def settings(service: Service) -> dict[str, Any]:
         if service.package not in ready:
-            database = f"{service.package}_{worker_name}"
-            run_async(lambda: create(service, database))
+            made = migrated(service, service.package)
             ready[service.package] = {
-                "database_url": postgres.url_for(f"booka_{service.name}", database),
-                "migrate_url": postgres.url_for("postgres", database),
+                "database_url": made.database_url,
+                "migrate_url": made.migrate_url,
                 "amqp_url": rabbit.create_vhost(f"{service.package}-{worker_name}"),
                 "internal_secrets": (INTERNAL_SECRET,),
                 "encryption_keys": (ENCRYPTION_KEY,),

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from booka_common.db import Tx
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller, authenticate
 from booka_common.paging import Cursor, Limit, Page, page_of, position_after
@@ -77,29 +76,22 @@ def _changing_routes(runtime: Runtime, caller: Callers) -> APIRouter:
     Asked = Annotated[Once, Depends(once(runtime.db, caller))]
     now = runtime.now
 
-    async def block(tx: Tx, contact_id: UUID, *, blocked: bool) -> ContactDetailView:
-        if (await reading.person(tx, contact_id)).erased_at is not None:
-            raise ContactErased
-        await contacts.block(tx, contact_id, blocked=blocked, now=now())
-        return ContactDetailView.detail(await reading.person(tx, contact_id))
+    async def block(asked: Once, contact_id: UUID, *, blocked: bool) -> ContactDetailView:
+        async with asked.tx() as tx:
+            if (await reading.person(tx, contact_id)).erased_at is not None:
+                raise ContactErased
+            await contacts.block(tx, contact_id, blocked=blocked, now=now())
+            return ContactDetailView.detail(await reading.person(tx, contact_id))
 
-    @router.post(
-        "/block",
-        summary="Answer nothing that they write, and send them nothing",
-        responses=changes({404: "unknown_contact", 409: "contact_erased"}),
-    )
+    refused = changes({404: "unknown_contact", 409: "contact_erased"})
+
+    @router.post("/block", summary="Answer nothing that they write, and send them nothing", responses=refused)
     async def block_contact(asked: Asked, contact_id: UUID) -> ContactDetailView:
-        async with asked.tx() as tx:
-            return await block(tx, contact_id, blocked=True)
+        return await block(asked, contact_id, blocked=True)
 
-    @router.post(
-        "/unblock",
-        summary="Answer what they write from now on",
-        responses=changes({404: "unknown_contact", 409: "contact_erased"}),
-    )
+    @router.post("/unblock", summary="Answer what they write from now on", responses=refused)
     async def unblock_contact(asked: Asked, contact_id: UUID) -> ContactDetailView:
-        async with asked.tx() as tx:
-            return await block(tx, contact_id, blocked=False)
+        return await block(asked, contact_id, blocked=False)
 
     @router.post(
         "/erase",
