@@ -50,7 +50,7 @@ def _family(pid: int) -> list[int]:
 def _times(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return sum(map(int, fields[11:15])) / _TICK  # utime, stime, cutime, cstime
 

@@ -13,13 +13,13 @@ from functools import partial
 from uuid import UUID
 
 from booka_common.contracts.envelope import Envelope, Message
-from booka_common.db import Database, Tx, load_queries
+from booka_common.db import Database, Signals, Tx, load_queries
 from booka_common.errors import is_transient
 from booka_common.faults import FaultPoints
 from booka_common.observability import Metrics, current_traceparent
 from booka_common.publisher import Outgoing, Publisher
 
-__all__ = ["HANDED_OFF_FOR", "Relay", "put", "replay"]
+__all__ = ["HANDED_OFF_FOR", "Relay", "hand_over", "handed_off_for", "put", "replay"]
 
 _log = logging.getLogger(__name__)
 _MOST_WAITING = 2000
@@ -60,6 +60,21 @@ async def put(tx: Tx, *envelopes: Envelope[Message]) -> None:
     elif rows:
         written = {row["id"] for row in rows}
         tx.then(partial(handoff, [message for message in messages if message.id in written]))
+
+
+def handed_off_for(signals: Signals) -> timedelta:
+    """How long what is written now is left to this process to publish, for those who write into the outbox by themselves."""
+    return _NOBODY if signals.handoff is None else HANDED_OFF_FOR
+
+
+def hand_over(signals: Signals, messages: Sequence[Outgoing]) -> None:
+    """Have `messages` published, which somebody has written into the outbox and committed."""
+    if not messages:
+        return
+    if signals.handoff is None:
+        signals.outbox_written.set()
+    else:
+        signals.handoff(messages)
 
 
 def _body(envelope: Envelope[Message], traceparent: str | None) -> bytes:

@@ -38,7 +38,7 @@ SERVICE = Service(
     ),
     # Every statement finds its few rows by an index. Plans are kept, and one that was made while a table was small, for a
     # batch of rows, would go on reading all of it.
-    planner={"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},
+    planner={"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off"},
 )
 
 

@@ -14,7 +14,15 @@ from booka_messaging.store.channels import (
     set_heard,
 )
 from booka_messaging.store.identity import lock_identity, people, put_person, record_merge
-from booka_messaging.store.incoming import Incoming, Settled, Taken, take_messages
+from booka_messaging.store.incoming import (
+    Incoming,
+    Said,
+    Taken,
+    TakenMeanwhile,
+    messages_there,
+    take_and_tell,
+    take_messages,
+)
 from booka_messaging.store.linestate import StateChange, note_line_state
 from booka_messaging.store.outgoing import (
     Accepted,
@@ -54,9 +62,10 @@ __all__ = [
     "Incoming",
     "OutboundMessage",
     "Queued",
-    "Settled",
+    "Said",
     "StateChange",
     "Taken",
+    "TakenMeanwhile",
     "Touched",
     "UnreadDelivery",
     "UnreadRow",
@@ -73,6 +82,7 @@ __all__ = [
     "list_channels",
     "list_unread",
     "lock_identity",
+    "messages_there",
     "note_line_state",
     "open_unread",
     "ours_among",
@@ -89,6 +99,7 @@ __all__ = [
     "set_channel",
     "set_heard",
     "settle_unread",
+    "take_and_tell",
     "take_messages",
     "trim_unread",
 ]

@@ -1,34 +1,34 @@
 """What clients write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from booka_common.db import Tx, load_queries
+import asyncpg
+
+from booka_common.contracts.messaging import MessageReceived
+from booka_common.db import Database, Tx, load_queries
+from booka_common.publisher import Outgoing
 from booka_messaging.domain.attending import Typed
 from booka_messaging.domain.model import ChatMessage
 
 __all__ = [
     "Incoming",
-    "Settled",
+    "Said",
     "Taken",
+    "TakenMeanwhile",
+    "messages_there",
+    "take_and_tell",
     "take_messages",
 ]
 
 queries = load_queries("booka_messaging", "queries/incoming.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Where a message belongs. `turn` is its number if it counts as one, else the last number given."""
-
-    conversation_id: UUID
-    contact_id: UUID
-    turn: int
-    name: str | None
-    phone: str | None
+class TakenMeanwhile(Exception):
+    """A concurrent delivery of the same message was first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +50,109 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be said of a message: the envelope's id, and the envelope as far as it is known before the message is stored."""
+
+    id: UUID
+    envelope: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of an `Incoming`: at most one of `duplicate` and `stored`; neither and no `settled`: settle the contact.
+    """A message that was stored, and where it belongs.
 
     Attributes:
-        counted: it has a turn.
+        turn: its number; None: it has none.
         attended: a person of the salon answers in its conversation.
+        told: what was said of it, for who publishes it.
     """
 
-    duplicate: bool
-    stored: bool
-    settled: Settled | None
-    counted: bool = False
-    attended: bool = False
+    conversation_id: UUID
+    contact_id: UUID
+    turn: int | None
+    name: str | None
+    phone: str | None
+    attended: bool
+    told: Outgoing | None = None
 
 
-async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> list[Taken]:
-    """Store messages of known contacts, of any tenants of `tx`; each message is in the batch once."""
-    messages = [item.message for item in batch]
-    aliases = [(number, alias) for number, message in enumerate(messages) for alias in message.aliases]
+async def take_and_tell(
+    db: Database, batch: Sequence[Incoming], said: Sequence[Said | None], handed_off_for: timedelta
+) -> dict[UUID, Taken]:
+    """Store messages of known contacts, of any tenants, say of each what is to be said of it, and commit.
+
+    Args:
+        batch: one message of each person.
+        handed_off_for: see `outbox`.
+
+    Returns:
+        What became of each, by its id; not of one that is there already, or whose author has to be settled first.
+
+    Raises:
+        TakenMeanwhile: one of them is being stored by somebody else, so none of them was.
+    """
+    tenants = {item.tenant_id for item in batch}
+    try:
+        rows = await db.shared_call(tenants, "take_messages", _described(batch, said), handed_off_for)
+    except asyncpg.UniqueViolationError as error:
+        raise _meanwhile(error) from None
+    taken = {}
+    for item, *where, body in rows:
+        saying = said[item]
+        told = Outgoing(saying.id, MessageReceived.key, saying.id, body) if saying is not None and body else None
+        taken[batch[item].id] = Taken(*where, told=told)
+    return taken
+
+
+async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> dict[UUID, Taken]:
+    """As `take_and_tell`, in `tx` and without saying anything."""
+    try:
+        rows = await tx.fetch(queries["messages_take"], _described(batch, [None] * len(batch)))
+    except asyncpg.UniqueViolationError as error:
+        raise _meanwhile(error) from None
+    return {batch[item].id: Taken(*where) for item, *where, _ in rows}
+
+
+def _described(batch: Sequence[Incoming], said: Sequence[Said | None]) -> list[Mapping[str, Any]]:
+    described: list[Mapping[str, Any]] = []
+    for number, (item, saying) in enumerate(zip(batch, said, strict=True)):
+        message = item.message
+        described.append(
+            {
+                "item": number,
+                "tenant_id": item.tenant_id,
+                "channel_id": item.channel_id,
+                "kinds": [alias.kind for alias in message.aliases],
+                "aliases": [alias.value for alias in message.aliases],
+                "name": message.name,
+                "counts": 1 if item.counts else 0,
+                "received_at": item.received_at,
+                "id": item.id,
+                "provider_id": message.provider_id,
+                "author": message.author,
+                "kind": message.kind,
+                "text": message.text,
+                "choice_id": message.choice_id,
+                "metadata": message.metadata,
+                "sent_at": message.sent_at,
+                "said_id": None if saying is None else saying.id,
+                "said": None if saying is None else saying.envelope,
+            }
+        )
+    return described
+
+
+def _meanwhile(error: asyncpg.UniqueViolationError) -> Exception:
+    return TakenMeanwhile() if error.constraint_name == "messages_provider" else error
+
+
+async def messages_there(tx: Tx, batch: Sequence[Incoming]) -> set[UUID]:
+    """The ids in `batch` of messages that are stored already, under whatever id of ours."""
     rows = await tx.fetch(
-        queries["messages_take"],
-        list(range(len(batch))),
+        queries["messages_there"],
+        [item.id for item in batch],
         [item.tenant_id for item in batch],
         [item.channel_id for item in batch],
-        [message.provider_id for message in messages],
-        [message.name for message in messages],
-        [1 if item.counts else 0 for item in batch],
-        [item.received_at for item in batch],
-        [item.id for item in batch],
-        [message.author for message in messages],
-        [message.kind for message in messages],
-        [message.text for message in messages],
-        [message.choice_id for message in messages],
-        [message.metadata for message in messages],
-        [message.sent_at for message in messages],
-        [number for number, _ in aliases],
-        [alias.kind for _, alias in aliases],
-        [alias.value for _, alias in aliases],
+        [item.message.provider_id for item in batch],
     )
-    return [_taken(row) for row in rows]
-
-
-def _taken(row: Any) -> Taken:
-    if row["conversation_id"] is None:
-        return Taken(row["duplicate"], row["stored"], None)
-    return Taken(
-        row["duplicate"],
-        row["stored"],
-        Settled(row["conversation_id"], row["contact_id"], row["turn"], row["name"], row["phone"]),
-        row["counted"],
-        row["attended"],
-    )
+    return {row["id"] for row in rows}

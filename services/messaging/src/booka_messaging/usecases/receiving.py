@@ -1,5 +1,6 @@
 """What comes in from a gateway: messages, receipts, the state of the connection."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,10 +10,9 @@ from uuid import UUID
 from booka_common import jobs, outbox
 from booka_common.batching import Batcher
 from booka_common.contracts import Envelope, Message
-from booka_common.contracts.messaging import MessageReceived
 from booka_common.db import Database, Tx
 from booka_common.errors import Unavailable
-from booka_common.ids import derived_id, new_id
+from booka_common.ids import new_id
 from booka_common.jobs import NewJob
 from booka_common.observability import current_traceparent
 from booka_messaging import store
@@ -29,22 +29,19 @@ from booka_messaging.domain.model import (
     Linked,
     Receipt,
 )
-from booka_messaging.store import Channel, Incoming, Settled, Taken
+from booka_messaging.store import Channel, Incoming, Taken, TakenMeanwhile
 from booka_messaging.store.attending import TakenByPhone, take_typed_over
 from booka_messaging.usecases.attending import hand_back_job, taken_over
 from booka_messaging.usecases.correcting import correct
 from booka_messaging.usecases.identifying import settle, sighted
 from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.receipts import Receipts
+from booka_messaging.usecases.telling import received, to_be_said
 from booka_messaging.usecases.transcribing import transcribe_job
 
 __all__ = ["Intake", "Outcome"]
 
 Outcome = Literal["accepted", "ignored", "duplicate", "stale"]
-
-
-class _TakenMeanwhile(Exception):
-    """A concurrent delivery of the same message was first."""
 
 
 class _Unsettled(Exception):
@@ -75,8 +72,8 @@ class Intake:
         self._receipts = receipts or Receipts(db)
         self._stale_after = stale_after
         self._transcribes = transcribes
-        self._known: Batcher[_Arrival, bool | None] = Batcher(self._store, key=_identity)
-        self._strangers: Batcher[_Arrival, bool] = Batcher(self._settle_and_store, key=_identity)
+        self._known: Batcher[_Arrival, bool] = Batcher(self._store, key=_identity)
+        self._others: Batcher[_Arrival, bool] = Batcher(self._settle_and_store, key=_identity)
 
     async def receive(self, channel: Channel, events: Sequence[ChatEvent], *, now: datetime) -> Outcome:
         """Take the events of one webhook, one after the other; repeated, they change nothing.
@@ -134,27 +131,40 @@ class Intake:
         to_be_heard = heard and is_to_be_heard(message.kind, message.text, message.metadata)
         arrival = _Arrival(incoming, current_traceparent(), to_be_heard)
         try:
-            stored = await self._known.do(arrival)
-            if stored is None:
-                stored = await self._strangers.do(arrival)
-        except _TakenMeanwhile:
+            stored = await self._known.do(arrival) or await self._others.do(arrival)
+        except TakenMeanwhile:
             return "duplicate"
         if not stored:
             return "duplicate"
         return "accepted" if fresh else "stale"
 
-    async def _store(self, batch: Sequence[_Arrival]) -> list[bool | None]:
-        """Store the messages of people who are known; False: it is there already, None: its contact has to be settled."""
-        async with self._db.shared_tx([arrival.incoming.tenant_id for arrival in batch]) as tx:
-            return await _take(tx, batch)
+    async def _store(self, batch: Sequence[_Arrival]) -> list[bool]:
+        """Store the messages of people who are known; False: it may be there already, or its contact has to be settled."""
+        if not _is_plain(batch):
+            async with self._db.shared_tx({arrival.incoming.tenant_id for arrival in batch}) as tx:
+                return await _take(tx, batch)
+        signals = self._db.signals
+        taken = await store.take_and_tell(
+            self._db,
+            [arrival.incoming for arrival in batch],
+            [
+                to_be_said(arrival.incoming, arrival.traceparent) if arrival.incoming.counts else None
+                for arrival in batch
+            ],
+            outbox.handed_off_for(signals),
+        )
+        outbox.hand_over(signals, [one.told for one in taken.values() if one.told is not None])
+        return [arrival.incoming.id in taken for arrival in batch]
 
     async def _settle_and_store(self, batch: Sequence[_Arrival]) -> list[bool]:
-        """The same for those who are new, or known by another name or under several.
+        """The same for those who are new, or known by another name or under several; False: it is there already.
 
         A transaction of its own, which locks identities before it locks conversations, as everybody does.
         """
-        async with self._db.shared_tx([arrival.incoming.tenant_id for arrival in batch]) as tx:
-            for arrival in sorted(batch, key=lambda arrival: arrival.incoming.channel_id):
+        async with self._db.shared_tx({arrival.incoming.tenant_id for arrival in batch}) as tx:
+            there = await store.messages_there(tx, [arrival.incoming for arrival in batch])
+            fresh = [arrival for arrival in batch if arrival.incoming.id not in there]
+            for arrival in sorted(fresh, key=lambda arrival: arrival.incoming.channel_id):
                 incoming, message = arrival.incoming, arrival.incoming.message
                 await settle(
                     tx,
@@ -165,46 +175,67 @@ class Intake:
                     talks=True,
                     now=incoming.received_at,
                 )
-            taken = await _take(tx, batch)
-            stored = [outcome for outcome in taken if outcome is not None]
-            if len(stored) < len(batch):
+            taken = await _take(tx, fresh) if fresh else []
+            left = [arrival.incoming for arrival, stored in zip(fresh, taken, strict=True) if not stored]
+            if left:  # somebody else was first while this waited for an identity
+                there |= await store.messages_there(tx, left)
+            if any(incoming.id not in there for incoming in left):
                 raise _Unsettled if len(batch) > 1 else Unavailable("the contact changed", code="contact_changed")
-            return stored
+            return [arrival.incoming.id not in there for arrival in batch]
 
 
 def _identity(arrival: _Arrival) -> tuple[UUID, str]:
     return arrival.incoming.channel_id, arrival.incoming.message.provider_id
 
 
-async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool | None]:
+def _person(arrival: _Arrival) -> tuple[UUID, str]:
+    return arrival.incoming.channel_id, arrival.incoming.message.aliases[0].value
+
+
+def _is_plain(batch: Sequence[_Arrival]) -> bool:
+    """Whether each message can be stored and told of without a look at the others."""
+    if any(arrival.incoming.typed is not None or arrival.to_be_heard for arrival in batch):
+        return False
+    return len({_person(arrival) for arrival in batch}) == len(batch)
+
+
+def _rounds(batch: Sequence[_Arrival]) -> list[list[_Arrival]]:
+    """`batch` in parts that have one message of each person, the first ones first."""
+    rounds: list[list[_Arrival]] = []
+    seen: Counter[tuple[UUID, str]] = Counter()
+    for arrival in batch:
+        person = _person(arrival)
+        if seen[person] == len(rounds):
+            rounds.append([])
+        rounds[seen[person]].append(arrival)
+        seen[person] += 1
+    return rounds
+
+
+async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool]:
     """Store what can be stored; say of each message that counts that it was received, and who has taken what over."""
-    taken = await store.take_messages(tx, [arrival.incoming for arrival in batch])
-    outcomes: list[bool | None] = []
-    stored: list[tuple[_Arrival, Settled, Taken]] = []
-    for arrival, one in zip(batch, taken, strict=True):
-        if one.settled is None:
-            outcomes.append(False if one.duplicate else None)
-        elif not one.stored:
-            raise _TakenMeanwhile
-        else:
-            outcomes.append(True)
-            stored.append((arrival, one.settled, one))
+    taken: dict[UUID, Taken] = {}
+    for part in _rounds(batch):
+        taken |= await store.take_messages(tx, [arrival.incoming for arrival in part])
+    stored = [(arrival, taken[arrival.incoming.id]) for arrival in batch if arrival.incoming.id in taken]
     typed_in = await _take_over(
-        tx, [(arrival, settled.conversation_id) for arrival, settled, _ in stored if arrival.incoming.typed]
+        tx, [(arrival, one.conversation_id) for arrival, one in stored if arrival.incoming.typed]
     )
     said: list[Envelope[Message]] = []
     later: list[NewJob] = []
-    for arrival, settled, one in stored:
-        if one.counted and arrival.to_be_heard:
+    for arrival, one in stored:
+        if one.turn is None:
+            continue
+        if arrival.to_be_heard:
             later.append(_to_be_heard(arrival))
-        elif one.counted:
-            answered = typed_in.get(settled.conversation_id)
-            attended = one.attended or (answered is not None and answered.covers(arrival.incoming.message.sent_at))
-            said.append(_received(arrival, settled, attended=attended))
+            continue
+        incoming, answered = arrival.incoming, typed_in.get(one.conversation_id)
+        attended = one.attended or (answered is not None and answered.covers(incoming.message.sent_at))
+        said.append(received(incoming, one.turn, one, arrival.traceparent, attended=attended))
     # The last ones first: who hears the first one of a conversation finds the others waiting, and answers all of them at once.
     await outbox.put(tx, *reversed(said))
     await jobs.put_all(tx, later)
-    return outcomes
+    return [arrival.incoming.id in taken for arrival in batch]
 
 
 async def _take_over(tx: Tx, typed_in: Sequence[tuple[_Arrival, UUID]]) -> dict[UUID, TakenByPhone]:
@@ -226,26 +257,3 @@ async def _take_over(tx: Tx, typed_in: Sequence[tuple[_Arrival, UUID]]) -> dict[
 def _to_be_heard(arrival: _Arrival) -> NewJob:
     incoming = arrival.incoming
     return transcribe_job(incoming.tenant_id, incoming.id, now=incoming.received_at, traceparent=arrival.traceparent)
-
-
-def _received(arrival: _Arrival, settled: Settled, *, attended: bool) -> Envelope[MessageReceived]:
-    incoming, message = arrival.incoming, arrival.incoming.message
-    envelope = Envelope.of(
-        MessageReceived(
-            message_id=incoming.id,
-            conversation_id=settled.conversation_id,
-            contact_id=settled.contact_id,
-            turn=settled.turn,
-            kind=message.kind,
-            text=message.text,
-            choice_id=message.choice_id,
-            contact_name=settled.name,
-            phone=settled.phone,
-            sent_at=message.sent_at,
-            attended=attended,
-        ),
-        tenant_id=incoming.tenant_id,
-        now=incoming.received_at,
-        id=derived_id(incoming.id, "received"),
-    )
-    return envelope.model_copy(update={"traceparent": arrival.traceparent})
