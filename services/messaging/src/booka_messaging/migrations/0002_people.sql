@@ -63,9 +63,11 @@ CREATE TABLE conversations (
     CONSTRAINT conversations_attended
         CHECK (attended_by IS NOT NULL AND takeover_id IS NOT NULL OR attended_by IS NULL AND attended_until IS NULL)
 );
-CREATE UNIQUE INDEX conversations_contact ON conversations (tenant_id, channel_id, contact_id) WHERE merged_into IS NULL;
 CREATE INDEX conversations_merged ON conversations (tenant_id, merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX conversations_active ON conversations (tenant_id, active_at, id) WHERE merged_into IS NULL;
+-- The last one: of indexes that seem equally good, as they all do while the table is empty, PostgreSQL takes the newest, and a
+-- plan that is made then is kept for a while.
+CREATE UNIQUE INDEX conversations_contact ON conversations (tenant_id, channel_id, contact_id) WHERE merged_into IS NULL;
 
 -- Whether a person of the salon answers at that moment. A takeover whose time is over has ended, whoever notices it when.
 CREATE FUNCTION is_attended(attended_by text, attended_until timestamptz, at timestamptz) RETURNS boolean
