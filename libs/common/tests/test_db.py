@@ -1,6 +1,7 @@
 """Tenants cannot see each other, roles cannot see other schemas, and every table is secured without being told."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
@@ -12,6 +13,7 @@ from booka_common.ids import new_id
 from booka_common.memory import Memory
 from booka_common.migrate import migrate
 from booka_common.service import Service
+from booka_common.testing import eventually
 
 
 @pytest.fixture
@@ -89,6 +91,41 @@ async def test_a_shared_transaction_reaches_its_tenants_plumbing_and_nothing_els
         assert await tx.fetchval("SELECT count(*) FROM notes") == 1
     async with db.tx(theirs) as tx:
         assert await tx.fetchval("SELECT count(*) FROM jobs WHERE type = 'shared'") == 1
+
+
+async def test_a_call_is_bound_to_its_tenants_commits_and_keeps_its_connection(settings, db):
+    ours, also, theirs = new_id(), new_id(), new_id()
+    admin = await asyncpg.connect(settings.migrate_url.get_secret_value())
+    await admin.execute(
+        """CREATE OR REPLACE FUNCTION booking.probe_jobs(bound text, of uuid[], fails boolean)
+           RETURNS TABLE (id uuid, pid integer, tx bigint) LANGUAGE plpgsql AS $$
+           BEGIN
+               RETURN QUERY INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, correlation_id)
+               SELECT gen_random_uuid(), t, 'called', '{}', now(), CASE WHEN fails THEN 0 ELSE 1 END, gen_random_uuid()
+               FROM unnest(of) AS t RETURNING tenant_id, pg_backend_pid(), pg_current_xact_id()::text::bigint;
+           END $$"""
+    )
+    await admin.close()
+    made = await db.shared_call([ours, also], "probe_jobs", [ours, also], False)
+    assert {row["id"] for row in made} == {ours, also}
+    assert len({row["tx"] for row in made}) == 1
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await db.shared_call([ours, also], "probe_jobs", [ours, theirs], False)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await db.shared_call([ours], "probe_jobs", [ours], True)
+    (first,) = await db.shared_call([theirs], "probe_jobs", [theirs], False)
+    (again,) = await db.shared_call([theirs], "probe_jobs", [theirs], False)
+    assert first["pid"] == again["pid"]
+    async with db.tx(ours) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM jobs WHERE type = 'called'") == 1, "and nothing that failed"
+        await tx.execute("SELECT pg_terminate_backend($1)", again["pid"])
+    (other,) = await eventually(lambda: called(db, theirs))
+    assert other["pid"] != again["pid"]
+
+
+async def called(db, tenant):
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return await db.shared_call([tenant], "probe_jobs", [tenant], False)
 
 
 async def test_a_table_is_shared_while_its_service_says_so(settings, db):

@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
 
 from booka_common.db import Database, load_queries
@@ -20,14 +21,15 @@ from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.store import Channel, Incoming
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+NOBODY = timedelta(0)
 QUERIES = {
     name: statement
     for path in (resources.files("booka_messaging") / "queries").iterdir()
     for name, statement in load_queries("booka_messaging", f"queries/{path.name}").items()
 }
-#: Before the tenant is known, housekeeping, and a lock that reads nothing.
+#: Before the tenant is known, housekeeping, a lock that reads nothing, and a function that is looked at by itself.
 WITHOUT_TENANT = {
-    "channel_by_id", "channels_by_line", "identity_lock", "lines_by_state", "lines_unwatched", "unread_prune",
+    "channel_by_id", "channels_by_line", "identity_lock", "lines_by_state", "lines_unwatched", "messages_take", "unread_prune",
     "unread_prune_nobodys", "unread_put_nobodys", "watches_hasten",
 }  # fmt: skip
 
@@ -50,6 +52,16 @@ def incoming(tenant_id: UUID, channel_id: UUID, provider_id: str = "A1") -> Inco
     return Incoming(new_id(), tenant_id, channel_id, written(provider_id), counts=True, received_at=NOW)
 
 
+def described(item: Incoming) -> dict[str, Any]:
+    """As `take_messages` of the database is told of it."""
+    message = item.message
+    return {
+        "item": 0, "tenant_id": item.tenant_id, "channel_id": item.channel_id, "kinds": ["pn"],
+        "aliases": [message.aliases[0].value], "name": message.name, "counts": 1, "received_at": NOW, "id": item.id,
+        "provider_id": message.provider_id, "author": "client", "kind": "text", "text": "oi", "metadata": {}, "sent_at": NOW,
+    }  # fmt: skip
+
+
 async def test_every_query_prepares_on_the_migrated_schema(settings: Settings) -> None:
     connection = await asyncpg.connect(
         settings.database_url.get_secret_value(), server_settings={"search_path": "messaging, public"}
@@ -69,6 +81,18 @@ def test_every_statement_names_its_tenant(name: str) -> None:
     statement = QUERIES[name]
     # One tenant, or that of each row of a batch.
     assert "tenant_id = $1" in statement or "(tenant_id, " in statement or "tenant_id = i.tenant_id" in statement
+
+
+async def test_the_function_that_takes_messages_names_the_tenant_with_every_table(settings: Settings) -> None:
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        text = await connection.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'take_messages'")
+        definer = await connection.fetchval("SELECT prosecdef FROM pg_proc WHERE proname = 'take_messages'")
+    finally:
+        await connection.close()
+    assert not definer, "row level security is the caller's"
+    tables = re.findall(r"(?:FROM|JOIN|UPDATE|INTO) (?:contact_aliases|contacts|conversations|messages|outbox)\b", text)
+    assert len(tables) == len(re.findall(r"tenant_id = [if]\.tenant_id|INTO \w+ \((?:id, )?tenant_id", text)) == 7
 
 
 async def test_every_key_starts_with_the_tenant(settings: Settings) -> None:
@@ -95,18 +119,20 @@ async def test_another_salon_sees_and_takes_nothing(db: Database, tenant_id: UUI
         await store.put_person(
             tx, tenant_id, channel_id, contact_id, new_id(), written().aliases, name="Rui", phone=None, now=NOW
         )
-        (taken,) = await store.take_messages(tx, [incoming(tenant_id, channel_id)])
-        assert taken.stored
-        assert taken.settled is not None
+        (taken,) = (await store.take_messages(tx, [incoming(tenant_id, channel_id)])).values()
     async with db.tx(stranger) as tx:
         for table in ("channels", "contacts", "contact_aliases", "conversations", "messages", "receipts"):
             assert await tx.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608
         assert await store.get_channel(tx, channel_id) is None
         assert await store.rotate_channel(tx, channel_id, secret=b"mine", previous_until=NOW, now=NOW) is None
-        assert not await store.conversation_exists(tx, taken.settled.conversation_id)
+        assert not await store.conversation_exists(tx, taken.conversation_id)
         for tenant in (stranger, tenant_id):
-            (refused,) = await store.take_messages(tx, [incoming(tenant, channel_id, "A2")])
-            assert (refused.stored, refused.duplicate, refused.settled) == (False, False, None)
+            assert await store.take_messages(tx, [incoming(tenant, channel_id, "A2")]) == {}
+    # The call that commits by itself sees what it has bound, whatever it is given.
+    theirs = incoming(tenant_id, channel_id, "A3")
+    bound = await db.shared_call([stranger], "take_messages", [described(theirs)], NOBODY)
+    assert bound == []
+    assert len(await store.take_and_tell(db, [theirs], [None], NOBODY)) == 1
     with pytest.raises(UnknownChannel):
         await put_channel(db, stranger, channel_id)
     async with db.tx(tenant_id) as tx:
@@ -173,42 +199,66 @@ async def test_the_system_role_reads_channels_and_nothing_else(db: Database, ten
                 await tx.execute(statement)
 
 
-async def test_the_intake_of_known_contacts_uses_its_indexes(db: Database, settings: Settings, tenant_id: UUID) -> None:
-    channel_id = new_id()
-    await put_channel(db, tenant_id, channel_id)
-    async with db.tx(tenant_id) as tx:
-        # As many as make a plan by the tenant alone expensive, whatever other tests have left.
-        people = """SELECT gen_random_uuid() AS id, gen_random_uuid() AS v, n FROM generate_series(1, 4000) AS n"""
-        await tx.execute(
-            f"""WITH p AS MATERIALIZED ({people}), c AS (
-                    INSERT INTO contacts (tenant_id, id, created_at) SELECT $1, id, $3 FROM p
-                ), a AS (
-                    INSERT INTO contact_aliases (tenant_id, channel_id, kind, value, contact_id, created_at)
-                    SELECT $1, $2, 'pn', '351' || n, id, $3 FROM p
-                )
-                INSERT INTO conversations (tenant_id, id, channel_id, contact_id, created_at, active_at)
-                SELECT $1, v, $2, id, $3, $3 FROM p""",  # noqa: S608
-            tenant_id,
-            channel_id,
-            NOW,
-        )
+@pytest.mark.parametrize("people", [0, 4000])
+async def test_the_intake_of_known_contacts_uses_its_indexes(settings: Settings, people: int) -> None:
+    """Even with a plan that was made while all tables were empty, because it is kept."""
     assert settings.migrate_url is not None
-    admin = await asyncpg.connect(settings.migrate_url.get_secret_value())
-    await admin.execute("ANALYZE messaging.contacts, messaging.contact_aliases, messaging.conversations")
-    await admin.close()
-    async with db.tx(tenant_id) as tx:
+    tenant_id, channel_id = new_id(), new_id()
+    seen: list[str] = []
+    admin = await asyncpg.connect(
+        settings.migrate_url.get_secret_value(), server_settings={"search_path": "messaging, public"}
+    )
+    begun = admin.transaction()
+    await begun.start()
+    try:
+        if people:
+            await fill(admin, tenant_id, channel_id, people)
+        else:  # as they are in a new installation; none of it is committed
+            await admin.execute("TRUNCATE contacts, contact_aliases, conversations, messages CASCADE")
         for setting, value in SERVICE.planner.items():
-            await tx.execute(f"SET LOCAL {setting} = {value}")
-        plan = await tx.fetch(
-            "EXPLAIN " + QUERIES["messages_take"], [0], [tenant_id], [channel_id], ["A1"], ["Rui"], [1], [NOW], [new_id()],
-            ["client"], ["text"], ["oi"], [None], [{}], [NOW], [0], ["pn"], ["351912345678"],
-        )  # fmt: skip
-    text = "\n".join(row[0] for row in plan)
+            await admin.execute(f"SET LOCAL {setting} = {value}")
+        await admin.execute(
+            """LOAD 'auto_explain'; SET LOCAL auto_explain.log_min_duration = 0; SET LOCAL auto_explain.log_level = notice;
+               SET LOCAL auto_explain.log_nested_statements = on; SET LOCAL plan_cache_mode = force_generic_plan;
+               SET LOCAL SESSION AUTHORIZATION booka_messaging"""
+        )
+        admin.add_log_listener(lambda _, told: seen.append(told.message))
+        await admin.execute("SELECT set_config('app.tenant_ids', $1, true)", f"{{{tenant_id}}}")
+        described_as = orjson.dumps([described(incoming(tenant_id, channel_id))], default=str).decode()
+        await admin.execute("SELECT * FROM take_messages('', $1, NULL)", described_as)
+        await admin.execute("SELECT 1")  # only the next statement brings the plan of the last one
+    finally:
+        await begun.rollback()
+        await admin.close()
+    (text,) = (plan for plan in seen if "json_to_recordset" in plan)
     assert "Seq Scan" not in text, text
-    for index in (
-        "contact_aliases_pkey",
-        "contacts_pkey",
-        "messages_provider",
-        "conversations_contact",
-    ):
-        assert index in text, text
+    for index in ("contact_aliases_pkey", "contacts_pkey", "messages_provider", "conversations_contact"):
+        assert f"using {index}" in text, text
+
+
+async def fill(admin: asyncpg.Connection, tenant_id: UUID, channel_id: UUID, people: int) -> None:
+    """As many people as make a plan by the tenant alone expensive, whatever other tests have left."""
+    await admin.execute(
+        """INSERT INTO channels (tenant_id, id, gateway, instance, base_url, api_key, auth_mode, secret, created_at, updated_at)
+           VALUES ($1, $2, 'evolution', 'salon', 'http://127.0.0.1:9', '', 'hmac', '', $3, $3)""",
+        tenant_id,
+        channel_id,
+        NOW,
+    )
+    await admin.execute(
+        """WITH p AS MATERIALIZED (
+               SELECT gen_random_uuid() AS id, gen_random_uuid() AS v, n FROM generate_series(1, $4::integer) AS n
+           ), c AS (
+               INSERT INTO contacts (tenant_id, id, created_at) SELECT $1, id, $3 FROM p
+           ), a AS (
+               INSERT INTO contact_aliases (tenant_id, channel_id, kind, value, contact_id, created_at)
+               SELECT $1, $2, 'pn', '351' || n, id, $3 FROM p
+           )
+           INSERT INTO conversations (tenant_id, id, channel_id, contact_id, created_at, active_at)
+           SELECT $1, v, $2, id, $3, $3 FROM p""",
+        tenant_id,
+        channel_id,
+        NOW,
+        people,
+    )
+    await admin.execute("ANALYZE contacts, contact_aliases, conversations")

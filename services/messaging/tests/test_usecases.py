@@ -1,6 +1,7 @@
 """The use cases on a real database: who is who, turns without gaps, one effect however often and however concurrently."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -24,6 +25,7 @@ from booka_messaging.usecases.channels import ChannelOrder, Channels
 from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.requesting import Requests
+from booka_messaging.usecases.telling import received, to_be_said
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -309,6 +311,54 @@ async def test_requests_of_several_salons_share_a_batch_and_keep_their_order(db:
             )
         assert [(row["lane_order"], row["text"]) for row in rows] == [(1, "1"), (2, "2"), (3, "3")]
         assert {row["scheduled_at"] for row in rows} == {NOW}, "none was held back"
+
+
+async def test_what_the_database_says_of_a_message_is_what_the_contract_says(db: Database, channel: Channel) -> None:
+    """Alone, a message is said by the statement that stores it; with another one of the same person, by Python."""
+    odd = 'ol\u00e1 "Ana"\\ \n \U0001f600 }}'
+    await take(db, channel, said("M0", name='Rui "o" \\ Melo'))
+    for text in (odd, ""):
+        message = said(f"M{text}", text=text, name='Rui "o" \\ Melo')
+        incoming = store.Incoming(new_id(), channel.tenant_id, channel.id, message, counts=True, received_at=NOW)
+        saying = to_be_said(incoming, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        (taken,) = (await store.take_and_tell(db, [incoming], [saying], DAY)).values()
+        assert taken.turn is not None
+        assert taken.told is not None
+        whole = received(incoming, taken.turn, taken, saying.envelope["traceparent"], attended=False)
+        assert Envelope[MessageReceived].model_validate_json(taken.told.body) == whole
+        assert json.loads(taken.told.body).keys() == whole.model_dump().keys()
+        assert json.loads(taken.told.body)["data"].keys() == whole.data.model_dump().keys()
+        assert (taken.told.id, taken.told.correlation_id, taken.told.routing_key) == (
+            whole.id,
+            whole.id,
+            MessageReceived.key,
+        )
+        assert (taken.name, taken.phone) == ('Rui "o" \\ Melo', "+351912345678")
+
+
+async def test_messages_of_one_person_that_wait_together_are_told_last_first(
+    db: Database, channel: Channel, tenant_id: UUID
+) -> None:
+    intake = Intake(db, stale_after=DAY)
+    await take(db, channel, said("M0"))
+    texts = ["1", "2", "3"]
+    await asyncio.gather(*(intake.receive(channel, [said(f"M{text}", text=text)], now=NOW) for text in texts))
+    told = [(message.turn, message.text) for message in await announced(db, tenant_id)]
+    assert told[1:] == [(4, "3"), (3, "2"), (2, "1")]
+
+
+async def test_a_batch_is_one_transaction(db: Database, channels: Channels) -> None:
+    lines = [await channels.put(new_id(), new_id(), ORDER, now=NOW) for _ in range(4)]
+    for line in lines:
+        await take(db, line, said("M0"))
+    intake = Intake(db, stale_after=DAY)
+    await asyncio.gather(*(intake.receive(line, [said("M1")], now=NOW) for line in lines))
+    made = set()
+    for line in lines:
+        async with db.tx(line.tenant_id) as tx:
+            made |= {row["xmin"] for row in await tx.fetch("SELECT xmin::text FROM messages WHERE provider_id = 'M1'")}
+            made |= {row["xmin"] for row in await tx.fetch("SELECT xmin::text FROM outbox ORDER BY seq DESC LIMIT 1")}
+    assert len(made) == 1
 
 
 async def test_a_batch_reaches_the_tables_of_its_salons_only(db: Database, channels: Channels) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -25,10 +24,12 @@ _Result = TypeVar("_Result")
 _OF_THE_BATCH = (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.SerializationError)
 
 
-@dataclass(slots=True)
 class _Waiting(Generic[_Item, _Result]):
-    item: _Item
-    outcome: "asyncio.Future[_Result]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("item", "outcome")
+
+    def __init__(self, item: _Item, outcome: "asyncio.Future[_Result]") -> None:
+        self.item = item
+        self.outcome = outcome
 
     def settle(self, outcome: "_Result | BaseException") -> None:
         if self.outcome.done():  # the caller has gone away
@@ -65,12 +66,13 @@ class Batcher(Generic[_Item, _Result]):
 
     async def do(self, item: _Item) -> _Result:
         """Have `item` done with others; return its result, or raise its error, once its batch is through."""
-        waiting: _Waiting[_Item, _Result] = _Waiting(item)
-        self._queue.append(waiting)
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[_Result] = loop.create_future()
+        self._queue.append(_Waiting(item, outcome))
         if self._worker is None:
             # A context of its own: what a batch logs and writes belongs to no single one of its callers.
-            self._worker = asyncio.get_running_loop().create_task(self._work(), context=contextvars.Context())
-        return await waiting.outcome
+            self._worker = loop.create_task(self._work(), context=contextvars.Context())
+        return await outcome
 
     async def _work(self) -> None:
         try:

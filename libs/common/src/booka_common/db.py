@@ -11,9 +11,8 @@ import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from importlib import resources
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,79 +21,14 @@ import orjson
 
 from booka_common.errors import Unavailable
 from booka_common.memory import Memories
-
-if TYPE_CHECKING:
-    from booka_common.jobs import Starter
+from booka_common.queries import Queries, load_queries
+from booka_common.signals import Signal, Signals
 
 __all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "load_queries"]
 
 #: Of a pool of its own, besides `pool_size`.
 _SYSTEM_CONNECTIONS = 2
 _LOCK = re.compile(r"[0-9A-Za-z:-]+")
-_NAME = re.compile(r"^--\s*name:\s*(\w+)\s*$", re.MULTILINE)
-
-
-class Queries:
-    """The statements of one `.sql` file by name: `queries["hold_insert"]`."""
-
-    def __init__(self, statements: dict[str, str]) -> None:
-        self._statements = statements
-
-    def __getitem__(self, name: str) -> str:
-        return self._statements[name]
-
-    def items(self) -> Iterable[tuple[str, str]]:
-        """Every name with its statement, for tests that prepare them all."""
-        return self._statements.items()
-
-
-def load_queries(package: str, filename: str = "queries.sql") -> Queries:
-    """Read `filename` of `package`: blocks that start with a `-- name: some_name` line.
-
-    Raises:
-        ValueError: text before the first name, or a name used twice.
-    """
-    text = (resources.files(package) / filename).read_text("utf-8")
-    parts = _NAME.split(text)
-    if any(line and not line.startswith("--") for line in parts[0].splitlines()):
-        raise ValueError(f"{package}/{filename}: a statement stands before the first '-- name:' line")
-    names, bodies = parts[1::2], parts[2::2]
-    if len(set(names)) != len(names):
-        raise ValueError(f"{package}/{filename}: a query name is used twice")
-    return Queries({name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)})
-
-
-class Signal:
-    """Wakes one waiting loop of this process at a time; a wake-up while nobody waits is kept."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def set(self) -> None:
-        """Wake one waiter."""
-        self._event.set()
-
-    async def wait(self, timeout: timedelta) -> None:
-        """Return at the next wake-up that no other waiter has taken, or after `timeout`."""
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                while not self._event.is_set():
-                    await self._event.wait()
-                self._event.clear()
-        except TimeoutError:
-            pass
-
-
-class Signals:
-    """What a commit may wake in this process."""
-
-    def __init__(self) -> None:
-        self.outbox_written = Signal()
-        self.jobs_written = Signal()
-        #: Takes committed messages straight from memory, while there is somebody to publish them (see `outbox`).
-        self.handoff: Callable[[Sequence[Any]], None] | None = None
-        #: Runs jobs that are written as claimed by this process, while there is a worker (see `jobs.put_started`).
-        self.starter: Starter | None = None
 
 
 class Tx:
@@ -202,7 +136,18 @@ def _listed(tenants: Collection[UUID]) -> str:
 
 
 def _as_json(value: object) -> str:
-    return orjson.dumps(value, default=str).decode()  # str: of asyncpg's own kind of UUID
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: object) -> str:
+    """asyncpg's own kind of UUID, which orjson does not know.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError
 
 
 async def _prepare(connection: Any) -> None:
@@ -249,6 +194,8 @@ class Database:
         self._pool: Any = None
         self._system_pool: Any = None
         self._calls: dict[str, str] = {}
+        #: A connection of the pool that waits for the next call; one at most, so that the others are for everybody.
+        self._callers: list[Any] = []
         self.signals = Signals()
         self.memories = Memories()
 
@@ -286,6 +233,8 @@ class Database:
 
     async def close(self) -> None:
         """Close the pools; connections that do not end within 5 s are cut."""
+        while self._callers:
+            await self._pool.release(self._callers.pop())
         for pool in (self._pool, self._system_pool):
             if pool is None:
                 continue
@@ -354,12 +303,26 @@ class Database:
                 "SELECT called.* FROM set_config('app.tenant_ids', $1, true) AS bound (tenants)"  # noqa: S608 - our own name
                 f" CROSS JOIN LATERAL {function}(bound.tenants{places}) AS called"
             )
-        connection = await self._acquire(self._pool)
+        connection = await self._for_a_call()
         try:
             rows: Sequence[Any] = await connection.fetch(query, _listed(tenants), *args)
-            return rows
-        finally:
+        except BaseException:
+            await self._pool.release(connection)  # which finds out what is left of it
+            raise
+        if self._callers or self._pool_size == 1:
             await self._pool.release(connection)
+        else:
+            self._callers.append(connection)
+        return rows
+
+    async def _for_a_call(self) -> Any:
+        """One that made a call before, or one of the pool: to give it back and take it again costs as much as a message."""
+        while self._callers:
+            connection = self._callers.pop()
+            if not connection.is_closed():
+                return connection
+            await self._pool.release(connection)
+        return await self._acquire(self._pool)
 
     @asynccontextmanager
     async def system_tx(self, *, durable: bool = True) -> AsyncIterator[Tx]:

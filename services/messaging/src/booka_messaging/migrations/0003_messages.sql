@@ -41,9 +41,9 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX messages_request ON messages (tenant_id, request_id) WHERE request_id IS NOT NULL;
 CREATE UNIQUE INDEX messages_turn ON messages (tenant_id, conversation_id, turn) WHERE turn IS NOT NULL;
 CREATE INDEX messages_conversation ON messages (tenant_id, conversation_id, id);
+-- It comes last for the reason that `conversations_contact` does.
 -- The author is part of it because the echo of our own message may come in before its id is recorded here.
 CREATE UNIQUE INDEX messages_provider ON messages (tenant_id, channel_id, provider_id, author) WHERE provider_id IS NOT NULL;
--- It comes last for the reason that `conversations_contact` does.
 
 -- What is known of an outgoing message by its gateway's id. The gateway may report the delivery before its answer to the
 -- send is recorded here: whoever comes second meets the first one on this row.

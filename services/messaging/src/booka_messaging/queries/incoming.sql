@@ -1,7 +1,7 @@
 -- What clients write.
 
 -- name: messages_take
--- The intake of messages (migrations/0004_taking.sql) inside a transaction, whose tenants are bound.
+-- The intake of messages (migrations/0005_taking.sql) inside a transaction, whose tenants are bound.
 SELECT * FROM take_messages('', $1, NULL);
 
 -- name: messages_there

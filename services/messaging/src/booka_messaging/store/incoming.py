@@ -97,10 +97,10 @@ async def take_and_tell(
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
     taken = {}
-    for item, *where, body in rows:
+    for item, conversation_id, contact_id, turn, name, phone, attended, body in rows:
         saying = said[item]
         told = Outgoing(saying.id, MessageReceived.key, saying.id, body) if saying is not None and body else None
-        taken[batch[item].id] = Taken(*where, told=told)
+        taken[batch[item].id] = Taken(conversation_id, contact_id, turn, name, phone, attended, told)
     return taken
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -284,6 +285,7 @@ class _Counts:
             self._strangers.inc(count)
 
 
+@lru_cache(maxsize=1024)
 def _endpoint(text: str) -> UUID:
     try:
         return UUID(text)
