@@ -4,9 +4,9 @@ SELECT id FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (tenant_id, k
 WHERE pg_try_advisory_xact_lock(hashtextextended(concat_ws(':', current_schema(), tenant_id, 'idempotency', key), 0));
 
 -- name: idempotency_answered
--- In a statement after the locks: what was answered just before them is seen.
+-- In a statement after the locks: what was answered just before them is seen. (Not as a join, which may read all there is.)
 SELECT k.id FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (tenant_id, key, id)
-JOIN idempotency_keys AS a ON a.tenant_id = k.tenant_id AND a.key = k.key;
+WHERE (SELECT a.status FROM idempotency_keys AS a WHERE a.tenant_id = k.tenant_id AND a.key = k.key) IS NOT NULL;
 
 -- name: idempotency_store
 INSERT INTO idempotency_keys (tenant_id, key, request, payload_hash, status, headers, body)
