@@ -25,6 +25,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+import orjson
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
@@ -45,6 +46,8 @@ __all__ = [
     "Once",
     "OnceRoute",
     "claim_all",
+    "in_progress",
+    "kept",
     "once",
     "store_all",
     "straight",
@@ -141,7 +144,7 @@ class Once:
         except asyncpg.PostgresError as error:
             state = getattr(error, "sqlstate", None)
             if state == _RUNNING:
-                raise _in_progress() from None
+                raise in_progress() from None
             if state == _ANSWERED:
                 raise _Answered(await self.answer_again()) from None
             raise
@@ -283,7 +286,7 @@ async def claim_all(tx: Tx, asked: Sequence[Keyed]) -> list[KeyInProgress | Answ
     met: set[tuple[UUID, str]] = set()  # a lock that this transaction has it would get once more
     for place, one in enumerate(asked, 1):
         if place not in free or (one.tenant_id, one.key) in met:
-            found.append(_in_progress())
+            found.append(in_progress())
         else:
             found.append(AnsweredBefore() if place in answered else None)
         met.add((one.tenant_id, one.key))
@@ -299,15 +302,28 @@ async def store_all(tx: Tx, answers: Sequence[tuple[Keyed, Response]]) -> None:
         [asked.request for asked, _ in answers],
         [asked.payload_hash for asked, _ in answers],
         [response.status_code for _, response in answers],
-        [
-            {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-            for _, response in answers
-        ],
+        [_kept_headers(response) for _, response in answers],
         [bytes(response.body) for _, response in answers],
     )
 
 
-def _in_progress() -> KeyInProgress:
+def _kept_headers(response: Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+
+
+def kept(asked: Keyed, response: Response) -> dict[str, object]:
+    """What `store_all` writes of a JSON answer besides tenant and key, as JSON, for those who write it by themselves."""
+    return {
+        "request": asked.request,
+        "payload_hash": asked.payload_hash.hex(),
+        "status": response.status_code,
+        "headers": _kept_headers(response),
+        "body": orjson.Fragment(response.body),
+    }
+
+
+def in_progress() -> KeyInProgress:
+    """Somebody else has the key."""
     return KeyInProgress("a request with this Idempotency-Key is being worked on: ask again")
 
 

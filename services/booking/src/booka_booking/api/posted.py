@@ -1,16 +1,17 @@
 """A hold that was asked for over HTTP: what is answered is kept under the request's key, in the transaction of the hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from fastapi import Response
 
-from booka_booking.api.views import shown
+from booka_booking.api.views import written
 from booka_booking.errors import slot_refusal
 from booka_booking.usecases.tickets import Ticket
 from booka_booking.usecases.wishes import Held, NotHeld
 from booka_common import idempotency
 from booka_common.db import Tx
-from booka_common.idempotency import Keyed
+from booka_common.idempotency import AnsweredBefore, Keyed
 from booka_common.versions import etag
 from booka_common.web import refused
 
@@ -26,6 +27,24 @@ class Posted(Ticket):
 
     def __init__(self, keyed: Keyed) -> None:
         self.keyed = keyed
+
+    @property
+    def key(self) -> str:
+        """A request is answered once."""
+        return self.keyed.key
+
+    def grant(self, held: Held) -> Mapping[str, object]:
+        """Answer, and have the answer kept."""
+        self.response = _answer(held)
+        return idempotency.kept(self.keyed, self.response)
+
+    def granted(self, held: Held) -> None:
+        """A client whom the salon knows already goes by another id."""
+        self.response = _answer(held)
+
+    def refusal(self, verdict: Literal["in_progress", "done"]) -> Exception:
+        """409, or what was answered before."""
+        return idempotency.in_progress() if verdict == "in_progress" else AnsweredBefore()
 
     @staticmethod
     async def claim(tx: Tx, tickets: Sequence["Posted"]) -> Sequence[Exception | None]:
@@ -49,7 +68,7 @@ def _answer(outcome: Held | NotHeld) -> Response:
         return refused(slot_refusal(outcome.code, outcome.alternatives))
     it = outcome.reservation
     return Response(
-        shown(it).model_dump_json(),
+        written(it),
         201 if outcome.new else 200,
         headers={"ETag": etag(it.version)},
         media_type="application/json",

@@ -3,13 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel
 
 from booka_booking.domain.reservation import Reservation, Status
+from booka_booking.usecases.saying import money_of, visit_of
 from booka_common.contracts.booking import Visit
 from booka_common.money import Money
 
-__all__ = ["HistoryView", "ReservationDetail", "ReservationPage", "ReservationView", "shown"]
+__all__ = ["HistoryView", "ReservationDetail", "ReservationPage", "ReservationView", "shown", "written"]
 
 
 class SegmentView(BaseModel):
@@ -25,6 +27,9 @@ class SegmentView(BaseModel):
     start: datetime
     end: datetime
     price_minor: int
+
+
+_SEGMENT = tuple(SegmentView.model_fields)
 
 
 class TermsView(BaseModel):
@@ -105,4 +110,37 @@ def shown(it: Reservation) -> ReservationView:
         moves=it.moves,
         expires_at=it.expires_at,
         deposit_due_at=it.deposit_due_at,
+    )
+
+
+def written(it: Reservation) -> bytes:
+    """`shown(it)` as JSON, and ten times as fast: what we have decided ourselves need not be validated (see `saying`)."""
+    terms = it.terms
+    return orjson.dumps(
+        {
+            "id": it.id,
+            "status": it.status,
+            "version": it.version,
+            "visit": visit_of(it),
+            "segments": [{name: getattr(part, name) for name in _SEGMENT} for part in it.segments],
+            "guest_name": it.guest_name,
+            "contact_id": it.contact_id,
+            "client_id": it.client_id,
+            "conversation_id": it.conversation_id,
+            "request_id": it.request_id,
+            "deposit": money_of(it.terms.deposit_minor, it.currency),
+            "deposit_paid": money_of(it.paid_minor, it.currency),
+            "terms": {
+                "deposit_minor": terms.deposit_minor,
+                "cancel_notice_hours": terms.cancel_notice_hours,
+                "late_kind": terms.late_kind,
+                "late_value": terms.late_value,
+                "reschedule_limit": terms.reschedule_limit,
+            },
+            "moves": it.moves,
+            "expires_at": it.expires_at,
+            "deposit_due_at": it.deposit_due_at,
+        },
+        default=str,
+        option=orjson.OPT_UTC_Z,
     )

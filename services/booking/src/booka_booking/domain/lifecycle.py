@@ -121,6 +121,7 @@ def hold(
     request_id: UUID | None = None,
     conversation_id: UUID | None = None,
     contact_id: UUID | None = None,
+    client_id: UUID | None = None,
     guest_name: str | None = None,
     seconds: int | None = None,
 ) -> Reservation:
@@ -147,6 +148,7 @@ def hold(
         request_id=request_id,
         conversation_id=conversation_id,
         contact_id=contact_id,
+        client_id=client_id,
         guest_name=guest_name,
     )
 

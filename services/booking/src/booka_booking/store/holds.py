@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from booka_booking.domain.reservation import Reservation
-from booka_common.db import Tx, load_queries
+from booka_common.db import Database, Tx, load_queries
+from booka_common.jobs import NewJob
+from booka_common.publisher import Outgoing
 
-__all__ = ["Blocked", "NewHold", "Who", "Written", "insert", "lock_all", "queries", "wait_briefly"]
+__all__ = ["Blocked", "Following", "NewHold", "Who", "Written", "insert", "queries", "write_together"]
 
 queries = load_queries("booka_booking", "queries/holds.sql")
 
@@ -49,45 +52,72 @@ class NewHold:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """What is written with a hold.
+
+    Attributes:
+        end: the job for its end.
+        key, message_id: what makes it happen once, if anything does: an `Idempotency-Key`, or a message.
+        answer: columns of `idempotency_keys` for the key. The client is in its `body` by the id that he gets if he is new.
+    """
+
+    said: Outgoing
+    end: NewJob
+    key: str | None
+    message_id: UUID | None
+    answer: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What became of a hold.
 
     Attributes:
         client_id: whose it is, once it is held; None: nobody's in particular.
         verdict: held; outdated: the catalogue has changed; duplicate: the request was granted as `duplicate_of` before; taken;
-            lapsed: taken, and at least partly by a hold whose time is up.
+            lapsed: taken, and at least partly by a hold whose time is up. Of those that are written together also alone:
+            somebody else has its client, its request or its calendar to himself; in_progress: somebody else has its key;
+            done: what has this key, or is this message, was done before.
     """
 
-    verdict: Literal["held", "outdated", "duplicate", "too_many_holds", "taken", "lapsed"]
+    verdict: Literal[
+        "held", "outdated", "duplicate", "too_many_holds", "taken", "lapsed", "alone", "in_progress", "done"
+    ]
     duplicate_of: UUID | None
     client_id: UUID | None
 
 
-async def wait_briefly(tx: Tx) -> None:
-    """Begin a transaction that many depend on: where one alone would wait for seconds, it raises `Blocked`.
+_ALONE = Written("alone", None, None)
 
-    Its statements go by keys, and planning `hold_insert` takes longer than a few holds: one plan does for all.
+
+async def write_together(
+    db: Database, holds: Sequence[NewHold], following: Sequence[Following], handed_off_for: timedelta
+) -> list[Written]:
+    """Write holds of one claim each with all that follows from them, by one commit, or find out why not.
+
+    Args:
+        handed_off_for: how long what is said is left to this process to publish.
+
+    Raises:
+        Blocked: a claim that one of them needs has been in somebody's hands for half a second.
     """
-    await tx.begin("SET LOCAL lock_timeout = '500ms'; SET LOCAL plan_cache_mode = 'force_generic_plan'")
-
-
-async def lock_all(tx: Tx, holds: Sequence[NewHold]) -> set[UUID]:
-    """Have the clients and requests of these holds, each of one claim, to oneself, as far as nobody else has them.
-
-    Never waits, so the order in which many are taken does not matter. Of its calendar a hold keeps away whoever needs that
-    to himself (`reservations.lock_calendars`), and no other hold: between those the constraint decides.
-
-    Returns:
-        The ids of those that may be written.
-    """
-    rows = await tx.fetch(
-        queries["hold_lock"],
+    keys = [one.key for one in following]
+    rows = await db.shared_call(
+        {hold.tenant_id for hold in holds},
+        "hold_together",
         [hold.it.id for hold in holds],
-        [f"{hold.tenant_id}:contact:{hold.it.contact_id}" if hold.it.contact_id else None for hold in holds],
-        [f"{hold.tenant_id}:request:{hold.it.request_id}" if hold.it.request_id else None for hold in holds],
-        [f"{hold.tenant_id}:{hold.it.claims[0].calendar_id}" for hold in holds],
+        [hold.tenant_id for hold in holds],
+        [hold.it.contact_id for hold in holds],
+        [hold.it.request_id for hold in holds],
+        [hold.it.claims[0].calendar_id for hold in holds],
+        keys if any(keys) else None,
+        [one.message_id for one in following],
+        *_rows(holds),
+        [_follows(hold, one) for hold, one in zip(holds, following, strict=True)],
+        handed_off_for,
     )
-    return {row["id"] for row in rows}
+    by_id = {row[0]: Written(*row[1:]) for row in rows}
+    return [by_id.get(hold.it.id, _ALONE) for hold in holds]
 
 
 async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
@@ -97,7 +127,7 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     """
     if not holds:
         return []
-    rows = await tx.fetch(queries["hold_insert"], *_columns(holds))
+    rows = await tx.fetch(queries["hold_insert"], *_rows(holds))
     by_id: Mapping[UUID, Any] = {row[0]: row for row in rows}
     written = [Written(*by_id[hold.it.id][1:]) for hold in holds]
     partly = [
@@ -112,52 +142,79 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     return written
 
 
-def _columns(holds: Sequence[NewHold]) -> list[tuple[object, ...]]:
-    """The arguments of `hold_insert`: columns of the holds, then of their claims, then of their segments."""
-    own = [
-        (
-            hold.tenant_id,
-            hold.it.id,
-            hold.changes,
-            hold.most_holds,
-            hold.now,
-            hold.it.request_id,
-            hold.it.conversation_id,
-            hold.it.contact_id,
-            hold.client.id,
-            hold.client.name,
-            hold.client.phone,
-            hold.it.start,
-            hold.it.end,
-            hold.it.expires_at,
-            hold.it.guest_name,
-            hold.it.currency,
-            hold.it.price_minor,
-            hold.it.terms,
-            hold.who,
-            hold.why,
-            f"{{{','.join(map(str, hold.it.staff_ids))}}}",
-            len(hold.it.claims),
-        )
+def _follows(hold: NewHold, following: Following) -> dict[str, object]:
+    said, end = following.said, following.end
+    return {
+        "id": hold.it.id,
+        "tenant_id": hold.tenant_id,
+        "said_id": said.id,
+        "correlation_id": said.correlation_id,
+        "said": orjson.Fragment(said.body),
+        "job_id": end.id,
+        "ends_at": end.scheduled_at,
+        "job": end.payload,
+        "job_key": end.unique_key,
+        "traceparent": end.traceparent,
+        "key": following.key,
+        "message_id": following.message_id,
+        "newcomer": hold.client.id,
+        **following.answer,
+    }
+
+
+def _rows(holds: Sequence[NewHold]) -> tuple[list[dict[str, object]], ...]:
+    """The arguments of `hold_insert`: the holds, their claims, and their segments.
+
+    As JSON: arrays of so many columns took asyncpg a quarter of all that Python does for a hold.
+    """
+    own: list[dict[str, object]] = [
+        {
+            "tenant_id": hold.tenant_id,
+            "id": hold.it.id,
+            "changes": hold.changes,
+            "most_holds": hold.most_holds,
+            "now": hold.now,
+            "request_id": hold.it.request_id,
+            "conversation_id": hold.it.conversation_id,
+            "contact_id": hold.it.contact_id,
+            "client_id": hold.client.id,
+            "contact_name": hold.client.name,
+            "phone": hold.client.phone,
+            "starts_at": hold.it.start,
+            "ends_at": hold.it.end,
+            "expires_at": hold.it.expires_at,
+            "guest_name": hold.it.guest_name,
+            "currency": hold.it.currency,
+            "price_minor": hold.it.price_minor,
+            "terms": hold.it.terms,
+            "who": hold.who,
+            "why": hold.why,
+            "staff_ids": hold.it.staff_ids,
+            "claims": len(hold.it.claims),
+        }
         for hold in holds
     ]
-    claims = [(hold.it.id, *claim) for hold in holds for claim in hold.it.claims]
-    parts = [
-        (
-            hold.it.id,
-            part.position,
-            part.service_id,
-            part.service_name,
-            part.staff_id,
-            part.staff_name,
-            part.wanted_staff_id,
-            part.resource_id,
-            part.resource_name,
-            part.start,
-            part.end,
-            part.price_minor,
-        )
+    claims: list[dict[str, object]] = [
+        {"id": hold.it.id, "calendar_id": calendar_id, "busy_from": busy_from, "busy_until": busy_until}
+        for hold in holds
+        for calendar_id, busy_from, busy_until in hold.it.claims
+    ]
+    parts: list[dict[str, object]] = [
+        {
+            "id": hold.it.id,
+            "position": part.position,
+            "service_id": part.service_id,
+            "service_name": part.service_name,
+            "staff_id": part.staff_id,
+            "staff_name": part.staff_name,
+            "wanted_staff_id": part.wanted_staff_id,
+            "resource_id": part.resource_id,
+            "resource_name": part.resource_name,
+            "starts_at": part.start,
+            "ends_at": part.end,
+            "price_minor": part.price_minor,
+        }
         for hold in holds
         for part in hold.it.segments
     ]
-    return [*zip(*own, strict=True), *zip(*claims, strict=True), *zip(*parts, strict=True)]
+    return own, claims, parts

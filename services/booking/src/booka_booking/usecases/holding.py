@@ -18,16 +18,17 @@ from booka_booking.domain.policy import Client
 from booka_booking.errors import UnknownClient
 from booka_booking.store import catalogue, reservations, salons
 from booka_booking.store import holds as store
-from booka_booking.store.holds import NewHold, Written
+from booka_booking.store.holds import Following, NewHold, Written
 from booka_booking.store.salons import Known
 from booka_booking.usecases import holds, tickets
 from booka_booking.usecases.availability import next_slots
 from booka_booking.usecases.expiry import end_of
 from booka_booking.usecases.holds import Possible
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.saying import said_of
 from booka_booking.usecases.tickets import AlreadyHeard, Heard, Ticket
 from booka_booking.usecases.wishes import ALTERNATIVES, Held, Missed, NotHeld, Wish
-from booka_common import jobs, outbox
+from booka_common import outbox
 from booka_common.batching import Batcher
 from booka_common.contracts.booking import HoldRequested, Slot
 from booka_common.contracts.envelope import Envelope
@@ -191,36 +192,18 @@ class Holds:
         return outcome
 
     async def _write(self, batch: Sequence[_Decided]) -> Sequence[_Verdict | Exception]:
-        """Write holds of one claim each, with all that follows from them, by one commit."""
+        """Write holds of one claim each, with all that follows from them, by one call."""
+        signals = self._db.signals
+        following = [_following(one) for one in batch]
         try:
-            return await self._write_together(batch)
+            written = await store.write_together(
+                self._db, [one.hold for one in batch], following, outbox.handed_off_for(signals)
+            )
         except store.Blocked:
             return ["alone"] * len(batch)
-
-    async def _write_together(self, batch: Sequence[_Decided]) -> Sequence[_Verdict | Exception]:
-        outcomes: list[_Verdict | Exception] = ["alone"] * len(batch)
-        async with self._db.shared_tx([one.hold.tenant_id for one in batch]) as tx:
-            await store.wait_briefly(tx)
-            locked = await store.lock_all(tx, [one.hold for one in batch])
-            ours = [place for place, one in enumerate(batch) if one.hold.it.id in locked]
-            problems = await tickets.claim_all(tx, [batch[place].asked.ticket for place in ours])
-            for place, problem in zip(ours, problems, strict=True):
-                if problem is not None:
-                    outcomes[place] = problem
-            ready = [place for place, problem in zip(ours, problems, strict=True) if problem is None]
-            written = await store.insert(tx, [batch[place].hold for place in ready])
-            for place, one in zip(ready, written, strict=True):
-                outcomes[place] = _verdict(batch[place].hold, one)
-            held = [(batch[place], it) for place in ready if isinstance(it := outcomes[place], Held)]
-            await outbox.put(tx, *(one.asked.occasion.say(holds.told(it.reservation)) for one, it in held))
-            now = max(one.asked.occasion.now for one in batch)
-            ends = [job for one, it in held for job in end_of(it.reservation, one.asked.occasion)]
-            await jobs.put_all(tx, ends, now=now)
-            await tickets.keep_all(tx, [(one.asked.ticket, it) for one, it in held])
-            await tickets.hand_back(
-                tx, [batch[place].asked.ticket for place in ready if not isinstance(outcomes[place], Held)]
-            )
-        return outcomes
+        held = [follows.said for follows, one in zip(following, written, strict=True) if one.verdict == "held"]
+        outbox.hand_over(signals, held)
+        return [_verdict(one, what) for one, what in zip(batch, written, strict=True)]
 
     async def _refuse(self, batch: Sequence[_Refused]) -> list[Held | NotHeld | Exception | None]:
         """Tell those that nothing came of; None: the salon has changed, so something may. Alternatives are found once."""
@@ -269,15 +252,30 @@ def _owner(decided: _Decided) -> Hashable:
     return owner and (decided.hold.tenant_id, owner)
 
 
-def _verdict(hold: NewHold, written: Written) -> _Verdict:
+def _following(decided: _Decided) -> Following:
+    it, occasion, ticket = decided.hold.it, decided.asked.occasion, decided.asked.ticket
+    (end,) = end_of(it, occasion)
+    said = said_of(it, occasion)
+    if ticket is None:
+        return Following(said, end, None, None, {})
+    return Following(said, end, ticket.key, ticket.message_id, ticket.grant(Held(it, new=True)))
+
+
+def _verdict(decided: _Decided, written: Written) -> _Verdict | Exception:
+    ticket = decided.asked.ticket
     match written.verdict:
         case "held":
-            return holds.granted(hold, written)
-        case "lapsed":
+            held = holds.granted(decided.hold, written)
+            if ticket is not None and held.reservation is not decided.hold.it:
+                ticket.granted(held)
+            return held
+        case "lapsed" | "alone":
             return "alone"
         case "too_many_holds":
             return Missed("too_many_holds")
         case "duplicate":
             return Missed("slot_taken")  # by itself: whoever is to tell it so finds what it was granted
+        case ("in_progress" | "done") as verdict:
+            return ticket.refusal(verdict) if ticket is not None else RuntimeError("nothing makes it happen once")
         case verdict:
             return verdict

@@ -77,7 +77,8 @@ async def look(tx: Tx, it: Possible, wish: Wish, now: datetime) -> tuple[Seating
 
 
 def decide(it: Possible, seating: Seating, client: Client, wish: Wish, occasion: Occasion) -> NewHold:
-    """The hold, as it is to be written."""
+    """The hold, as it is to be written: for a client who is new, if there is a contact."""
+    client_id = new_id() if wish.contact_id else wish.client_id
     held = rules.hold(
         it.salon,
         seating,
@@ -87,13 +88,14 @@ def decide(it: Possible, seating: Seating, client: Client, wish: Wish, occasion:
         request_id=wish.request_id,
         conversation_id=wish.conversation_id,
         contact_id=wish.contact_id,
+        client_id=client_id,
         guest_name=wish.guest_name,
         seconds=wish.seconds,
     )
     return NewHold(
         tenant_id=occasion.tenant_id,
         it=held,
-        client=Who(new_id() if wish.contact_id else wish.client_id, wish.contact_name, wish.phone),
+        client=Who(client_id, wish.contact_name, wish.phone),
         changes=it.salon.changes,
         most_holds=held.terms.max_holds_per_client if wish.counted else None,
         who=occasion.who,
@@ -162,7 +164,8 @@ async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | 
 
 def granted(hold: NewHold, written: Written) -> Held:
     """A hold that was written."""
-    return Held(replace(hold.it, client_id=written.client_id), new=True)
+    it = hold.it
+    return Held(it if it.client_id == written.client_id else replace(it, client_id=written.client_id), new=True)
 
 
 def told(it: Reservation) -> ReservationHeld:

@@ -4,9 +4,10 @@ Holds that share a transaction may have been asked for in several ways. Each way
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.wishes import Held, NotHeld
@@ -21,7 +22,34 @@ _CONSUMER = "booking.hold"
 
 
 class Ticket(ABC):
-    """Of one who asks. What it does, it does for all of its kind in a transaction, which may be of several salons."""
+    """Of one who asks. What it does in a transaction, which may be of several salons, it does for all of its kind.
+
+    Holds that are written together bring what their tickets are about along: `key` or `message_id`, and what `grant` returns.
+    """
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str | None:
+        """Of a request that is answered once."""
+        return None
+
+    @property
+    def message_id(self) -> UUID | None:
+        """Of a message that is handled once."""
+        return None
+
+    @abstractmethod
+    def grant(self, held: Held) -> Mapping[str, object]:
+        """It is about to be held: what is to be kept of the answer, see `store.holds.Following`."""
+
+    @abstractmethod
+    def granted(self, held: Held) -> None:
+        """It is held, by the client who is named now."""
+
+    @abstractmethod
+    def refusal(self, verdict: Literal["in_progress", "done"]) -> Exception:
+        """What whoever asked is told if it is being done by somebody else, or was done before."""
 
     @staticmethod
     @abstractmethod
@@ -49,6 +77,22 @@ class Heard(Ticket):
 
     envelope: Envelope[HoldRequested]
     occasion: Occasion
+
+    @property
+    def message_id(self) -> UUID:
+        """A message is handled once."""
+        return self.envelope.id
+
+    def grant(self, _held: Held) -> Mapping[str, object]:
+        """Nobody is answered."""
+        return {}
+
+    def granted(self, held: Held) -> None:
+        """Everybody is told anyway."""
+
+    def refusal(self, _verdict: Literal["in_progress", "done"]) -> Exception:
+        """There is nothing to do."""
+        return AlreadyHeard()
 
     @staticmethod
     async def claim(tx: Tx, tickets: Sequence["Heard"]) -> Sequence[Exception | None]:
