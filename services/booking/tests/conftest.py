@@ -15,7 +15,7 @@ from booka_common.db import Database
 from booka_common.service import Service
 from booka_common.testing import FrozenClock, eventually, running, signed
 
-from .salon import Salon
+from .salon import Salon, at
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +54,13 @@ async def salon(db: Database, tenant_id: UUID, clock: FrozenClock) -> Salon:
     found = Salon(db, tenant_id, clock)
     await found.open()
     return found
+
+
+@pytest.fixture
+async def warm(salon: Salon) -> Salon:
+    """A salon that the process remembers, so that whoever asks at once waits at once."""
+    await salon.held(at(7, 9), service=salon.brow, staff=salon.ana)
+    return salon
 
 
 @pytest.fixture

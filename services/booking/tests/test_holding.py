@@ -1,11 +1,9 @@
 """Holds that share a transaction: each comes out as if it had been alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 import asyncpg
 import httpx
@@ -22,35 +20,7 @@ from booka_common.ids import new_id
 from booka_common.testing import FrozenClock, eventually
 
 from .salon import Salon, at
-
-
-@pytest.fixture
-async def warm(salon: Salon) -> Salon:
-    """A salon that the process remembers, so that whoever asks at once waits at once."""
-    await salon.held(at(7, 9), service=salon.brow, staff=salon.ana)
-    return salon
-
-
-def wish(salon: Salon, start: datetime, staff: UUID | None = None, **more: Any) -> Wish:
-    """Half an hour of somebody, without a chair: one claim, nothing to choose."""
-    known: dict[str, Any] = {"request_id": new_id(), "contact_id": new_id(), "conversation_id": new_id(), **more}
-    return Wish(Ask(salon.wants((salon.brow, staff or salon.ana))), start, **known)
-
-
-async def at_once(holds: Holds, salon: Salon, *wishes: Wish) -> list[Held | NotHeld]:
-    return await asyncio.gather(*(holds.hold(one, salon.occasion()) for one in wishes))
-
-
-async def transactions(salon: Salon, *outcomes: Held | NotHeld) -> set[str]:
-    """The transactions by which these were written."""
-    ids = [outcome.reservation.id for outcome in outcomes if isinstance(outcome, Held)]
-    async with salon.db.tx(salon.tenant_id) as tx:
-        rows = await tx.fetch("SELECT xmin::text FROM reservations WHERE id = ANY ($1)", ids)
-    return {row["xmin"] for row in rows}
-
-
-def codes(outcomes: Sequence[Held | NotHeld]) -> list[str]:
-    return [outcome.code if isinstance(outcome, NotHeld) else "held" for outcome in outcomes]
+from .together import at_once, codes, transactions, wish
 
 
 async def test_what_waits_at_the_same_time_is_written_by_one_transaction(warm: Salon) -> None:
@@ -222,7 +192,7 @@ async def waits(salon: Salon) -> bool:
         return bool(
             await tx.fetchval(
                 """SELECT count(*) FROM pg_stat_activity
-                   WHERE wait_event_type = 'Lock' AND query LIKE '-- Everything a hold hangs on%'"""
+                   WHERE wait_event_type = 'Lock' AND query LIKE '%hold_together%'"""
             )
         )
 

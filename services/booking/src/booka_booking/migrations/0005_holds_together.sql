@@ -160,7 +160,7 @@ BEGIN
     ), answered AS (
         INSERT INTO idempotency_keys (tenant_id, key, request, payload_hash, status, headers, body)
         SELECT tenant_id, key, request, decode(payload_hash, 'hex'), status, headers,
-            convert_to(replace(body::text, newcomer, coalesce(client_id::text, newcomer)), 'UTF8')
+            convert_to(coalesce(replace(body::text, newcomer, client_id::text), body::text), 'UTF8')
         FROM held WHERE key IS NOT NULL
     ), heard AS (
         INSERT INTO inbox (consumer, message_id, tenant_id)
