@@ -1,6 +1,6 @@
 """Salons as this process remembers them.
 
-The database counts every change of a salon, in the transaction of that change (migration 0005), so whether a remembered one
+The database counts every change of a salon, in the transaction of that change (migration 0004), so whether a remembered one
 still holds is one number. Whoever decides something on a salon that was recalled without asking has that number compared in
 the statement that writes what was decided.
 """
