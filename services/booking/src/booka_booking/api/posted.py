@@ -53,9 +53,11 @@ class Posted(Ticket):
 
     @staticmethod
     async def keep(tx: Tx, outcomes: Sequence[tuple["Posted", Held | NotHeld]]) -> None:
-        """Answer, and keep the answers."""
+        """Answer, and keep the answers. Those who are told the same get the same answer, which is made once."""
+        answers = {id(outcome): outcome for _, outcome in outcomes}
+        made = {place: _answer(outcome) for place, outcome in answers.items()}
         for ticket, outcome in outcomes:
-            ticket.response = _answer(outcome)
+            ticket.response = made[id(outcome)]
         await idempotency.store_all(tx, [(ticket.keyed, ticket.response) for ticket, _ in outcomes])
 
     @staticmethod
