@@ -19,7 +19,12 @@ from booka_common.contracts.booking import (
     ReservationConfirmed,
 )
 from booka_common.contracts.envelope import Envelope
-from booka_common.contracts.llm import InterpretationReady, InterpretationRequested, LlmSettingsChanged
+from booka_common.contracts.llm import (
+    ContextGiven,
+    InterpretationReady,
+    InterpretationRequested,
+    LlmSettingsChanged,
+)
 from booka_common.contracts.messaging import ContactErased, MessageReceived
 from booka_common.db import Database
 from booka_common.ids import new_id
@@ -55,7 +60,10 @@ async def take(deps: Deps, envelope: Envelope[Any]) -> None:
 
 
 async def picture(deps: Deps, tenant_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that is stored of a salon; messages in the order in which each conversation said them."""
+    """Everything that is stored of a salon; messages in the order in which each conversation said them.
+
+    What is given to the model as context has no order among them: it names its turn.
+    """
     async with deps.db.tx(tenant_id) as tx:
         return {
             name: [tuple(row) for row in await tx.fetch(query, tenant_id)]
@@ -67,7 +75,8 @@ async def picture(deps: Deps, tenant_id: UUID) -> dict[str, list[tuple[Any, ...]
                 " WHERE tenant_id = $1 ORDER BY 1, 2",
                 "inbox": "SELECT consumer, message_id FROM inbox WHERE tenant_id = $1 ORDER BY 1, 2",
                 "outbox": "SELECT convert_from(body, 'UTF8')::json #>> '{data,conversation_id}', routing_key, id,"
-                " convert_from(body, 'UTF8') FROM outbox WHERE tenant_id = $1 ORDER BY 1, seq",
+                " convert_from(body, 'UTF8') FROM outbox WHERE tenant_id = $1"
+                f" ORDER BY 1, CASE routing_key WHEN '{ContextGiven.key}' THEN id::text END NULLS FIRST, seq",  # noqa: S608 - our own name
             }.items()
         }
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
 
+import openai  # noqa: F401 - takes seconds on a busy machine, and they would be those of the first call
 import pytest
 
 from booka_common.contracts.envelope import Envelope
