@@ -19,12 +19,7 @@ from booka_common.contracts.booking import (
     ReservationConfirmed,
 )
 from booka_common.contracts.envelope import Envelope
-from booka_common.contracts.llm import (
-    ContextGiven,
-    InterpretationReady,
-    InterpretationRequested,
-    LlmSettingsChanged,
-)
+from booka_common.contracts.llm import InterpretationReady, InterpretationRequested, LlmSettingsChanged
 from booka_common.contracts.messaging import ContactErased, MessageReceived
 from booka_common.db import Database
 from booka_common.ids import new_id
@@ -76,7 +71,7 @@ async def picture(deps: Deps, tenant_id: UUID) -> dict[str, list[tuple[Any, ...]
                 "inbox": "SELECT consumer, message_id FROM inbox WHERE tenant_id = $1 ORDER BY 1, 2",
                 "outbox": "SELECT convert_from(body, 'UTF8')::json #>> '{data,conversation_id}', routing_key, id,"
                 " convert_from(body, 'UTF8') FROM outbox WHERE tenant_id = $1"
-                f" ORDER BY 1, CASE routing_key WHEN '{ContextGiven.key}' THEN id::text END NULLS FIRST, seq",  # noqa: S608 - our own name
+                " ORDER BY 1, CASE WHEN routing_key LIKE 'llm.context.given.%' THEN id::text END NULLS FIRST, seq",
             }.items()
         }
 
