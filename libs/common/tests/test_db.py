@@ -1,14 +1,13 @@
 """Tenants cannot see each other, roles cannot see other schemas, and every table is secured without being told."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from booka_common.db import Database, Signal, load_queries
-from booka_common.errors import Unavailable
+from booka_common.errors import Unavailable, is_transient
 from booka_common.ids import new_id
 from booka_common.memory import Memory
 from booka_common.migrate import migrate
@@ -124,8 +123,10 @@ async def test_a_call_is_bound_to_its_tenants_commits_and_keeps_its_connection(s
 
 
 async def called(db, tenant):
-    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    try:
         return await db.shared_call([tenant], "probe_jobs", [tenant], False)
+    except Exception as error:
+        assert is_transient(error), error
 
 
 async def test_a_table_is_shared_while_its_service_says_so(settings, db):

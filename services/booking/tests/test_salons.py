@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import asyncpg
 import pytest
@@ -86,6 +86,15 @@ async def test_a_start_that_was_not_offered_before_is_held_after_a_change(salon:
     assert (await salon.refused(salon.wish(at(3, 10), staff=salon.ana))).code == "not_offered"
     await salon.back(off)
     await salon.held(at(3, 10), staff=salon.ana)
+
+
+async def test_what_is_not_offered_any_more_ends_no_overdue_hold(salon: Salon) -> None:
+    first = await salon.held(at(3, 10), service=salon.colour, staff=salon.ana)
+    salon.clock.advance(timedelta(minutes=10))
+    await salon.away(salon.ana, date(2026, 3, 3))
+    refused = await salon.refused(salon.wish(at(3, 10), service=salon.colour, staff=salon.ana))
+    assert refused.code == "not_offered"
+    assert await salon.status(first.reservation_id) == "held", "its own job ends it"
 
 
 async def test_a_change_waits_for_nobody_and_a_hold_sees_it(salon: Salon) -> None:

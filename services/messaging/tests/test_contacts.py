@@ -200,7 +200,7 @@ async def test_an_erased_conversation_is_not_taken_over(line: Any) -> None:
 async def waiting(line: Any) -> bool:
     return bool(
         await line.rows(
-            "SELECT $1::uuid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%conversations%'"
+            "SELECT $1::uuid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%take_messages%'"
         )
     )
 

@@ -145,6 +145,8 @@ async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | 
             # What is in the way may be what this very request was granted: then it changes nothing.
             if wish.request_id and await reservations.granted(tx, [wish.request_id]):
                 return Missed("slot_taken", it.plan)
+            if not await salons.is_current(tx, known):
+                return None  # nothing makes way for what is perhaps not offered any more
             # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
             await free_overdue(tx, lapsed, occasion)
         hold = decide(it, seating, client, wish, occasion)
