@@ -126,7 +126,9 @@ async def called(db, tenant):
     try:
         return await db.shared_call([tenant], "probe_jobs", [tenant], False)
     except Exception as error:
-        assert is_transient(error), error
+        if not is_transient(error):
+            raise
+        return None
 
 
 async def test_a_table_is_shared_while_its_service_says_so(settings, db):

@@ -164,17 +164,27 @@ async def test_rotation_loses_nothing_on_the_way(salon: Any, client: httpx.Async
     assert code(weak) == (400, "weak_secret")
 
 
-async def test_channels_are_shown_without_their_secrets(salon: Any, client: httpx.AsyncClient) -> None:
+async def test_channels_are_shown_without_their_secrets(
+    client: httpx.AsyncClient, salon_of: Any, gateway: Any, tenant_id: UUID
+) -> None:
+    salon = salon_of(tenant_id, client)
+    await salon.provision(gateway.url)
+    await salon.deliver(
+        {"state": "open", "statusReason": 200}, "connection.update"
+    )  # which is also what its gateway says
     view = await salon.get(f"/v1/channels/{salon.channel_id}")
     assert view["webhook_path"] == salon.path
-    assert (view["instance"], view["auth_mode"], view["active"], view["state"]) == (salon.instance, "hmac", True, None)
+    assert (view["instance"], view["auth_mode"], view["active"], view["state"]) == (
+        salon.instance,
+        "hmac",
+        True,
+        "open",
+    )
     listed = await salon.get("/v1/channels")
     assert listed["items"] == [view]
     for text in (json.dumps(view), json.dumps(listed)):
         assert salon.secret not in text
         assert "key-of-the-gateway" not in text
-    await salon.deliver({"state": "open", "statusReason": 200}, "connection.update")
-    assert (await salon.get(f"/v1/channels/{salon.channel_id}"))["state"] == "open"
     await salon.provision(active=False)
     assert (await salon.deliver(salon.text())).status_code == 404
 
