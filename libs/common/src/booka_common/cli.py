@@ -81,6 +81,8 @@ def _asyncapi(service: Service) -> object:
 def _serve(service: Service, settings: ServiceSettings) -> None:
     import uvicorn
 
+    from booka_common.serving import OnePiece
+
     # uvicorn drains on SIGTERM and then raises the signal again: an ordered stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
@@ -92,6 +94,7 @@ def _serve(service: Service, settings: ServiceSettings) -> None:
     uvicorn.run(
         app,
         factory=True,
+        http=OnePiece,
         host=settings.host,
         port=settings.port,
         log_config=None,
