@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 #: Clocks differ, and a gateway stores a message a moment after the time it gives it.
 _OVERLAP = timedelta(minutes=2)
+#: How often a gateway that does not tell all at once is asked in one run.
+_STRETCHES = 10
 #: What we send was asked for no longer before.
 _SENT_WITHIN = timedelta(days=3)
 #: No further back; what a line has missed for longer is history that nobody waits for.
@@ -83,21 +85,25 @@ class Sweeps:
             Unavailable: the store cannot be asked, with code `no_store` if there is none; or something could not be stored.
             NotConfigured: no encryption key opens the line's.
         """
-        start = max(since - _OVERLAP, channel.created_at - _OVERLAP, now - _LOOK_BACK)
+        through = max(since - _OVERLAP, channel.created_at - _OVERLAP, now - _LOOK_BACK)
         gateway, line = self._gateways[channel.gateway], line_of(channel, self._sealer)
-        found = await gateway.received_between(line, start, now)
-        through, again_in = found.through, None if found.complete else timedelta(0)
-        missing = await self._missing(channel, found.messages)
-        due = [message for message in missing if message.sent_at <= now - self._grace]
-        if len(due) < len(missing):
-            through, again_in = min(through, missing[len(due)].sent_at), self._grace
-        for together in by_person(due):
-            work = (self._take(channel, message, now) for message in together)
-            for outcome in await asyncio.gather(*work, return_exceptions=True):
-                if isinstance(outcome, BaseException):
-                    raise outcome
-                self._missed.labels(outcome).inc()
-        return Swept(through, again_in)
+        for _ in range(_STRETCHES):
+            found = await gateway.received_between(line, through, now)
+            missing = await self._missing(channel, found.messages)
+            due = [message for message in missing if message.sent_at <= now - self._grace]
+            for together in by_person(due):
+                work = (self._take(channel, message, now) for message in together)
+                for outcome in await asyncio.gather(*work, return_exceptions=True):
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                    self._missed.labels(outcome).inc()
+            if len(due) < len(missing):
+                return Swept(min(found.through, missing[len(due)].sent_at), self._grace)
+            through = found.through
+            if found.complete:
+                return Swept(through, None)
+        # Whoever begins again begins before `since`: if that was not passed now, it would not be then.
+        return Swept(through, timedelta(0) if through > since else None)
 
     async def _take(self, channel: Channel, message: ChatMessage, now: datetime) -> str:
         """Take a message in; one that cannot be stored, whatever is tried, keeps nobody else's from it."""
