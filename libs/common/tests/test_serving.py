@@ -26,16 +26,24 @@ class Wire:
         return "closed" in self.done
 
 
+async def the_loop_has_turned() -> None:
+    """What was due before this is done."""
+    loop = asyncio.get_running_loop()
+    turned = loop.create_future()
+    loop.call_soon(turned.set_result, None)
+    await turned
+
+
 async def test_what_is_written_in_one_turn_of_the_loop_goes_together():
     wire = Wire()
     transport = Together(wire, asyncio.get_running_loop())
     transport.write(b"head ")
     transport.write(b"body")
     assert wire.done == []
-    await asyncio.sleep(0)
+    await the_loop_has_turned()
     assert wire.done == [b"head body"]
     transport.write(b"next")
-    await asyncio.sleep(0)
+    await the_loop_has_turned()
     assert wire.done == [b"head body", b"next"]
 
 
@@ -44,7 +52,7 @@ async def test_nothing_is_lost_when_it_is_closed_at_once():
     transport = Together(wire, asyncio.get_running_loop())
     transport.write(b"last words")
     transport.close()
-    await asyncio.sleep(0)
+    await the_loop_has_turned()
     assert wire.done == [b"last words", "closed"]
     assert transport.is_closing()
 
