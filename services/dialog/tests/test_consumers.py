@@ -26,14 +26,13 @@ from booka_common.contracts.messaging import ContactErased, MessageFailed, SendR
 from booka_common.contracts.payments import CheckoutOpened
 from booka_common.contracts.waitlist import WaitlistJoined, WaitlistOffered, WaitlistRequested
 from booka_common.ids import new_id
-from booka_common.money import Money
 from booka_common.testing import Tap, dead_letters, eventually, publish, running
 from booka_dialog import usecases
 from booka_dialog.app import create_app
 from booka_dialog.settings import Settings
 from booka_dialog.usecases import Deps
 
-DEPOSIT = Money(minor=2000, currency="BRL")
+from .house import DEPOSIT
 
 
 @pytest.fixture

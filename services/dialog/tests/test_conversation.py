@@ -13,12 +13,10 @@ from booka_common.contracts.booking import (
     Want,
 )
 from booka_common.ids import new_id
-from booka_common.money import Money
 from booka_dialog.domain import ClientSaid, Salon, Say, step
 from booka_dialog.domain.inputs import Context
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
-DEPOSIT = Money(minor=2000, currency="BRL")
+from .house import FRIDAY_15
 
 
 def test_greeting_asks_for_the_service_with_prices(talk: Any) -> None:

@@ -15,12 +15,10 @@ from booka_common.contracts.booking import (
     HoldRequested,
     ReservationExpired,
 )
-from booka_common.money import Money
 from booka_dialog.domain import ClientSaid, SessionEnded, SlotsUpdated
 from booka_dialog.understanding import When
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
-DEPOSIT = Money(minor=2000, currency="BRL")
+from .house import FRIDAY_15
 
 
 def test_the_contact_name_is_offered(talk: Any) -> None:

@@ -1,6 +1,6 @@
 """The model as a second reader."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +12,9 @@ from booka_common.contracts.booking import (
 )
 from booka_common.contracts.llm import InterpretationRequested, InterpretationUnavailable
 from booka_common.ids import new_id
-from booka_common.money import Money
 from booka_dialog.domain import InterpretationTimedOut
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
-DEPOSIT = Money(minor=2000, currency="BRL")
+from .house import FRIDAY_15
 
 
 def test_the_model_is_asked_where_the_rules_fail(talk: Any) -> None:

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables
-"""Confirmed visits: moved, and given up with the terms quoted first."""
+"""Confirmed visits are moved: in one sentence or step by step, refused, or changed by the salon meanwhile."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,81 +8,16 @@ import pytest
 
 from booka_common.contracts.booking import (
     AvailabilityRequested,
-    CancellationQuoted,
     CancellationQuoteRequested,
     CancellationRequested,
     HoldRequested,
-    MoveRefused,
     MoveRequested,
     ReminderReady,
-    ReservationConfirmed,
-    ReservationMoved,
 )
 from booka_common.ids import new_id
-from booka_common.money import Money
-from booka_dialog.domain import QuoteTimedOut
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
-SATURDAY_15 = FRIDAY_15 + timedelta(days=1)
-THURSDAY_15 = FRIDAY_15 - timedelta(days=1)
-
-
-def real(minor: int) -> Money:
-    return Money(minor=minor, currency="BRL")
-
-
-def quoted(talk: Any, **terms: Any) -> str:
-    """Booking answers the open question about the terms."""
-    request = talk.one(CancellationQuoteRequested)
-    fields = {"quoted_at": talk.now, "cancellable": True, "movable": True, **terms}
-    return str(
-        talk.take(
-            CancellationQuoted(
-                request_id=request.request_id,
-                reservation_id=request.reservation_id,
-                conversation_id=request.conversation_id,
-                **fields,
-            )
-        )
-    )
-
-
-def moved(talk: Any, start: datetime, version: int = 3) -> ReservationMoved:
-    known = talk.session.visits[0]
-    visit = known.visit.model_copy(update={"start": start, "end": start + timedelta(minutes=45)})
-    return ReservationMoved(
-        reservation_id=known.reservation_id,
-        conversation_id=talk.session.conversation_id,
-        version=version,
-        visit=visit,
-    )
-
-
-def refused(talk: Any, code: Any, *alternatives: datetime) -> MoveRefused:
-    request = talk.one(MoveRequested)
-    return MoveRefused(
-        request_id=request.request_id,
-        reservation_id=request.reservation_id,
-        conversation_id=request.conversation_id,
-        code=code,
-        alternatives=tuple(talk.house.slot(start) for start in alternatives),
-    )
-
-
-def second(talk: Any) -> ReservationConfirmed:
-    """One more confirmed visit."""
-    confirmed: ReservationConfirmed = talk.confirmed(
-        reservation_id=new_id(), visit=talk.house.visit(FRIDAY_15 + timedelta(days=3), "Manicure", "Carla")
-    )
-    talk.take(confirmed)
-    return confirmed
-
-
-def at_confirm_move(talk: Any) -> str:
-    talk.at_done()
-    talk.says("can we move it to saturday 3pm?")
-    quoted(talk)
-    return str(talk.found(SATURDAY_15))
+from .house import FRIDAY_15, SATURDAY_15, THURSDAY_15
+from .visits import at_confirm_move, moved, quoted, refused, second
 
 
 @pytest.mark.parametrize("words", ["can we move it to saturday 3pm?", "remarcar para sábado às 15h", "change it to saturday at 3pm", "reschedule to saturday 15:00"])  # fmt: skip
@@ -330,66 +265,6 @@ def test_after_a_reminder(conversa: Any) -> None:
     assert conversa.one(CancellationQuoteRequested)
 
 
-@pytest.mark.parametrize(
-    ("terms", "told"),
-    [
-        ({"refund": real(5000), "free_until": THURSDAY_15}, "all of your deposit of R$50.00 comes back (until Thursday, 26 November, 15:00)."),
-        ({"refund": real(5000), "kept": real(0)}, "all of your deposit of R$50.00 comes back."),
-        ({"refund": real(2500), "kept": real(2500)}, "R$25.00 of your deposit of R$50.00 comes back."),
-        ({"refund": real(0), "kept": real(5000)}, "your deposit of R$50.00 is not returned."),
-        ({}, None),
-        ({"refund": real(0), "kept": real(0)}, None),
-    ],
-)  # fmt: skip
-def test_the_terms_are_told_before_cancelling(talk: Any, terms: Any, told: str | None) -> None:
-    talk.at_done()
-    assert talk.says("cancel") == ""
-    said = quoted(talk, **terms)
-    assert said.startswith("Shall I cancel this visit?\nHaircut with Ana, Friday, 27 November at 15:00\n")
-    assert said.endswith("1. Yes, cancel it\n2. No, keep it\n3. Move it instead")
-    assert ("deposit" in said) is (told is not None)
-    assert (told or "") in said
-
-
-def test_the_quote_goes_with_the_cancellation(talk: Any) -> None:
-    talk.at_done()
-    visit = talk.session.visits[0]
-    talk.says("cancel")
-    quoted(talk, refund=real(1000), kept=real(1000))
-    at = talk.now
-    talk.now += timedelta(minutes=5)
-    assert talk.says("yes") == ""
-    request = talk.one(CancellationRequested)
-    assert (request.reservation_id, request.quoted_at) == (visit.reservation_id, at)
-    said = talk.take(talk.gone(visit.reservation_id, was="confirmed", refund=real(1000)))
-    assert (
-        said == "Your visit is cancelled: Haircut, Friday, 27 November at 15:00.\nYou get R$10.00 of your deposit back."
-    )
-    assert talk.session.visits == ()
-
-
-def test_terms_that_are_too_old_are_asked_for_again(talk: Any) -> None:
-    talk.at_done()
-    talk.says("cancel")
-    quoted(talk, refund=real(2000))
-    talk.now += timedelta(minutes=20)
-    talk.says("yes")
-    assert talk.none(CancellationRequested)
-    assert "is not returned" in quoted(talk, kept=real(2000))
-    talk.says("yes")
-    assert talk.one(CancellationRequested)
-
-
-@pytest.mark.parametrize("words", ["2", "no", "keep it", "não"])
-def test_not_cancelled_after_all(talk: Any, words: str) -> None:
-    talk.at_done()
-    talk.says("cancel")
-    quoted(talk)
-    assert talk.says(words)
-    assert talk.none(CancellationRequested)
-    assert (talk.session.state, len(talk.session.visits)) == ("done", 1)
-
-
 @pytest.mark.parametrize("words", ["3", "can you move it instead?", "remarcar"])
 def test_moved_instead_of_cancelled(talk: Any, words: str) -> None:
     talk.at_done()
@@ -403,72 +278,6 @@ def test_moving_is_not_offered_where_it_is_not_possible(talk: Any) -> None:
     talk.at_done()
     talk.says("cancel")
     assert quoted(talk, movable=False, not_movable_because="too_late").endswith("2. No, keep it")
-
-
-def test_cancelled_while_another_time_is_chosen(talk: Any) -> None:
-    at_confirm_move(talk)
-    talk.says("cancel")
-    assert "Shall I cancel this visit?" in quoted(talk)
-
-
-@pytest.mark.parametrize("words", ["cancel", "reschedule"])
-def test_terms_that_never_come(talk: Any, words: str) -> None:
-    talk.at_done()
-    talk.says(words)
-    request = talk.one(CancellationQuoteRequested)
-    said = talk.take(QuoteTimedOut(request.request_id))
-    assert ("follows the salon's terms" in said) is (words == "cancel")
-    assert talk.take(QuoteTimedOut(request.request_id)) == ""
-    late = CancellationQuoted(
-        request_id=request.request_id,
-        reservation_id=request.reservation_id,
-        conversation_id=request.conversation_id,
-        quoted_at=talk.now,
-        cancellable=False,
-        movable=False,
-    )
-    assert talk.take(late) == ""
-    if words == "cancel":
-        talk.says("yes")
-        assert talk.one(CancellationRequested).quoted_at is None
-    else:
-        talk.says("saturday")
-        assert talk.one(AvailabilityRequested).moving
-
-
-@pytest.mark.parametrize("words", ["cancel", "reschedule"])
-def test_a_visit_that_is_over_or_unknown(talk: Any, words: str) -> None:
-    talk.at_done()
-    talk.says(words)
-    assert "can no longer be changed" in quoted(talk, cancellable=False, movable=False)
-    assert (talk.session.state, talk.session.visits) == ("idle", ())
-
-
-def test_which_of_two_visits_to_cancel(talk: Any) -> None:
-    talk.at_done()
-    other = second(talk)
-    assert "2. Manicure, Monday, 30 November at 15:00" in talk.says("cancel")
-    talk.says("2")
-    assert "Manicure with Carla" in quoted(talk)
-    talk.says("1")
-    assert talk.one(CancellationRequested).reservation_id == other.reservation_id
-
-
-@pytest.mark.parametrize("words", ["cancel the manicure", "cancel my monday appointment"])
-def test_the_visit_to_cancel_is_named(talk: Any, words: str) -> None:
-    talk.at_done()
-    other = second(talk)
-    talk.says(words)
-    assert talk.one(CancellationQuoteRequested).reservation_id == other.reservation_id
-
-
-def test_cancel_without_a_refund_says_so(talk: Any) -> None:
-    talk.at_done()
-    visit = talk.session.visits[0]
-    talk.says("cancel")
-    quoted(talk, kept=real(2000))
-    talk.says("yes")
-    assert "not returned" in talk.take(talk.gone(visit.reservation_id, was="confirmed"))
 
 
 def test_another_booking_instead_of_an_answer(talk: Any) -> None:

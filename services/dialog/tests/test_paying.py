@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - tables
 """From a held time to the visit: refusals, deposit, confirmation, cancellation."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,11 +18,9 @@ from booka_common.contracts.booking import (
 )
 from booka_common.contracts.payments import CheckoutFailed, RefundSettled
 from booka_common.ids import new_id
-from booka_common.money import Money
 from booka_dialog.domain import Say
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
-DEPOSIT = Money(minor=2000, currency="BRL")
+from .house import DEPOSIT, FRIDAY_15
 
 
 def test_slot_taken_offers_the_alternatives(talk: Any) -> None:

@@ -2,7 +2,7 @@
 """Every question there is, from a conversation that has everything: each of its numbers, and plain words, lead on."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -13,8 +13,8 @@ from booka_dialog.domain.questions import repeat
 from booka_dialog.domain.session import Held, KnownVisit, Listed, Quote, State, Wish
 from booka_dialog.understanding import When
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
-FRIDAY = date(2026, 11, 27)
+from .house import FRIDAY, FRIDAY_15
+
 WITHOUT_QUESTION = {
     "idle",
     "done",

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from booka_common.contracts.booking import (
 from booka_common.ids import new_id
 from booka_dialog.domain import SlotsUpdated
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
+from .house import FRIDAY_15
 
 
 @pytest.fixture

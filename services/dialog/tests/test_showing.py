@@ -1,6 +1,6 @@
 """Questions as choices that can be tapped, and what is said as approved templates."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from booka_dialog.domain import ClientSaid, Context, Say, Session
 from booka_dialog.domain.showing import in_parts, tapped
 from booka_dialog.domain.voice import Voice, numbered
 
-FRIDAY_15 = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
+from .house import FRIDAY_15
 
 
 def voice_of(talk: Any) -> Voice:

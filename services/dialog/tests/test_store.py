@@ -8,6 +8,7 @@ import pytest
 
 from booka_common.db import load_queries
 from booka_common.ids import new_id
+from booka_common.testing.statements import prepare
 from booka_dialog import store
 from booka_dialog.domain import ClientSaid, Session
 from booka_dialog.settings import Settings
@@ -18,13 +19,7 @@ QUERIES = load_queries("booka_dialog")
 
 @pytest.mark.parametrize("name", [name for name, _ in QUERIES.items()])
 async def test_every_statement_can_be_prepared(name: str, settings: Settings) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": "dialog, public"}
-    )
-    try:
-        await connection.prepare(QUERIES[name])
-    finally:
-        await connection.close()
+    await prepare(settings.database_url.get_secret_value(), "dialog", [(name, QUERIES[name])])
 
 
 @pytest.mark.parametrize("name", [name for name, _ in QUERIES.items()])
