@@ -1,56 +1,41 @@
 """The waiting list through the use cases, over a real PostgreSQL: who is offered what, when, and what becomes of it."""
 
 from datetime import date, timedelta
-from typing import Any
-from uuid import UUID
 
-import asyncpg
 import pytest
 
 from booka_booking.domain.times import Span
 from booka_booking.settings import Settings
-from booka_booking.store import offer, reservations
+from booka_booking.store import reservations
 from booka_booking.store.waitlist import queries
 from booka_booking.usecases import changes
 from booka_booking.usecases.waitlist_jobs import END_WAITING, OFFER_FREED
-from booka_common.contracts.booking import DepositDue, ReservationExpired, ReservationHeld
+from booka_common.contracts.booking import ReservationExpired, ReservationHeld
 from booka_common.contracts.waitlist import WaitlistLeft, WaitlistOffered
-from booka_common.money import Money
+from booka_common.testing.statements import prepare
 
 from .salon import Salon, at
-from .waiting import accept, decline, entry, full_day, join, last_offer, offered_to, run_due, settle, step
-
-FIVE_PAST = timedelta(minutes=15, seconds=6)
+from .waiting import (
+    FIVE_PAST,
+    accept,
+    decline,
+    entry,
+    full_day,
+    jobs,
+    join,
+    last_offer,
+    offered_to,
+    outcomes,
+    run_due,
+    settle,
+    step,
+)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in queries.items()])
 async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, name: str) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": "booking, public"}
-    )
-    try:
-        await connection.prepare(queries[name])
-    finally:
-        await connection.close()
+    await prepare(settings.database_url.get_secret_value(), "booking", [(name, queries[name])])
     assert "tenant_id" in queries[name]
-
-
-async def outcomes(salon: Salon, entry_id: UUID) -> list[str]:
-    async with salon.db.tx(salon.tenant_id) as tx:
-        rows = await tx.fetch(
-            "SELECT outcome FROM waitlist_offers WHERE tenant_id = $1 AND entry_id = $2 ORDER BY made_at, starts_at",
-            salon.tenant_id,
-            entry_id,
-        )
-    return [row["outcome"] for row in rows]
-
-
-async def jobs(salon: Salon, type: str = OFFER_FREED) -> int:
-    async with salon.db.tx(salon.tenant_id) as tx:
-        count: int = await tx.fetchval(
-            "SELECT count(*) FROM jobs WHERE tenant_id = $1 AND type = $2", salon.tenant_id, type
-        )
-    return count
 
 
 async def test_a_cancelled_visit_is_offered_to_who_waits_and_booked(salon: Salon) -> None:
@@ -225,111 +210,6 @@ async def test_who_is_being_offered_something_else_is_looked_at_once_that_is_ove
     salon.clock.advance(FIVE_PAST)
     await run_due(salon)
     assert [item.visit.start for item in await offered_to(salon, waiting.entry_id)] == [at(3, 9), at(4, 9)]
-
-
-async def test_with_a_deposit_it_is_booked_once_paid_and_offered_on_if_not(salon: Salon) -> None:
-    await salon.change(exceptions={date(2026, 3, 3): (Span(540, 630),)})
-    visit = await salon.booked(at(3, 9), service=salon.colour, staff=salon.ana)
-    wants = salon.wants((salon.colour, salon.ana))
-    waiting = [await join(salon, wants=wants) for _ in range(2)]
-    await settle(salon)
-    await salon.hear(salon.no(visit))
-    await run_due(salon)
-    offer_ = await last_offer(salon, waiting[0].entry_id)
-    assert offer_.deposit == Money(minor=6000, currency="BRL")
-    await salon.hear(accept(offer_))
-    assert [due.reservation_id for due in await salon.said(DepositDue)][-1] == offer_.reservation_id
-    assert (await entry(salon, waiting[0].entry_id)).status == "offered"
-    salon.clock.advance(timedelta(minutes=30, seconds=1))
-    await run_due(salon)
-    assert await outcomes(salon, waiting[0].entry_id) == ["unanswered"]
-    other = await last_offer(salon, waiting[1].entry_id)
-    await salon.hear(accept(other))
-    held = ReservationHeld(**other.model_dump(exclude={"entry_id", "service_ids"}))
-    await salon.hear(salon.payment(held))
-    assert await salon.status(other.reservation_id) == "confirmed"
-    assert await outcomes(salon, waiting[1].entry_id) == ["booked"]
-    assert (await entry(salon, waiting[1].entry_id)).status == "booked"
-
-
-async def test_paid_after_the_offer_had_ended_it_is_booked_all_the_same(salon: Salon) -> None:
-    await salon.change(exceptions={date(2026, 3, 3): (Span(540, 630),)})
-    visit = await salon.booked(at(3, 9), service=salon.colour, staff=salon.ana)
-    waiting = await join(salon, wants=salon.wants((salon.colour, salon.ana)))
-    await settle(salon)
-    await salon.hear(salon.no(visit))
-    await run_due(salon)
-    offer_ = await last_offer(salon, waiting.entry_id)
-    await salon.hear(accept(offer_))
-    salon.clock.advance(timedelta(minutes=30, seconds=1))
-    await run_due(salon)
-    assert await salon.status(offer_.reservation_id) == "expired"
-    assert (await entry(salon, waiting.entry_id)).status == "waiting"
-    held = ReservationHeld(**offer_.model_dump(exclude={"entry_id", "service_ids"}))
-    await salon.hear(salon.payment(held))
-    assert await salon.status(offer_.reservation_id) == "confirmed"
-    assert await outcomes(salon, waiting.entry_id) == ["booked"]
-    assert [(left.entry_id, left.reason) for left in await salon.said(WaitlistLeft)] == [(waiting.entry_id, "booked")]
-
-
-async def test_an_offer_neither_waits_for_other_holds_nor_uses_them_up(salon: Salon) -> None:
-    first, _ = await full_day(salon)
-    waiting = await join(salon)
-    client = (await entry(salon, waiting.entry_id)).contact_id
-    await settle(salon)
-    await salon.held(at(5, 9), contact_id=client)
-    await salon.held(at(5, 10), contact_id=client)
-    await salon.hear(salon.no(first))
-    await run_due(salon)
-    assert len(await offered_to(salon, waiting.entry_id)) == 1
-    assert (await salon.refused(salon.wish(at(5, 11), contact_id=client))).code == "too_many_holds"
-    salon.clock.advance(timedelta(minutes=11))  # the client's own are over, the offer is not
-    await salon.held(at(6, 9), contact_id=client)
-    await salon.held(at(6, 10), contact_id=client)
-    assert await salon.status((await last_offer(salon, waiting.entry_id)).reservation_id) == "held"
-
-
-async def test_what_the_salon_takes_back_is_not_put_down_to_the_client(salon: Salon) -> None:
-    first, _ = await full_day(salon)
-    waiting = await join(salon)
-    await settle(salon)
-    await salon.hear(salon.no(first))
-    await run_due(salon)
-    async with salon.db.tx(salon.tenant_id) as tx:
-        it = await reservations.lock(tx, (await last_offer(salon, waiting.entry_id)).reservation_id)
-        assert it is not None
-        await changes.cancel(tx, it, salon.occasion(), by="salon", why="by hand")
-    assert await outcomes(salon, waiting.entry_id) == ["withdrawn"]
-    assert (await entry(salon, waiting.entry_id)).status == "waiting"
-
-
-@pytest.mark.parametrize("hindrance", ["retired", "offline", "lead", "horizon", "left", "days", "morning"])
-async def test_only_what_a_client_could_book_now_is_offered(salon: Salon, hindrance: str) -> None:
-    first, _ = await full_day(salon)
-    sunday: dict[str, Any] = {"first_day": date(2026, 3, 8), "last_day": date(2026, 3, 8)}
-    how = {"days": sunday, "morning": {"from_minute": 541}}
-    waiting = await join(salon, **how.get(hindrance, {}))
-    await settle(salon)
-    if hindrance == "lead":
-        salon.clock.at = at(3, 8, 1)
-    if hindrance == "horizon":
-        await salon.change(horizon_days=1)
-        salon.clock.at = at(2, 8)
-    async with salon.db.tx(salon.tenant_id) as tx:
-        if hindrance == "retired":
-            await offer.retire_service(tx, salon.cut)
-        if hindrance == "offline":
-            await salon.put_service(tx, salon.cut, "Corte", 45, 9000, pool_id=salon.chairs, online=False)
-        if hindrance == "left":
-            await salon.put_staff(tx, salon.ana, "Ana", [salon.cut], active=False)
-    other = await join(salon, wants=salon.wants((salon.brow, salon.bia)), until_minute=541)
-    async with salon.db.tx(salon.tenant_id) as tx:
-        it = await reservations.lock(tx, first.reservation_id)
-        assert it is not None
-        await changes.cancel(tx, it, salon.occasion(), by="salon", why="by hand")
-    await run_due(salon)
-    assert await offered_to(salon, waiting.entry_id) == []
-    assert (await entry(salon, other.entry_id)).status == "waiting"
 
 
 async def test_what_is_free_while_somebody_joins_is_found_a_minute_later(salon: Salon) -> None:

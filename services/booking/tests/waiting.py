@@ -23,9 +23,11 @@ from booka_common.jobs import Done, Job
 from .salon import Salon, at
 
 __all__ = [
-    "accept", "decline", "entry", "full_day", "join", "last_offer", "offered_to", "refused", "run_due", "settle", "step",
-    "wish_to_wait",
+    "FIVE_PAST", "accept", "decline", "entry", "full_day", "jobs", "join", "last_offer", "offered_to", "outcomes", "refused",
+    "run_due", "settle", "step", "wish_to_wait",
 ]  # fmt: skip
+
+FIVE_PAST = timedelta(minutes=15, seconds=6)
 
 
 async def full_day(salon: Salon, day: int = 3, count: int = 2) -> list[booking.ReservationHeld]:
@@ -123,6 +125,26 @@ async def settle(salon: Salon) -> None:
     """Let the time pass after which a newcomer is looked for, and look."""
     salon.clock.advance(timedelta(seconds=61))
     await run_due(salon)
+
+
+async def outcomes(salon: Salon, entry_id: UUID) -> list[str]:
+    """What became of the offers to somebody who waits, oldest first."""
+    async with salon.db.tx(salon.tenant_id) as tx:
+        rows = await tx.fetch(
+            "SELECT outcome FROM waitlist_offers WHERE tenant_id = $1 AND entry_id = $2 ORDER BY made_at, starts_at",
+            salon.tenant_id,
+            entry_id,
+        )
+    return [row["outcome"] for row in rows]
+
+
+async def jobs(salon: Salon, type: str = OFFER_FREED) -> int:
+    """How many of a kind there are, done or not."""
+    async with salon.db.tx(salon.tenant_id) as tx:
+        count: int = await tx.fetchval(
+            "SELECT count(*) FROM jobs WHERE tenant_id = $1 AND type = $2", salon.tenant_id, type
+        )
+    return count
 
 
 async def _run(salon: Salon, tx: Tx, job: Job) -> None:
