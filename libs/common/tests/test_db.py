@@ -13,6 +13,7 @@ from booka_common.memory import Memory
 from booka_common.migrate import migrate
 from booka_common.service import Service
 from booka_common.testing import eventually
+from booka_common.testing.statements import prepare
 
 
 @pytest.fixture
@@ -231,14 +232,7 @@ async def test_a_database_that_is_away_is_unavailable_not_an_error(tenant_id):
 
 @pytest.mark.parametrize("filename", ["outbox.sql", "inbox.sql", "jobs.sql", "idempotency.sql"])
 async def test_every_shared_statement_fits_the_schema(settings, filename):
-    connection = await asyncpg.connect(
-        settings.migrate_url.get_secret_value(), server_settings={"search_path": "booking, public"}
-    )
-    try:
-        for name, statement in load_queries("booka_common", filename).items():
-            assert await connection.prepare(statement), name
-    finally:
-        await connection.close()
+    await prepare(settings.migrate_url.get_secret_value(), "booking", load_queries("booka_common", filename).items())
 
 
 async def test_a_signal_wakes_one_waiter_and_is_kept_while_nobody_waits():

@@ -5,7 +5,6 @@ minutes, from long ago until two weeks from now.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5
@@ -186,11 +185,4 @@ async def _taken_away(admin: Any) -> Any:
         yield f"ALTER TABLE {row['at']} ADD CONSTRAINT {row['name']} {row['body']}{unproven}"
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A plan's steps, the outermost first."""
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
-
-
-__all__ = ["NOW", "Crowd", "fill", "nodes"]
+__all__ = ["NOW", "Crowd", "fill"]

@@ -7,14 +7,12 @@ plan made for its values, and with the one for any values, which asyncpg's prepa
 
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
-import orjson
 import pytest
 
 from booka_booking.domain import lifecycle
@@ -35,8 +33,9 @@ from booka_common.db import Database, Tx, load_queries
 from booka_common.ids import new_id
 from booka_common.service import Service
 from booka_common.testing.plugin import Migrated, run_async
+from booka_common.testing.statements import Seen, judge, planned
 
-from .crowd import NOW, Crowd, fill, nodes
+from .crowd import NOW, Crowd, fill
 
 pytestmark = pytest.mark.timeout(1200)  # a million visits take their time on a busy machine
 
@@ -45,32 +44,6 @@ WEEK = Interval(NOW, NOW + 7 * DAY)
 ROLE = "booka_booking"
 #: The largest salon, and one of the many.
 CROWDS = [Crowd(0), Crowd(41)]
-
-
-class _Undo(Exception):
-    """Ends a transaction without a trace."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a statement did."""
-
-    text: str
-    plan: dict[str, Any]
-
-    def rows(self, tables: frozenset[str]) -> int:
-        """How many rows of these tables it went through."""
-        return sum(
-            _went_through(node)
-            for node in nodes(self.plan)
-            if "Scan" in node["Node Type"] and node.get("Relation Name") in tables
-        )
-
-
-def _went_through(node: dict[str, Any]) -> int:
-    # Of a LATERAL or correlated part the counts are for each loop.
-    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return round((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
 @dataclass(frozen=True)
@@ -104,82 +77,24 @@ def crowded(migrated: Callable[[Service, str], Migrated]) -> Crowded:
     return found
 
 
-Watch = Callable[[Crowd], Any]
+Watch = Callable[[Crowd], AbstractAsyncContextManager[tuple[Tx, list[Seen]]]]
 
 
 @pytest.fixture(params=["force_custom_plan", "force_generic_plan"])
 async def watch(crowded: Crowded, request: pytest.FixtureRequest) -> AsyncIterator[Watch]:
     """`async with watch(crowd) as (tx, seen)`: a transaction of a salon, taken back at the end, with the plan of all it did."""
 
-    @asynccontextmanager
-    async def watched(crowd: Crowd) -> AsyncIterator[tuple[Tx, list[Seen]]]:
-        seen: list[Seen] = []
-
-        def note(_connection: object, message: Any) -> None:
-            _, plan, text = message.message.partition("plan:\n")
-            if not plan:
-                return
-            found = orjson.loads(text)
-            if "typeinfo" not in found["Query Text"]:  # asyncpg asks what types there are
-                seen.append(Seen(found["Query Text"], found["Plan"]))
-
-        try:
-            async with db.tx(crowd.tenant_id) as tx:
-                connection = tx._connection
-                await tx.execute(
-                    f"""LOAD 'auto_explain';
-                        SET LOCAL auto_explain.log_min_duration = 0; SET LOCAL auto_explain.log_analyze = on;
-                        SET LOCAL auto_explain.log_timing = off; SET LOCAL auto_explain.log_format = json;
-                        SET LOCAL auto_explain.log_level = notice; SET LOCAL auto_explain.log_nested_statements = on;
-                        SET LOCAL plan_cache_mode = {request.param};
-                        SET LOCAL SESSION AUTHORIZATION {ROLE}"""
-                )
-                connection.add_log_listener(note)
-                try:
-                    yield tx, seen
-                    await connection.execute("SELECT 1")  # only the next statement brings the plan of the last one
-                finally:
-                    connection.remove_log_listener(note)
-                raise _Undo
-        except _Undo:
-            pass
+    def watched(crowd: Crowd) -> AbstractAsyncContextManager[tuple[Tx, list[Seen]]]:
+        plans = f"SET LOCAL plan_cache_mode = {request.param}"
+        return planned(db, crowd.tenant_id, role=ROLE, of=crowded.big, settings=plans)
 
     async with Database(crowded.url, SERVICE.name, pool_size=1) as db:
         yield watched
 
 
-def judge(crowded: Crowded, seen: list[Seen], rows: int) -> None:
-    """Every statement finds what it wants by an index, and goes through `rows` rows at most."""
-    assert seen, "no plan was handed out"
-    for statement in seen:
-        for node in nodes(statement.plan):
-            # What is ruled out before is in the plan and never run.
-            run = node["Actual Loops"] > 0
-            whole = run and node["Node Type"] == "Seq Scan" and node["Relation Name"] in crowded.big
-            assert not whole, f"{node['Relation Name']} is read from end to end by\n{statement.text}"
-        through = statement.rows(crowded.big)
-        assert through <= rows, f"{through} rows for\n{statement.text}\n{_text(statement.plan)}"
-
-
-def _text(plan: dict[str, Any]) -> str:
-    keys = ("Node Type", "Relation Name", "Index Name", "Index Cond", "Filter", "Actual Rows", "Actual Loops")
-    return "\n".join(
-        str({key: node[key] for key in (*keys, "Rows Removed by Filter") if key in node}) for node in nodes(plan)
-    )
-
-
 def used(seen: list[Seen], table: str) -> set[str]:
-    """The indexes by which a table was read. What is ruled out before is in the plan and never run."""
-    found = set()
-    for statement in seen:
-        for node in nodes(statement.plan):
-            if node.get("Actual Loops") == 0:
-                continue
-            if node.get("Relation Name") == table and "Index Name" in node:
-                found.add(node["Index Name"])
-            if node.get("Relation Name") == table and node["Node Type"] == "Bitmap Heap Scan":
-                found |= {child["Index Name"] for child in nodes(node) if "Index Name" in child}
-    return found
+    """The indexes by which a table was read."""
+    return {index for statement in seen for index in statement.indexes(table)}
 
 
 def want(crowd: Crowd, *services: int, staff: int | None = None) -> tuple[Want, ...]:
@@ -202,7 +117,7 @@ async def test_a_weeks_availability_reads_the_week_and_nothing_else(
         assert isinstance(found, availability.Found)
         assert found.exact
         assert len(found.slots) == 5
-    judge(crowded, seen, 1200)  # 8 people, 12 days, 10 visits a day
+    judge(seen, crowded.big, 1200)  # 8 people, 12 days, 10 visits a day
     assert used(seen, "claims") == {"claims_busy"}
 
 
@@ -212,7 +127,7 @@ async def test_a_month_by_day_reads_the_month_and_nothing_else(crowded: Crowded,
         days = await availability.by_day(tx, Ask(want(crowd, 1)), Interval(NOW, NOW + 31 * DAY), NOW)
         assert not isinstance(days, str)
         assert len(days) == 32
-    judge(crowded, seen, 1600)  # two weeks and two days are booked
+    judge(seen, crowded.big, 1600)  # two weeks and two days are booked
     assert used(seen, "claims") == {"claims_busy"}
 
 
@@ -221,7 +136,7 @@ async def test_explaining_a_start_reads_its_days(crowded: Crowded, watch: Watch,
     async with watch(crowd) as (tx, seen):
         explained = await availability.explained(tx, Ask(want(crowd, 1, staff=1)), NOW + DAY, NOW)
         assert not isinstance(explained, str)
-    judge(crowded, seen, 200)
+    judge(seen, crowded.big, 200)
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -241,7 +156,7 @@ async def test_a_hold_looks_at_one_day_of_those_who_may_do_it(
             assert isinstance(await holds.keep(tx, wish, Occasion.request(crowd.tenant_id, NOW)), Missed)
             assert wish.request_id is not None
             assert list(await reservations.granted(tx, [wish.request_id])) == [wish.request_id]
-    judge(crowded, seen, 400)
+    judge(seen, crowded.big, 400)
     # All visits of a calendar that has few of them are as near by the constraint's own index.
     assert used(seen, "claims") <= {"claims_busy", "claims_by_reservation", "claims_one_at_a_time"}
 
@@ -263,7 +178,7 @@ async def test_holds_that_are_written_together_find_theirs_one_by_one(
             wanted.append(holds.decide(it, it.first, Client(), wish, occasion))
         verdicts = [written.verdict for written in await store.insert(tx, wanted)]
         assert sorted(verdicts) == ["held"] * 20 + ["taken"] * 10
-    judge(crowded, seen, 2000)
+    judge(seen, crowded.big, 2000)
     assert used(seen, "claims") == {"claims_busy"}
 
 
@@ -282,7 +197,7 @@ async def test_a_hold_that_is_refused_looks_a_week_ahead_for_alternatives(
         assert known
         found = await availability.next_slots(tx, known.salon, missed.plan, wish.start, ALTERNATIVES, NOW)
         assert len(found) == ALTERNATIVES
-    judge(crowded, seen, 1200)
+    judge(seen, crowded.big, 1200)
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -300,7 +215,7 @@ async def test_what_becomes_of_a_reservation_touches_its_own_rows(crowded: Crowd
         assert len(await reservations.list_history(tx, held.id)) == 2
         await changes.cancel(tx, agreed, occasion, by="salon", why="asked")
         await tx.fetch(deposits.queries["deposit_unusable"], tx.tenant_id, held.id, "slot_taken")
-    judge(crowded, seen, 600)  # the week has 560 visits, among which those are that are held
+    judge(seen, crowded.big, 600)  # the week has 560 visits, among which those are that are held
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -325,7 +240,7 @@ async def test_a_page_of_reservations_reads_on_from_where_the_last_one_ended(
             limit=20,
         )
         assert status is not None or (by_staff and of_client)
-    judge(crowded, seen, 700)  # the week has 560 visits
+    judge(seen, crowded.big, 700)  # the week has 560 visits
     assert used(seen, "reservations") <= {
         "reservations_by_start", "reservations_by_client", "reservations_pkey", "reservations_held_by_contact",
     }  # fmt: skip
@@ -339,7 +254,7 @@ async def test_the_first_page_of_a_wide_window_is_as_short_as_any(crowded: Crowd
         assert len(await reservations.list_ids(tx, ever, status=None, after=(NOW, UUID(int=0)), limit=50)) == 50
         async for batch in conflicts.booked_ahead(tx, ever, NOW, after=(NOW + 13 * DAY, UUID(int=0))):
             assert batch
-    judge(crowded, seen, 600)  # the last day's visits, each with its parts and claims
+    judge(seen, crowded.big, 600)  # the last day's visits, each with its parts and claims
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -353,7 +268,7 @@ async def test_a_client_is_found_with_their_own_visits(crowded: Crowded, watch: 
         assert len(await clients.list_clients(tx, contact_id=crowd.client(5), limit=10)) == 1
         assert await clients.lock_reservations(tx, crowd.client(5))
         await clients.ahead_until(tx, crowd.client(5), NOW)
-    judge(crowded, seen, 60)
+    judge(seen, crowded.big, 60)
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -364,7 +279,7 @@ async def test_a_page_of_clients_reads_no_other_salons(crowded: Crowded, watch: 
         last = page[-1]
         assert await clients.list_clients(tx, after=(last["name"] or "", last["id"]), limit=50)
     # They are put in order by name whenever they are asked for: an index for that would be written to with every new client.
-    judge(crowded, seen, crowded.visits // 50)
+    judge(seen, crowded.big, crowded.visits // 50)
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -381,7 +296,7 @@ async def test_the_waiting_list_is_read_by_who_still_waits(crowded: Crowded, wat
         assert await waitlist.find_request(tx, new_id()) is None
         assert await waitlist.list_offers(tx, new_id()) == []
         assert await waitlist.open_offers(tx, [new_id()]) == []
-    judge(crowded, seen, 200)  # some 56 wait on these two weeks; some have been offered something
+    judge(seen, crowded.big, 200)  # some 56 wait on these two weeks; some have been offered something
     async with watch(crowd) as (tx, seen):
         page = await waitlist.list_entries(tx, day=None, status=None, contact_id=None, after=None, limit=20)
         last = page[-1]
@@ -389,7 +304,7 @@ async def test_the_waiting_list_is_read_by_who_still_waits(crowded: Crowded, wat
             tx, day=None, status=None, contact_id=None, after=(last.created_at, last.id), limit=20
         )
     # With so many conditions left open, the plan for any values may go through the salon's whole list, and no other's.
-    judge(crowded, seen, crowded.visits // 50)
+    judge(seen, crowded.big, crowded.visits // 50)
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -398,7 +313,7 @@ async def test_feeds_and_conflicts_read_what_is_ahead(crowded: Crowded, watch: W
         assert await feeds.visits(tx, crowd.staff(4), WEEK, NOW, limit=500)
         async for batch in conflicts.booked_ahead(tx, WEEK, NOW):
             assert batch
-    judge(crowded, seen, 500 * 3 + 100)
+    judge(seen, crowded.big, 500 * 3 + 100)
 
 
 async def test_the_plumbing_finds_its_work_among_all_that_is_done(crowded: Crowded, watch: Watch) -> None:
@@ -418,4 +333,4 @@ async def test_the_plumbing_finds_its_work_among_all_that_is_done(crowded: Crowd
         assert await tx.fetch(queue["job_done"], claimed[0]["id"], token)
         assert await tx.fetch(out["outbox_claim"], 100)
         await tx.fetchrow(out["outbox_backlog"])
-    judge(crowded, seen, 500)  # all that is not sent yet is counted: one of five thousand
+    judge(seen, crowded.big, 500)  # all that is not sent yet is counted: one of five thousand

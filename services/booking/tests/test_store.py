@@ -13,6 +13,7 @@ from booka_booking.store import reservations, waitlist
 from booka_common.contracts.booking import ReservationHeld
 from booka_common.db import Database
 from booka_common.ids import new_id
+from booka_common.testing.statements import prepare
 
 from .salon import Salon, at
 
@@ -30,13 +31,7 @@ async def superuser(settings: Settings) -> AsyncIterator[Any]:
     "sql", [pytest.param(sql, id=name) for module in (reservations, waitlist) for name, sql in module.queries.items()]
 )
 async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, sql: str) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": "booking, public"}
-    )
-    try:
-        await connection.prepare(sql)
-    finally:
-        await connection.close()
+    await prepare(settings.database_url.get_secret_value(), "booking", [("it", sql)])
     assert "tenant_id" in sql
     assert "$1" in sql
 

@@ -15,6 +15,7 @@ from booka_booking.settings import Settings
 from booka_booking.store import catalogue, clients, conflicts, feeds, offer, people, policies
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
+from booka_common.testing.statements import prepare
 
 from .salon import Salon
 
@@ -29,13 +30,7 @@ def statements() -> Iterator[Any]:
 
 @pytest.mark.parametrize("sql", list(statements()))
 async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, sql: str) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": "booking, public"}
-    )
-    try:
-        await connection.prepare(sql)
-    finally:
-        await connection.close()
+    await prepare(settings.database_url.get_secret_value(), "booking", [("it", sql)])
     assert "tenant_id" in sql or ":catalogue" in sql
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from booka_common.db import Database, load_queries
 from booka_common.ids import new_id
+from booka_common.testing.statements import prepare
 from booka_llm import store
 from booka_llm.domain import OpenCall, TenantSettings, Used
 from booka_llm.settings import Settings
@@ -20,17 +21,7 @@ DAY = date(2026, 3, 2)
 
 
 async def test_every_query_prepares_on_the_migrated_schema(unconfigured: Settings) -> None:
-    connection = await asyncpg.connect(
-        unconfigured.database_url.get_secret_value(), server_settings={"search_path": "llm, public"}
-    )
-    try:
-        for name, statement in load_queries("booka_llm").items():
-            try:
-                await connection.prepare(statement)
-            except asyncpg.PostgresError as error:
-                pytest.fail(f"{name}: {error}")
-    finally:
-        await connection.close()
+    await prepare(unconfigured.database_url.get_secret_value(), "llm", load_queries("booka_llm").items())
 
 
 @pytest.mark.parametrize("name", [name for name, _ in load_queries("booka_llm").items()])

@@ -5,20 +5,19 @@ itself hands out the plan of every statement, with the rows it went through (aut
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import orjson
 import pytest
 
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
 from booka_common.service import Service
 from booka_common.testing.plugin import Migrated, run_async
+from booka_common.testing.statements import Seen, judge, nodes, planned, rows_of
 from booka_messaging.domain.searching import number_patterns, pattern
 from booka_messaging.settings import SERVICE
 from booka_messaging.store import reading
@@ -40,41 +39,6 @@ OPENINGS = [reading.READING, "SET LOCAL plan_cache_mode = force_generic_plan"]
 TABLES = frozenset({"messages", "conversations", "contacts", "contact_aliases"})
 
 
-class _Undo(Exception):
-    """Ends a transaction without a trace."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a statement did."""
-
-    text: str
-    plan: dict[str, Any]
-
-    @property
-    def rows(self) -> int:
-        """How many rows it went through."""
-        return sum(_went_through(node) for node in nodes(self.plan) if node.get("Relation Name") in TABLES)
-
-    def indexes(self, table: str) -> set[str]:
-        """By which the table was read."""
-        found = set()
-        for node in nodes(self.plan):
-            if node.get("Relation Name") == table:
-                found |= {child["Index Name"] for child in nodes(node) if "Index Name" in child}
-        return found
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", ()) for node in nodes(child))]
-
-
-def _went_through(node: dict[str, Any]) -> int:
-    # Of a LATERAL or correlated part the counts are for each loop.
-    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return round((node["Actual Rows"] + removed) * node["Actual Loops"])
-
-
 @pytest.fixture(scope="module")
 def filled(migrated: Callable[[Service, str], Migrated]) -> str:
     url = migrated(SERVICE, "talks").migrate_url
@@ -90,64 +54,18 @@ def filled(migrated: Callable[[Service, str], Migrated]) -> str:
     return url
 
 
-Watch = Callable[..., Any]
+Watch = Callable[..., AbstractAsyncContextManager[tuple[Tx, list[Seen]]]]
 
 
 @pytest.fixture
 async def watch(filled: str) -> AsyncIterator[Watch]:
     """`async with watch(talks) as (tx, seen)`: a transaction that reads, with the plan of all it did."""
 
-    @asynccontextmanager
-    async def watched(talks: Talks, opening: str = reading.READING) -> AsyncIterator[tuple[Tx, list[Seen]]]:
-        seen: list[Seen] = []
-
-        def note(_connection: object, message: Any) -> None:
-            _, plan, text = message.message.partition("plan:\n")
-            if plan:
-                found = orjson.loads(text)
-                statement = Seen(found["Query Text"], found["Plan"])
-                if any(node.get("Relation Name") in TABLES for node in nodes(statement.plan)):
-                    seen.append(statement)
-
-        try:
-            async with db.tx(talks.tenant_id, opening=opening) as tx:
-                connection = tx._connection
-                await tx.execute(
-                    f"""LOAD 'auto_explain';
-                        SET LOCAL auto_explain.log_min_duration = 0; SET LOCAL auto_explain.log_analyze = on;
-                        SET LOCAL auto_explain.log_timing = off; SET LOCAL auto_explain.log_format = json;
-                        SET LOCAL auto_explain.log_level = notice;
-                        SET LOCAL SESSION AUTHORIZATION {ROLE}"""
-                )
-                connection.add_log_listener(note)
-                try:
-                    yield tx, seen
-                    await connection.execute("SELECT 1")  # only the next statement brings the plan of the last one
-                finally:
-                    connection.remove_log_listener(note)
-                raise _Undo
-        except _Undo:
-            pass
+    def watched(talks: Talks, opening: str = reading.READING) -> AbstractAsyncContextManager[tuple[Tx, list[Seen]]]:
+        return planned(db, talks.tenant_id, role=ROLE, of=TABLES, opening=opening)
 
     async with Database(filled, SERVICE.name, pool_size=1, planner=SERVICE.planner) as db:
         yield watched
-
-
-def judge(seen: list[Seen], rows: int) -> None:
-    """Every statement finds what it wants by an index, and goes through `rows` rows at most."""
-    assert seen, "no plan was handed out"
-    for statement in seen:
-        for node in nodes(statement.plan):
-            whole = node["Node Type"] == "Seq Scan" and node["Relation Name"] in TABLES
-            assert not whole, f"{node['Relation Name']} is read from end to end by\n{statement.text}"
-        assert statement.rows <= rows, f"{statement.rows} rows for\n{statement.text}\n{_text(statement.plan)}"
-
-
-def _text(plan: dict[str, Any]) -> str:
-    keys = ("Node Type", "Relation Name", "Index Name", "Index Cond", "Actual Rows", "Actual Loops")
-    return "\n".join(
-        str({key: node[key] for key in (*keys, "Rows Removed by Filter") if key in node}) for node in nodes(plan)
-    )
 
 
 async def page(tx: Tx, filters: Filters | None = None, after: Place | None = None, **how: Any) -> list[Place]:
@@ -163,7 +81,7 @@ async def test_a_page_reads_on_from_where_the_last_one_ended(watch: Watch) -> No
             places = await page(tx, after=after)
             assert len(places) == 51
             after = places[-1]
-    judge(seen, 120)
+    judge(seen, TABLES, 120)
     assert all(statement.indexes("conversations") == {"conversations_active"} for statement in seen)
 
 
@@ -173,7 +91,7 @@ async def test_what_there_is_to_be_seen_of_a_page(watch: Watch, opening: str) ->
         rows = await reading.conversation_rows(tx, [place.id for place in await page(tx)])
         assert len(rows) == 51
         assert all(row.last for row in rows)
-    judge(seen[-1:], 1500)
+    judge(seen[-1:], TABLES, 1500)
     assert seen[-1].indexes("messages") == {"messages_conversation"}
 
 
@@ -181,7 +99,7 @@ async def test_those_that_moved_while_pages_were_turned(watch: Watch) -> None:
     async with watch(BIG) as (tx, seen):
         after = (await page(tx))[-2]
         assert len(await reading.places_moved(tx, NOW - timedelta(minutes=10), after)) > 10
-    judge(seen, 20_000)  # a hundred of them write a tenth of everything: all of each one's messages
+    judge(seen, TABLES, 20_000)  # a hundred of them write a tenth of everything: all of each one's messages
     assert seen[-1].indexes("conversations") == {"conversations_active"}
     assert seen[-1].indexes("messages") == {"messages_conversation"}
 
@@ -207,7 +125,7 @@ async def test_filters(watch: Watch, filters: Filters, rows: int) -> None:
         assert len(places) == 51 or rows > CONVERSATIONS
         if places:
             await page(tx, filters, after=places[len(places) // 2])
-    judge(seen, rows)
+    judge(seen, TABLES, rows)
 
 
 @pytest.mark.parametrize("words", [NEEDLE, "conceicao", "98765-4321", "afternoon", "nowhere at all"])
@@ -217,10 +135,10 @@ async def test_words_are_looked_for_in_the_newest_messages_and_in_names(watch: W
         places = await page(tx, among=list(found))
         assert len(places) <= 51
     # Each of the newest messages, each name and number, once; and each conversation in which something was found, twice.
-    judge(seen, SEARCHED + 4 * CONVERSATIONS)
+    judge(seen, TABLES, SEARCHED + 4 * CONVERSATIONS)
     assert seen[0].indexes("messages") == {"messages_pkey"}
     scanned = [node for node in nodes(seen[0].plan) if node.get("Relation Name") == "messages"]
-    assert sum(_went_through(node) for node in scanned) <= SEARCHED
+    assert sum(rows_of(node) for node in scanned) <= SEARCHED
 
 
 async def test_a_small_salon_reads_its_own(watch: Watch) -> None:
@@ -231,7 +149,7 @@ async def test_a_small_salon_reads_its_own(watch: Watch) -> None:
         await page(tx, Filters(attended=True))
         await page(tx, after=(await page(tx))[-1])
         await reading.contacts(tx, Wanted(pattern("xyz"), ["%000000%"]), before=None, limit=51)
-    judge(seen, MESSAGES // 100 + 4 * CONVERSATIONS // 100)
+    judge(seen, TABLES, MESSAGES // 100 + 4 * CONVERSATIONS // 100)
 
 
 async def test_messages_are_read_page_by_page(watch: Watch) -> None:
@@ -242,7 +160,7 @@ async def test_messages_are_read_page_by_page(watch: Watch) -> None:
         assert len(first) == len(second) == 51
         assert len(await reading.news(tx, busiest, after=first[-1].id, besides=[first[0].id], limit=51)) == 49
         assert await reading.conversation_exists(tx, busiest)
-    judge(seen, 60)
+    judge(seen, TABLES, 60)
     assert {name for statement in seen for name in statement.indexes("messages")} == {"messages_conversation"}
 
 
@@ -255,16 +173,16 @@ async def test_one_thing_is_found_by_its_id(watch: Watch, opening: str) -> None:
         assert await reading.contact(tx, BIG.conversation(3))
         assert await reading.reach(tx, BIG.conversation(3))
         assert await reading.contact(tx, new_id()) is None
-    judge(seen, 12)
+    judge(seen, TABLES, 12)
 
 
 async def test_people_are_read_page_by_page(watch: Watch) -> None:
     async with watch(BIG) as (tx, seen):
         rows = await reading.contacts(tx, Wanted(), before=None, limit=51)
         assert len(await reading.contacts(tx, Wanted(), before=rows[-1].id, limit=51)) == 51
-    judge(seen, 60)
+    judge(seen, TABLES, 60)
     async with watch(BIG) as (tx, seen):
         assert await reading.contacts(tx, Wanted(pattern("conceicao")), before=None, limit=51)
         assert await reading.contacts(tx, Wanted(pattern("0790"), number_patterns("0790")), before=None, limit=51)
         await reading.contacts(tx, Wanted(blocked=True), before=None, limit=51)
-    judge(seen, 2 * CONVERSATIONS)
+    judge(seen, TABLES, 2 * CONVERSATIONS)

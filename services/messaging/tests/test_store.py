@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from booka_common.db import Database, load_queries
 from booka_common.ids import new_id
+from booka_common.testing.statements import nodes, prepare
 from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage
 from booka_messaging.errors import UnknownChannel
@@ -63,17 +63,7 @@ def described(item: Incoming) -> dict[str, Any]:
 
 
 async def test_every_query_prepares_on_the_migrated_schema(settings: Settings) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": "messaging, public"}
-    )
-    try:
-        for name, statement in QUERIES.items():
-            try:
-                await connection.prepare(statement)
-            except asyncpg.PostgresError as error:
-                pytest.fail(f"{name}: {error}")
-    finally:
-        await connection.close()
+    await prepare(settings.database_url.get_secret_value(), "messaging", QUERIES.items())
 
 
 @pytest.mark.parametrize("name", [name for name, _ in QUERIES.items() if name not in WITHOUT_TENANT])
@@ -177,13 +167,6 @@ async def test_what_is_sent_is_found_by_its_keys(settings: Settings, name: str) 
         assert found, " ".join(
             f"{word}: {scan.get(word)};" for word in ("Alias", "Node Type", "Index Name", "Index Cond", "Filter")
         )
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A node of a plan and all below it."""
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
 
 
 async def test_the_system_role_reads_channels_and_nothing_else(db: Database, tenant_id: UUID) -> None:

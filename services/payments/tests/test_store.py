@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from booka_common.db import Database, load_queries
+from booka_common.testing.statements import prepare
 from booka_payments import store
 from booka_payments.domain import Status
 from booka_payments.settings import SERVICE, Settings
@@ -16,16 +17,7 @@ QUERIES = dict(load_queries("booka_payments").items())
 
 
 async def test_every_query_prepares_on_the_migrated_schema(provision: Any) -> None:
-    url = provision(SERVICE)["database_url"]
-    connection = await asyncpg.connect(url, server_settings={"search_path": "payments, public"})
-    try:
-        for name, statement in QUERIES.items():
-            try:
-                await connection.prepare(statement)
-            except asyncpg.PostgresError as error:
-                pytest.fail(f"{name}: {error}")
-    finally:
-        await connection.close()
+    await prepare(provision(SERVICE)["database_url"], "payments", QUERIES.items())
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES.keys() - {"reservation_lock"}))

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from booka_common.db import Database, load_queries
 from booka_common.ids import new_id
+from booka_common.testing.statements import prepare
 from booka_scheduler import store
 from booka_scheduler.domain import Standing, plan
 from booka_scheduler.settings import Settings
@@ -16,17 +16,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 async def test_every_query_prepares_on_the_migrated_schema(settings: Settings) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": "scheduler, public"}
-    )
-    try:
-        for name, statement in load_queries("booka_scheduler").items():
-            try:
-                await connection.prepare(statement)
-            except asyncpg.PostgresError as error:
-                pytest.fail(f"{name}: {error}")
-    finally:
-        await connection.close()
+    await prepare(settings.database_url.get_secret_value(), "scheduler", load_queries("booka_scheduler").items())
 
 
 @pytest.mark.parametrize("name", [name for name, _ in load_queries("booka_scheduler").items()])
