@@ -16,12 +16,6 @@ from booka_common.testing import eventually
 from booka_common.testing.statements import prepare
 
 
-@pytest.fixture
-async def db(settings):
-    async with Database(settings.database_url.get_secret_value(), "booking") as database:
-        yield database
-
-
 async def add_note(db, tenant_id, text="mine"):
     async with db.tx(tenant_id) as tx:
         await tx.execute("INSERT INTO notes (tenant_id, id, text) VALUES ($1, $2, $3)", tenant_id, new_id(), text)

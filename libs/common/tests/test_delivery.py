@@ -28,12 +28,6 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-async def db(settings):
-    async with Database(settings.database_url.get_secret_value(), "booking") as database:
-        yield database
-
-
-@pytest.fixture
 def amqp_url(settings):
     return settings.amqp_url.get_secret_value()
 

@@ -122,12 +122,6 @@ async def client(settings, gate, tenant_id):
         yield http
 
 
-@pytest.fixture
-async def db(settings):
-    async with Database(settings.database_url.get_secret_value(), SERVICE.name) as database:
-        yield database
-
-
 async def count(db, tenant_id, table="notes"):
     async with db.tx(tenant_id) as tx:
         return await tx.fetchval(f"SELECT count(*) FROM {table} WHERE tenant_id = $1", tenant_id)  # noqa: S608

@@ -1,7 +1,6 @@
 """The job queue over a real PostgreSQL: leases, retries, death, replay, lanes, unique keys."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -18,23 +17,7 @@ from booka_common.observability import Metrics
 from booka_common.testing import eventually
 from booka_common.worker import Worker
 
-
-@pytest.fixture
-async def db(settings):
-    async with Database(settings.database_url.get_secret_value(), "booking") as database:
-        yield database
-
-
-@asynccontextmanager
-async def working(db: Database, types: dict[str, JobType], **options):
-    worker = Worker(db, Metrics("test"), FaultPoints(), types, lambda: datetime.now(UTC), **options)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        await worker.drain(timedelta(seconds=2))
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+from .working import working
 
 
 async def add(db: Database, tenant_id: UUID, type: str, **options) -> UUID | None:

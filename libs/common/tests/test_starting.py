@@ -8,37 +8,24 @@ import pytest
 
 from booka_common import jobs
 from booka_common.db import Database
-from booka_common.faults import FaultPoints
 from booka_common.ids import new_id
 from booka_common.jobs import Done, Job, JobType, NewJob
-from booka_common.observability import Metrics
 from booka_common.testing import eventually
-from booka_common.worker import Worker
 
-
-@pytest.fixture
-async def db(settings):
-    async with Database(settings.database_url.get_secret_value(), "booking") as database:
-        yield database
+from .working import working
 
 
 @asynccontextmanager
-async def working(db: Database, types: dict[str, JobType], **options):
+async def idling(db: Database, types: dict[str, JobType], **options):
     """A worker that has looked once and found nothing."""
-    worker = Worker(db, Metrics("test"), FaultPoints(), types, lambda: datetime.now(UTC), **options)
-    task = asyncio.create_task(worker.run())
+    async with working(db, types, **options) as worker:
 
-    async def idle():
-        return worker.room(types)
+        async def idle():
+            return worker.room(types)
 
-    try:
         if options.get("concurrency", 16):
             await eventually(idle)
         yield worker
-    finally:
-        await worker.drain(timedelta(seconds=2))
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def job(tenant_id, type, n=0, **options):
@@ -84,7 +71,7 @@ def done(db, tenant_id, count):
 
 async def test_a_due_job_starts_with_the_commit_that_wrote_it(db, tenant_id):
     type, runs = f"t-{tenant_id}", Runs()
-    async with working(db, {type: JobType(runs)}):
+    async with idling(db, {type: JobType(runs)}):
         async with db.tx(tenant_id) as tx:
             await jobs.put_started(tx, [job(tenant_id, type, 1)], prepare, now=datetime.now(UTC))
             assert runs.seen == []
@@ -98,7 +85,7 @@ async def test_a_due_job_starts_with_the_commit_that_wrote_it(db, tenant_id):
 async def test_nothing_starts_of_what_is_not_committed(db, tenant_id):
     type, runs = f"t-{tenant_id}", Runs()
     runs.go_on.set()
-    async with working(db, {type: JobType(runs)}):
+    async with idling(db, {type: JobType(runs)}):
         with pytest.raises(ZeroDivisionError):
             async with db.tx(tenant_id) as tx:
                 await jobs.put_started(tx, [job(tenant_id, type)], prepare, now=datetime.now(UTC))
@@ -118,7 +105,7 @@ async def test_what_cannot_start_at_once_waits_in_the_table(db, tenant_id):
     type, runs = f"t-{tenant_id}", Runs()
     later = datetime.now(UTC) + timedelta(minutes=1)
     await put(db, tenant_id, job(tenant_id, type, 0, unique_key="known", scheduled_at=later))  # nobody works here yet
-    async with working(db, {type: JobType(runs)}):
+    async with idling(db, {type: JobType(runs)}):
         await put(db, tenant_id, job(tenant_id, "elsewhere", 1))
         await put(
             db,
@@ -143,7 +130,7 @@ async def test_what_cannot_start_at_once_waits_in_the_table(db, tenant_id):
 
 async def test_without_room_older_ones_go_first(db, tenant_id):
     type, runs = f"t-{tenant_id}", Runs()
-    async with working(db, {type: JobType(runs)}, concurrency=1) as worker:
+    async with idling(db, {type: JobType(runs)}, concurrency=1) as worker:
         await put(db, tenant_id, job(tenant_id, type, 1), job(tenant_id, type, 2))
         await put(db, tenant_id, job(tenant_id, type, 3))
         assert await rows(db, tenant_id) == [("running", 1), ("ready", 0), ("ready", 0)]
@@ -156,7 +143,7 @@ async def test_without_room_older_ones_go_first(db, tenant_id):
 async def test_what_it_is_too_late_to_start_is_anybodys_once_its_lease_has_run_out(db, tenant_id):
     type, runs = f"t-{tenant_id}", Runs()
     runs.go_on.set()
-    async with working(db, {type: JobType(runs)}, lease=timedelta(seconds=1)) as writer, db.tx(tenant_id) as tx:
+    async with idling(db, {type: JobType(runs)}, lease=timedelta(seconds=1)) as writer, db.tx(tenant_id) as tx:
         await jobs.put_started(tx, [job(tenant_id, type, 1)], prepare, now=datetime.now(UTC))
         await writer.drain(timedelta(seconds=1))
     assert (runs.seen, await rows(db, tenant_id)) == ([], [("running", 1)])
@@ -164,7 +151,7 @@ async def test_what_it_is_too_late_to_start_is_anybodys_once_its_lease_has_run_o
     async def taken_over():
         return await rows(db, tenant_id) == [("done", 2)]
 
-    async with working(db, {type: JobType(runs)}, lease=timedelta(seconds=1)):
+    async with idling(db, {type: JobType(runs)}, lease=timedelta(seconds=1)):
         await eventually(taken_over)
     assert runs.seen == [(1, None)]
 
@@ -177,7 +164,7 @@ async def test_work_that_is_begun_by_its_writer_shares_the_writers_transaction(d
         await tx.execute("SELECT 1 / 0")
         return []
 
-    async with working(db, {type: JobType(runs)}):
+    async with idling(db, {type: JobType(runs)}):
         with pytest.raises(Exception, match="division by zero"):
             await put(db, tenant_id, job(tenant_id, type), prepare=failing)
     assert await rows(db, tenant_id) == []
