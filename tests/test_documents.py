@@ -30,6 +30,13 @@ def test_the_catalogue_of_messages_follows_the_contracts():
     assert done.returncode == 0, done.stderr
 
 
+def test_in_the_catalogue_no_two_things_share_a_name():
+    """The second of two equal headings has another anchor, and links to it lead to the first."""
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "events.md").read_text("utf-8"), re.MULTILINE)
+    lowered = [heading.lower() for heading in headings]
+    assert {heading for heading in lowered if lowered.count(heading) > 1} == set()
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_readme_lists_the_settings_as_they_are(service):
     settings = import_module(f"booka_{service}.settings").Settings

@@ -14,7 +14,7 @@ import openai  # noqa: F401 - takes seconds on a busy machine, and they would be
 import pytest
 
 from booka_common.contracts.envelope import Envelope
-from booka_common.contracts.llm import Choice, ContextGiven, InterpretationRequested
+from booka_common.contracts.llm import Candidate, ContextGiven, InterpretationRequested
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.service import Service
@@ -111,8 +111,8 @@ class Salon:
         self.now = now
         self.conversation_id = new_id()
         self.turn = 0
-        self.services = (Choice(id=new_id(), name="Corte feminino"), Choice(id=new_id(), name="Manicure"))
-        self.staff = (Choice(id=new_id(), name="Lívia"),)
+        self.services = (Candidate(id=new_id(), name="Corte feminino"), Candidate(id=new_id(), name="Manicure"))
+        self.staff = (Candidate(id=new_id(), name="Lívia"),)
 
     def asks(self, text: str = "quero cortar o cabelo", **fields: Any) -> Envelope[InterpretationRequested]:
         values: dict[str, Any] = {

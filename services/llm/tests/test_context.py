@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booka_common.contracts.llm import Choice, InterpretationRequested
+from booka_common.contracts.llm import Candidate, InterpretationRequested
 from booka_common.ids import derived_id
 from booka_llm.context import PROMPT_BYTES, TEXT_BYTES, ForeignContext, Remembered, build
 from booka_llm.domain import TenantSettings, worst_case_tokens
@@ -30,8 +30,8 @@ def request(text: str, services: list[str] | None = None, staff: list[str] | Non
         locale="pt-BR",
         zone="America/Sao_Paulo",
         asked_at=NOW,
-        services=tuple(Choice(id=derived_id(TENANT, n), name=name) for n, name in enumerate(services or [])),
-        staff=tuple(Choice(id=derived_id(STRANGER, n), name=name) for n, name in enumerate(staff or [])),
+        services=tuple(Candidate(id=derived_id(TENANT, n), name=name) for n, name in enumerate(services or [])),
+        staff=tuple(Candidate(id=derived_id(STRANGER, n), name=name) for n, name in enumerate(staff or [])),
     )
 
 

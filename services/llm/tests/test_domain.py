@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booka_common.contracts.llm import Choice, InterpretationReady, InterpretationRequested
+from booka_common.contracts.llm import Candidate, InterpretationReady, InterpretationRequested
 from booka_llm.context import build
 from booka_llm.domain import TenantSettings, budget_day, cost_micros, estimate_tokens, worst_case_tokens
 from booka_llm.reading import UnusableAnswer, read
@@ -46,8 +46,8 @@ def request(text: str = "sou a Ana, quero corte") -> InterpretationRequested:
         locale="pt-BR",
         zone="UTC",
         asked_at=datetime(2026, 3, 2, tzinfo=UTC),
-        services=(Choice(id=CUT, name="Corte"), Choice(id=NAILS, name="Manicure")),
-        staff=(Choice(id=LIVIA, name="Lívia"),),
+        services=(Candidate(id=CUT, name="Corte"), Candidate(id=NAILS, name="Manicure")),
+        staff=(Candidate(id=LIVIA, name="Lívia"),),
     )
 
 

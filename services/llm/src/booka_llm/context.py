@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from booka_common.contracts.llm import Choice, Intent, InterpretationRequested
+from booka_common.contracts.llm import Candidate, Intent, InterpretationRequested
 from booka_llm.domain import TenantSettings
 from booka_llm.redaction import redact, region_of_locale, truncate
 
@@ -117,8 +117,8 @@ def _prompt(
     request: InterpretationRequested,
     text: str,
     before: Sequence[str],
-    services: Sequence[Choice],
-    staff: Sequence[Choice],
+    services: Sequence[Candidate],
+    staff: Sequence[Candidate],
 ) -> Prompt:
     service_keys = {f"s{number}": choice for number, choice in enumerate(services, 1)}
     staff_keys = {f"p{number}": choice for number, choice in enumerate(staff, 1)}
@@ -166,10 +166,10 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-def _closest(choices: Sequence[Choice], text: str) -> list[Choice]:
-    """Choices that share a word with `text` first, so that they are the last to go; otherwise in their order."""
+def _closest(candidates: Sequence[Candidate], text: str) -> list[Candidate]:
+    """Those that share a word with `text` first, so that they are the last to go; otherwise in their order."""
     words = _words(text)
-    return sorted(choices, key=lambda choice: -len(_words(choice.name) & words))
+    return sorted(candidates, key=lambda one: -len(_words(one.name) & words))
 
 
 def _words(text: str) -> set[str]:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field
 from booka_common.contracts.envelope import Fact, Message
 
 __all__ = [
-    "Choice",
+    "Candidate",
     "ContextGiven",
     "Intent",
     "InterpretationReady",
@@ -21,7 +21,7 @@ __all__ = [
 Intent = Literal["book", "cancel", "confirm", "decline", "question", "greeting", "other"]
 
 
-class Choice(Fact):
+class Candidate(Fact):
     """Something the client may mean, by id and name."""
 
     id: UUID
@@ -51,8 +51,8 @@ class InterpretationRequested(Message):
     locale: str
     zone: str
     asked_at: AwareDatetime
-    services: tuple[Choice, ...] = ()
-    staff: tuple[Choice, ...] = ()
+    services: tuple[Candidate, ...] = ()
+    staff: tuple[Candidate, ...] = ()
 
 
 class InterpretationReady(Message):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from booka_common.contracts.llm import Choice, InterpretationReady, InterpretationRequested
+from booka_common.contracts.llm import Candidate, InterpretationReady, InterpretationRequested
 from booka_dialog.domain.inputs import Context
 from booka_dialog.domain.questions import Moved
 from booka_dialog.domain.salon import Salon
@@ -35,8 +35,8 @@ def ask_model(session: Session, text: str, salon: Salon, ctx: Context) -> Moved:
         locale=session.language or salon.language,
         zone=salon.catalogue.zone,
         asked_at=ctx.now,
-        services=tuple(Choice(id=service.service_id, name=service.name) for service in salon.services),
-        staff=tuple(Choice(id=person.staff_id, name=person.name) for person in salon.catalogue.staff),
+        services=tuple(Candidate(id=service.service_id, name=service.name) for service in salon.services),
+        staff=tuple(Candidate(id=person.staff_id, name=person.name) for person in salon.catalogue.staff),
     )
     return replace(session, interpreting=Interpreting(request_id=ctx.request_id, text=text)), (request,)
 
