@@ -1,8 +1,10 @@
 """What is written for people follows the code, and every link leads somewhere."""
 
+import os
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -17,7 +19,7 @@ ADRS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 
 def pages() -> list[Path]:
     inside = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")]
-    return sorted(set(inside))
+    return sorted({page for page in inside if not page.relative_to(ROOT).parts[0].startswith(".")})
 
 
 def name(path: Path) -> str:
@@ -46,14 +48,91 @@ def test_a_readme_lists_the_settings_as_they_are(service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_alarms_name_metrics_that_exist(service):
-    folders = [ROOT / "libs/common/src", ROOT / "services" / service / "src"]
-    code = "".join(path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
-    existing = set(re.findall(r'"(booka_\w+)"', code))
+def test_a_readme_names_routes_that_exist(service):
+    settings = import_module(f"booka_{service}.settings").Settings(
+        database_url="postgresql://nobody@127.0.0.1:1/none", amqp_url="amqp://127.0.0.1:1/"
+    )
+    documented = import_module(f"booka_{service}.app").create_app(settings).openapi()["paths"]
+    there = {(method.upper(), nameless(path)) for path, methods in documented.items() for method in methods}
     page = (ROOT / "services" / service / "README.md").read_text("utf-8")
-    alarms = set(re.findall(r"`(booka_\w+)", page.partition("## Alarms")[2]))
-    assert alarms
-    assert alarms <= existing
+    named = {
+        (method, nameless(re.sub(r"[?\[].*", "", path)))
+        for methods, path in re.findall(r"`((?:(?:GET|PUT|POST|PATCH|DELETE)(?:`?, `?)?)+) (/[^\s`]*)", page)
+        for method in re.findall(r"[A-Z]+", methods)
+    }
+    assert len(named) > 4
+    assert named <= there
+
+
+def nameless(path: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", path)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_there_are_alarms(service):
+    page = (ROOT / "services" / service / "README.md").read_text("utf-8")
+    assert re.findall(r"`(booka_\w+)", page.partition("## Alarms")[2])
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_metrics_that_are_named_exist(page):
+    services = {page.parent.name} & set(SERVICES) or set(SERVICES)  # its own service's page, or any
+    existing = metrics(ROOT / "libs/common/src").union(*(metrics(ROOT / "services" / one / "src") for one in services))
+    packages = {path.name for path in (*ROOT.glob("*/src/*"), *ROOT.glob("*/*/src/*"))}
+    for named, more in re.findall(r"\b(booka_\w+)(\*?)", page.read_text("utf-8")):
+        known = any(metric.startswith(named) for metric in existing) if more else named in existing | packages
+        assert known, f"{name(page)} names {named}{more}"
+
+
+@cache
+def metrics(folder: Path) -> frozenset[str]:
+    return frozenset(re.findall(r'"(booka_\w+)"', "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))))
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_settings_that_are_named_exist(page):
+    prefixes = "|".join(one.upper() for one in (*SERVICES, "sandbox", "booka"))
+    assert set(re.findall(rf"\b(?:{prefixes})_[A-Z_]*[A-Z]\b", page.read_text("utf-8"))) <= variables()
+
+
+@cache
+def variables() -> frozenset[str]:
+    """Of the environment: each service's settings, and what tests, stack and scripts read by themselves."""
+    code = [path for path in repository() if path.suffix == ".py" or path.parent.name == "scripts"]
+    own = re.findall(r"\bBOOKA_[A-Z_]+", "".join(path.read_text("utf-8") for path in (*code, ROOT / "Makefile")))
+    settings = {one: import_module(f"booka_{one}.settings").Settings.model_fields for one in (*SERVICES, "sandbox")}
+    return frozenset(own) | {f"{one}_{field}".upper() for one, fields in settings.items() for field in fields}
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_files_that_are_named_exist(page):
+    """By the end of their path: `usecases/holding.py` is one of some service."""
+    for named in re.findall(r"`([\w./-]+\.(?:py|sql|md|json|toml))`", page.read_text("utf-8")):
+        if "NNNN" not in named and not named.startswith(".run/"):
+            assert any(f"/{name(path)}".endswith(f"/{named}") for path in repository()), f"{name(page)} names {named}"
+
+
+@cache
+def repository() -> tuple[Path, ...]:
+    """All files but those that are made by installing and running."""
+    found = []
+    for folder, inside, files in os.walk(ROOT):
+        inside[:] = [one for one in inside if one not in {".venv", ".git", ".run", "__pycache__", ".hypothesis"}]
+        found += [Path(folder) / file for file in files]
+    return tuple(found)
+
+
+def test_commands_and_ports_that_are_named_exist():
+    cli = (ROOT / "libs/common/src/booka_common/cli.py").read_text("utf-8")
+    ports = {
+        import_module(f"booka_{one}.settings").Settings.model_fields["port"].default for one in (*SERVICES, "sandbox")
+    }
+    for page in pages():
+        text = page.read_text("utf-8")
+        for command in re.findall(r"python -m booka_<?\w+>? (\w+)`", text):
+            assert f'"{command}"' in cli, f"{name(page)}: {command}"
+        for port in re.findall(r"127\.0\.0\.1:(\d+)", text):
+            assert int(port) in ports, f"{name(page)}: {port}"
 
 
 def anchors(text: str) -> set[str]:
