@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI, Request
 
 from booka_common.contracts import Envelope, Message
 from booka_common.contracts.messaging import Choices, SendRequested, TemplateUse
@@ -30,11 +31,12 @@ from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.requesting import Requests
 from booka_messaging.usecases.sending import Sending
+from booka_sandbox.serving import free_socket, serving
 
-__all__ = ["CLIENT", "RECHECK", "Desk", "desk_at"]
+from .outside import CLIENT, KEY
 
-CLIENT = "351912345678"
-KEY = "the-key-of-the-line-0123456789"
+__all__ = ["RECHECK", "Desk", "DeskOf", "desk_at"]
+
 RECHECK = timedelta(seconds=5)
 _CALL = timedelta(seconds=2)
 _ATTEMPTS = 12
@@ -226,12 +228,26 @@ class Desk:
         return [kind.model_validate(row["data"]) for row in rows]
 
 
+#: `await desk_of("cloud", show_typing=True)`: a line of its own with a desk.
+DeskOf = Callable[..., Any]
+
+
+def _hooks(posts: list[dict[str, Any]]) -> FastAPI:
+    """Takes webhooks into `posts`."""
+    app = FastAPI()
+
+    @app.post("/")
+    async def take(request: Request) -> None:
+        posts.append(await request.json())
+
+    return app
+
+
 @asynccontextmanager
 async def desk_at(
-    kind: str, sandbox_url: str, hooks: Callable[[list[dict[str, Any]]], Any], settings: Settings, db: Database,
-    tenant_id: UUID, **habits: Any,
-) -> AsyncIterator[Desk]:  # fmt: skip
-    """A line of its own at the sandbox. `hooks(posts)`: a server that takes its webhooks into that list; yields its address."""
+    kind: str, sandbox_url: str, settings: Settings, db: Database, tenant_id: UUID, **habits: Any
+) -> AsyncIterator[Desk]:
+    """A line of its own at the sandbox."""
     clock, posts = FrozenClock(datetime.now(UTC)), list[dict[str, Any]]()
     channel_id = new_id()
     name = str(channel_id.int)[-15:]
@@ -253,7 +269,7 @@ async def desk_at(
 
         intake = Intake(db, stale_after=timedelta(days=1), receipts=Receipts(db, attempts=_ATTEMPTS))
         desk = Desk(db, http, kind, name, channel, start(), intake, clock, start, posts)
-        url = await stack.enter_async_context(hooks(posts))
+        url = await stack.enter_async_context(serving(_hooks(posts), free_socket()))
         own = {"own_number": "351210000000", "webhook_url": url}
         await desk.settle(**own, **({"token": KEY} if kind == "evolution" else {"access_token": KEY}))
         yield desk

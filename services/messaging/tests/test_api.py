@@ -17,25 +17,9 @@ from booka_common.testing import running, signed
 from booka_messaging.app import create_app
 from booka_messaging.settings import Settings
 
+from .salon import code
+
 OTHER = "another-webhook-secret-0123456789abcdef"
-
-
-@pytest.fixture
-async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with started(settings) as http:
-        yield http
-
-
-@pytest.fixture
-async def salon(client: httpx.AsyncClient, salon_of: Any, tenant_id: UUID) -> Any:
-    made = salon_of(tenant_id, client)
-    await made.provision()
-    return made
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    return answer.status_code, answer.json()["code"]
 
 
 async def outcomes(client: httpx.AsyncClient) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Lines of both sorts: provisioned, rotated, changed, found by webhooks, tried; and never anybody else's."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +19,8 @@ from booka_messaging.settings import Settings
 from booka_messaging.store import Channel
 from booka_messaging.usecases.channels import ChannelOrder, Channels, api_key
 from booka_messaging.usecases.directory import Directory
+
+from .salon import code
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ORDER = ChannelOrder("evolution", "salon", "http://127.0.0.1:9", "gateway-key", "hmac", "s" * 40, active=True)
@@ -46,19 +47,8 @@ async def channel(channels: Channels, tenant_id: UUID) -> Channel:
     return await channels.put(tenant_id, new_id(), ORDER, now=NOW)
 
 
-@pytest.fixture
-async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with started(settings) as http:
-        yield http
-
-
 def line_id() -> str:
     return str(new_id().int)[-15:]
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    return answer.status_code, answer.json()["code"]
 
 
 async def test_rotation_keeps_the_old_secret_for_its_time(

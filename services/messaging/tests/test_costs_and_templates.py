@@ -1,7 +1,5 @@
 """What messages cost, and the approved texts of lines, over HTTP."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,26 +12,10 @@ from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.testing import signed
 from booka_messaging.domain.model import Price
-from booka_messaging.settings import Settings
 from booka_messaging.usecases.charging import Charges
 
 ORDER = {"provider_name": "lembrete_1", "language": "pt_BR", "parameters": 3}
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-async def client(
-    settings: Settings, started: Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with started(settings) as client:
-        yield client
-
-
-@pytest.fixture
-async def salon(client: httpx.AsyncClient, salon_of: Any, tenant_id: UUID) -> Any:
-    salon = salon_of(tenant_id, client)
-    await salon.provision()
-    return salon
 
 
 async def test_a_template_is_put_read_replaced_and_taken_away(client: httpx.AsyncClient, salon: Any) -> None:

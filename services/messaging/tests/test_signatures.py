@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, get_args
 from uuid import UUID
@@ -81,12 +81,6 @@ class Door:
 
     async def post(self, body: bytes, headers: Headers) -> httpx.Response:
         return await self.http.post(self.path, content=body, headers=headers)
-
-
-@pytest.fixture
-async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with started(settings) as http:
-        yield http
 
 
 @pytest.fixture(params=MODES)

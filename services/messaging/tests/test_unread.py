@@ -1,7 +1,5 @@
 """Webhooks that could not be read, as somebody at the salon looks through them: line by line, page by page."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +8,6 @@ import pytest
 
 from booka_common.db import Database
 from booka_common.ids import new_id
-from booka_messaging.settings import Settings
-
-
-@pytest.fixture
-async def client(
-    settings: Settings, started: Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with started(settings) as client:
-        yield client
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from booka_messaging.providers.gateway import Medium
 from booka_messaging.providers.transcription import OpenAITranscription, TranscriptionFailed
 from booka_messaging.settings import Settings
 
-CLIENT = "351912345678"
-KEY = "the-key-of-the-line-0123456789"
+from .outside import CLIENT, KEY
+
 OGG = b"OggS" + bytes(20) + b"corte de cabelo"
 
 

@@ -1,0 +1,46 @@
+"""Intakes that note what they are given, or fail where a test wants it."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from booka_common.db import Database
+from booka_messaging.domain.model import ChatMessage
+from booka_messaging.settings import Settings
+from booka_messaging.usecases.delivering import Deliveries
+from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.rereading import Unread
+
+from .meta import Line
+
+
+class Noting:
+    """An intake that notes what it is given together."""
+
+    def __init__(self) -> None:
+        self.together: list[list[str]] = []
+
+    async def receive(self, channel: Any, events: Sequence[Any], *, now: Any) -> Any:
+        self.together.append([event.text if isinstance(event, ChatMessage) else event.status for event in events])
+        return "accepted"
+
+
+class Partly:
+    """An intake that cannot reach the database for one line, or that a line's message makes fail."""
+
+    def __init__(self, intake: Any, channel_id: UUID, error: Exception) -> None:
+        self._intake, self._channel_id, self._error = intake, channel_id, error
+        self.broken = True
+
+    async def receive(self, channel: Any, events: Sequence[Any], *, now: Any) -> Any:
+        if self.broken and channel.id == self._channel_id:
+            raise self._error
+        return await self._intake.receive(channel, events, now=now)
+
+
+def deliveries(
+    db: Database, settings: Settings, line: Line, error: Exception, intake: Any
+) -> tuple[Deliveries, Partly]:
+    sealer = settings.sealer()
+    partly: Any = Partly(intake, line.id, error)
+    return Deliveries(db, Directory(db, sealer, seconds=0), partly, Unread(db, sealer, ())), partly
