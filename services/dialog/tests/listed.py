@@ -3,9 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from booka_common.contracts.booking import (
-    ReservationExpired,
-)
 from booka_common.contracts.waitlist import (
     WaitlistJoined,
     WaitlistLeft,
@@ -51,15 +48,6 @@ def offer_of(talk: Any, **fields: Any) -> WaitlistOffered:
             "expires_at": talk.now + timedelta(minutes=15),
             **fields,
         }
-    )
-
-
-def expired(talk: Any, reservation_id: Any, *, due: bool = False) -> ReservationExpired:
-    return ReservationExpired(
-        reservation_id=reservation_id,
-        conversation_id=talk.session.conversation_id,
-        version=4,
-        deposit_was_due=due,
     )
 
 

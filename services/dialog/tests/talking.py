@@ -11,6 +11,7 @@ from booka_common.contracts.booking import (
     HoldRequested,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationExpired,
     Want,
 )
 from booka_common.contracts.envelope import Envelope
@@ -182,6 +183,15 @@ class Talk:
             contact_id=self.session.contact_id,
             wants=tuple(Want(service_id=wish.service_id, staff_id=wish.staff_id) for wish in self.session.wishes),
             start=FRIDAY_15,
+        )
+
+    def expired(self, reservation_id: UUID | None = None, *, version: int = 2, due: bool = True) -> ReservationExpired:
+        """The time is up of what is held, or of another reservation; `due`: a deposit was waited for."""
+        return ReservationExpired(
+            reservation_id=reservation_id or self.session.held.reservation_id,
+            conversation_id=self.session.conversation_id,
+            version=version,
+            deposit_was_due=due,
         )
 
     def ready(self, request: Any, intent: Any = "book", **fields: Any) -> InterpretationReady:

@@ -13,7 +13,6 @@ from booka_common.contracts.booking import (
     CancellationRequested,
     ConfirmationRequested,
     HoldRequested,
-    ReservationExpired,
 )
 from booka_dialog.domain import ClientSaid, SessionEnded, SlotsUpdated
 from booka_dialog.understanding import When
@@ -106,9 +105,7 @@ def test_cancel_when_it_has_just_expired(talk: Any) -> None:
     talk.at_summary()
     held = talk.session.held
     talk.says("cancel")
-    said = talk.take(ReservationExpired(
-        reservation_id=held.reservation_id, conversation_id=talk.session.conversation_id, version=2, deposit_was_due=False
-    ))  # fmt: skip
+    said = talk.take(talk.expired(held.reservation_id, due=False))
     assert "nothing is booked" in said
 
 

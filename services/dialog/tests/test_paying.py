@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables
 """From a held time to the visit: refusals, deposit, confirmation, cancellation."""
 
 from datetime import timedelta
@@ -13,7 +12,6 @@ from booka_common.contracts.booking import (
     HoldRefused,
     HoldRequested,
     ReminderReady,
-    ReservationExpired,
     ReservationMoved,
 )
 from booka_common.contracts.payments import CheckoutFailed, RefundSettled
@@ -100,12 +98,7 @@ def test_a_second_link_is_told_and_the_same_one_is_not(talk: Any) -> None:
 
 def test_never_paid(talk: Any) -> None:
     talk.at_payment()
-    expired = ReservationExpired(
-        reservation_id=talk.session.held.reservation_id,
-        conversation_id=talk.session.conversation_id,
-        version=2,
-        deposit_was_due=True,
-    )
+    expired = talk.expired()
     said = talk.take(expired)
     assert said.startswith("The deposit did not arrive in time")
     assert "1. Yes\n2. No" in said
@@ -116,9 +109,7 @@ def test_never_paid(talk: Any) -> None:
 
 def test_never_paid_and_no_more_interest(talk: Any) -> None:
     talk.at_payment()
-    talk.take(ReservationExpired(
-        reservation_id=talk.session.held.reservation_id, conversation_id=talk.session.conversation_id, version=2, deposit_was_due=True
-    ))  # fmt: skip
+    talk.take(talk.expired())
     assert "nothing is booked" in talk.says("no")
     assert talk.session.state == "idle"
 
@@ -126,14 +117,7 @@ def test_never_paid_and_no_more_interest(talk: Any) -> None:
 def test_paid_after_expiry_and_seated_again(talk: Any) -> None:
     talk.at_payment()
     held = talk.session.held
-    talk.take(
-        ReservationExpired(
-            reservation_id=held.reservation_id,
-            conversation_id=talk.session.conversation_id,
-            version=2,
-            deposit_was_due=True,
-        )
-    )
+    talk.take(talk.expired())
     said = talk.take(
         talk.confirmed(reservation_id=held.reservation_id, visit=held.visit, reseated=True, deposit_paid=DEPOSIT)
     )
@@ -145,14 +129,7 @@ def test_paid_after_expiry_and_seated_again(talk: Any) -> None:
 def test_paid_after_expiry_and_refunded(talk: Any) -> None:
     talk.at_payment()
     held = talk.session.held
-    talk.take(
-        ReservationExpired(
-            reservation_id=held.reservation_id,
-            conversation_id=talk.session.conversation_id,
-            version=2,
-            deposit_was_due=True,
-        )
-    )
+    talk.take(talk.expired())
     said = talk.take(RefundSettled(
         reservation_id=held.reservation_id, conversation_id=talk.session.conversation_id, transaction_id=new_id(), amount=DEPOSIT,
         reason="deposit_unusable",

@@ -14,7 +14,7 @@ from booka_common.contracts.booking import (
 from booka_dialog.domain import Say
 
 from .house import DEPOSIT, FRIDAY_15
-from .listed import expired, left, offer_of, on_the_list
+from .listed import left, offer_of, on_the_list
 
 
 def test_an_offer_is_taken(talk: Any) -> None:
@@ -57,9 +57,9 @@ def test_an_offer_that_is_not_answered(talk: Any) -> None:
     on_the_list(talk)
     offer = offer_of(talk)
     talk.take(offer)
-    assert "You stay on the list" in talk.take(expired(talk, offer.reservation_id))
+    assert "You stay on the list" in talk.take(talk.expired(offer.reservation_id, version=4, due=False))
     assert talk.one(Say).purpose == "notice"
-    assert talk.take(expired(talk, offer.reservation_id)) == ""
+    assert talk.take(talk.expired(offer.reservation_id, version=4, due=False)) == ""
     assert talk.session.state == "idle"
 
 
@@ -134,7 +134,7 @@ def test_an_offer_in_the_middle_expires(talk: Any) -> None:
     talk.at_slots()
     offer = offer_of(talk)
     talk.take(offer)
-    assert "You stay on the list" in talk.take(expired(talk, offer.reservation_id))
+    assert "You stay on the list" in talk.take(talk.expired(offer.reservation_id, version=4, due=False))
     assert (talk.session.state, talk.session.offers) == ("slot", ())
 
 
@@ -176,7 +176,7 @@ def test_the_deposit_of_an_offer_in_the_middle_of_another_booking(talk: Any) -> 
     talk.take(talk.confirmed())
     assert talk.session.state == "paying", "now it is the only thing that is open"
     assert "https://pay.example/9" in talk.says("how do I pay?")
-    assert talk.take(expired(talk, offer.reservation_id, due=True)).startswith("The deposit did not arrive in time")
+    assert talk.take(talk.expired(offer.reservation_id, version=4)).startswith("The deposit did not arrive in time")
 
 
 def test_something_else_is_said_while_an_offer_is_open(talk: Any) -> None:

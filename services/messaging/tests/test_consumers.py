@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +25,33 @@ from booka_common.service import system_clock
 from booka_common.testing import Tap, dead_letters, eventually, publish
 from booka_common.testing.servers import free_port
 from booka_messaging.settings import Settings
+
+from .salon import Salon
+from .stub import GatewayStub
+
+Heard = Callable[..., AbstractAsyncContextManager[tuple[Tap, Salon, UUID]]]
+
+
+@pytest.fixture
+def amqp_url(settings: Settings) -> str:
+    return settings.amqp_url.get_secret_value()
+
+
+@pytest.fixture
+def heard(settings: Settings, started: Any, gateway: GatewayStub, tenant_id: UUID, amqp_url: str) -> Heard:
+    """`async with heard() as (tap, salon, conversation_id)`: the service runs, and somebody has written to a salon."""
+
+    @asynccontextmanager
+    async def hearing(
+        settings: Settings = settings, base_url: str = gateway.url
+    ) -> AsyncIterator[tuple[Tap, Salon, UUID]]:
+        async with Tap(amqp_url) as tap, started(settings) as client:
+            salon = Salon(tenant_id, client)
+            await salon.provision(base_url)
+            await salon.deliver(salon.text())
+            yield tap, salon, (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+
+    return hearing
 
 
 def request(
@@ -64,14 +93,9 @@ async def test_a_turn_from_webhook_to_reply(
 
 
 async def test_a_request_that_cannot_be_done_is_a_dead_letter_and_the_next_one_goes_on(
-    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+    heard: Heard, gateway: Any, tenant_id: UUID, amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
-    async with Tap(amqp_url) as tap, started(settings) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url)
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard() as (tap, _, conversation_id):
         await publish(
             amqp_url,
             request(tenant_id, new_id(), "for nobody"),
@@ -92,15 +116,10 @@ async def test_a_request_that_cannot_be_done_is_a_dead_letter_and_the_next_one_g
 
 
 async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_asked_for(
-    settings: Settings, started: Any, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID
+    heard: Heard, gateway: Any, fault: Any, tenant_id: UUID, amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
     gateway.faults.extend([fault(429), fault(500), fault(500, takes=True)])
-    async with Tap(amqp_url) as tap, started(settings) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url)
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard() as (tap, _, conversation_id):
         asked = [request(tenant_id, conversation_id, f"{number}.", position=number) for number in range(1, 9)]
         for number in (2, 1, 4, 3, 8, 5, 7, 6):
             await publish(amqp_url, asked[number - 1])
@@ -109,17 +128,12 @@ async def test_messages_of_a_conversation_leave_in_the_order_in_which_they_were_
 
 
 async def test_a_message_that_overtook_another_waits_for_it(
-    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+    heard: Heard, gateway: Any, tenant_id: UUID, amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
-    async with Tap(amqp_url) as tap, started(settings) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url)
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard() as (tap, salon, conversation_id):
 
         async def queued() -> Any:
-            listed = (await client.get("/v1/jobs", auth=salon.auth)).json()["items"]
+            listed = (await salon.http.get("/v1/jobs", auth=salon.auth)).json()["items"]
             return [job for job in listed if job["type"] == "send_message"]
 
         await publish(amqp_url, request(tenant_id, conversation_id, "second", position=2))
@@ -131,14 +145,9 @@ async def test_a_message_that_overtook_another_waits_for_it(
 
 
 async def test_a_message_whose_predecessor_never_comes_is_sent_after_a_while(
-    settings: Settings, started: Any, gateway: Any, salon_of: Any, tenant_id: UUID
+    heard: Heard, gateway: Any, tenant_id: UUID, amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
-    async with Tap(amqp_url) as tap, started(settings) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url)
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard() as (tap, _, conversation_id):
         for text, position in (("first", 1), ("third", 3), ("fourth", 4)):
             await publish(amqp_url, request(tenant_id, conversation_id, text, position=position))
         await tap.next(MessageSent, tenant_id=tenant_id, after=2, timeout=20)
@@ -157,23 +166,10 @@ async def test_a_message_whose_predecessor_never_comes_is_sent_after_a_while(
     ],
 )
 async def test_what_the_gateway_refuses_for_good_is_said_and_can_be_replayed(
-    settings: Settings,
-    started: Any,
-    gateway: Any,
-    fault: Any,
-    salon_of: Any,
-    tenant_id: UUID,
-    status: int,
-    body: Any,
-    expected: str,
+    heard: Heard, gateway: Any, fault: Any, tenant_id: UUID, status: int, body: Any, expected: str, amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
     gateway.faults.append(fault(status, body))
-    async with Tap(amqp_url) as tap, started(settings) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url)
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard() as (tap, salon, conversation_id):
         asked = request(tenant_id, conversation_id, "Olá")
         await publish(amqp_url, asked)
         failed = (await tap.next(MessageFailed, tenant_id=tenant_id)).data
@@ -181,7 +177,7 @@ async def test_what_the_gateway_refuses_for_good_is_said_and_can_be_replayed(
         assert (await salon.messages())[-1]["failure"] == expected
         (dead,) = (await salon.get("/v1/jobs?status=dead"))["items"]
         assert "5511987654321" not in dead["last_error"]
-        await client.post(f"/v1/jobs/{dead['id']}/replay", auth=salon.auth)
+        await salon.http.post(f"/v1/jobs/{dead['id']}/replay", auth=salon.auth)
         await tap.next(MessageSent, tenant_id=tenant_id)
         assert gateway.texts() == ["Olá"]
         assert (await salon.messages())[-1]["status"] == "sent"
@@ -189,15 +185,10 @@ async def test_what_the_gateway_refuses_for_good_is_said_and_can_be_replayed(
 
 
 async def test_a_gateway_that_is_away_is_tried_until_the_attempts_are_used_up(
-    settings: Settings, started: Any, salon_of: Any, tenant_id: UUID
+    heard: Heard, settings: Settings, tenant_id: UUID, amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
     impatient = settings.model_copy(update={"send_attempts": 2})
-    async with Tap(amqp_url) as tap, started(impatient) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision("http://127.0.0.1:9")
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard(impatient, base_url="http://127.0.0.1:9") as (tap, _, conversation_id):
         await publish(amqp_url, request(tenant_id, conversation_id, "Olá"))
         failed = (await tap.next(MessageFailed, tenant_id=tenant_id)).data
         assert failed.code == "gave_up"
@@ -218,15 +209,10 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("order", UNKNOWN)
 async def test_after_an_unknown_outcome_the_gateways_store_decides(
-    settings: Settings, started: Any, gateway: Any, fault: Any, salon_of: Any, tenant_id: UUID, order: dict[str, Any]
+    heard: Heard, settings: Settings, gateway: Any, fault: Any, tenant_id: UUID, order: dict[str, Any], amqp_url: str
 ) -> None:
-    amqp_url = settings.amqp_url.get_secret_value()
     quick = settings.model_copy(update={"gateway_total_seconds": 0.3})
-    async with Tap(amqp_url) as tap, started(quick) as client:
-        salon = salon_of(tenant_id, client)
-        await salon.provision(gateway.url)
-        await salon.deliver(salon.text())
-        conversation_id = (await tap.next(MessageReceived, tenant_id=tenant_id)).data.conversation_id
+    async with heard(quick) as (tap, salon, conversation_id):
         # The same text before, and to somebody else: neither is the one that is looked for.
         await publish(amqp_url, request(tenant_id, conversation_id, "Menu"))
         await tap.next(MessageSent, tenant_id=tenant_id)

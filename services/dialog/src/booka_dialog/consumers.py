@@ -1,11 +1,12 @@
 """Messages in: each one goes to its use case."""
 
 import logging
+from typing import get_args
 
 from prometheus_client import Counter
 
 from booka_common.consuming import Consumers
-from booka_common.contracts import booking, llm, messaging, payments, waitlist
+from booka_common.contracts import booking, llm, messaging
 from booka_common.contracts.envelope import Envelope
 from booka_common.observability import Metrics
 from booka_dialog import usecases
@@ -18,29 +19,6 @@ _log = logging.getLogger(__name__)
 
 #: The salon wants it so: one of its people answers, or nobody should.
 _WANTED = frozenset({"attended", "blocked", "erased"})
-#: Everything that answers a conversation; all of it is taken in the same way.
-_ANSWERS: tuple[type[Answer], ...] = (
-    booking.AvailabilityFound,
-    booking.ReservationHeld,
-    booking.HoldRefused,
-    booking.ConfirmationRefused,
-    booking.ReservationConfirmed,
-    booking.ReservationMoved,
-    booking.MoveRefused,
-    booking.CancellationQuoted,
-    booking.ReservationCancelled,
-    booking.ReservationExpired,
-    booking.ReminderReady,
-    waitlist.WaitlistJoined,
-    waitlist.WaitlistRefused,
-    waitlist.WaitlistOffered,
-    waitlist.WaitlistLeft,
-    payments.CheckoutOpened,
-    payments.CheckoutFailed,
-    payments.RefundSettled,
-    llm.InterpretationReady,
-    llm.InterpretationUnavailable,
-)
 
 
 def register(consumers: Consumers, deps: Deps, metrics: Metrics) -> None:
@@ -78,5 +56,5 @@ def register(consumers: Consumers, deps: Deps, metrics: Metrics) -> None:
     consumers.subscribe(messaging.ContactErased, contact_erased)
     consumers.subscribe(booking.CatalogueChanged, catalogue_changed)
     consumers.subscribe(llm.LlmSettingsChanged, llm_settings_changed)
-    for answer in _ANSWERS:
+    for answer in get_args(Answer):  # all of it is taken in the same way
         consumers.subscribe(answer, answered)

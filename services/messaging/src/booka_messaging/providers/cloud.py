@@ -13,7 +13,8 @@ from booka_messaging.domain.media import Media
 from booka_messaging.domain.media_sources import source_of
 from booka_messaging.domain.model import Alias
 from booka_messaging.domain.reading import identifier, line, mapping, sequence
-from booka_messaging.providers.calling import Answer, Caller
+from booka_messaging.providers.calling import Answer
+from booka_messaging.providers.connected import Connected
 from booka_messaging.providers.gateway import (
     Capabilities,
     Choices,
@@ -30,7 +31,7 @@ from booka_messaging.providers.gateway import (
     StoredMessage,
     Template,
 )
-from booka_messaging.providers.media import Downloads, MediaLimits, TooLarge, as_medium
+from booka_messaging.providers.media import TooLarge, as_medium
 
 __all__ = ["Cloud"]
 
@@ -39,35 +40,14 @@ _MAX_BUTTONS, _MAX_BUTTON_TITLE = 3, 20
 _MAX_ROWS, _MAX_ROW_TITLE, _MAX_DESCRIPTION, _MAX_ROW_ID = 10, 24, 72, 200
 
 
-class Cloud:
-    """The gateway port for the Cloud API, on connections that are open while the context is.
+class Cloud(Connected):
+    """The gateway port for the Cloud API.
 
     A line's `base_url` ends with the version (`https://graph.facebook.com/v23.0`), its `instance` is the phone number id, its
     `api_key` the access token.
-
-    Args:
-        connect: for a connection, the wait for a free one included.
-        total: for one call altogether.
-        connections: at most.
-        media: what is fetched at most of what clients send.
     """
 
     capabilities = Capabilities(proof="receipts", interactive=True, window=timedelta(hours=24))
-
-    def __init__(
-        self, *, connect: timedelta, total: timedelta, connections: int, media: MediaLimits | None = None
-    ) -> None:
-        self._caller = Caller(connect=connect, total=total, connections=connections)
-        self._downloads = Downloads(media or MediaLimits(), connect=connect)
-
-    async def __aenter__(self) -> "Cloud":
-        await self._caller.__aenter__()
-        await self._downloads.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._downloads.__aexit__(*error)
-        await self._caller.__aexit__(*error)
 
     async def send_text(self, line: Line, to: Alias, text: str, *, reference: str | None = None) -> SendOutcome:
         """A text; addresses in it are shown with a preview. `reference` comes back with every status."""

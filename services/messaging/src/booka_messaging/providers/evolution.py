@@ -1,7 +1,7 @@
 """Evolution API over HTTP: `sendText`, `sendPresence`, `connectionState`, and what it keeps."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +10,8 @@ from booka_messaging.domain.evolution import alias_of, read_stored
 from booka_messaging.domain.media import Media
 from booka_messaging.domain.model import Alias, ChatMessage
 from booka_messaging.domain.reading import mapping
-from booka_messaging.providers.calling import Answer, Caller
+from booka_messaging.providers.calling import Answer
+from booka_messaging.providers.connected import Connected
 from booka_messaging.providers.evolution_reading import fetch_medium, received_between
 from booka_messaging.providers.gateway import (
     Capabilities,
@@ -28,7 +29,6 @@ from booka_messaging.providers.gateway import (
     StoredMessage,
     Template,
 )
-from booka_messaging.providers.media import Downloads, MediaLimits
 
 __all__ = ["Evolution"]
 
@@ -40,33 +40,11 @@ _LONGEST_PICTURE = 64_000
 _PASSING = ("connection closed", "connection lost", "timed out", "timeout", "rate-overlimit", "not connected")
 
 
-class Evolution:
-    """The gateway port for Evolution API 2.2.3 to 2.4, on connections that are open while the context is.
-
-    Args:
-        connect: for a connection, the wait for a free one included.
-        total: for one call altogether.
-        connections: at most.
-        media: what is fetched at most of what clients send.
-    """
+class Evolution(Connected):
+    """The gateway port for Evolution API 2.2.3 to 2.4."""
 
     #: Buttons and lists are taken with 201 and never arrive, so choices are always sent as numbered text.
     capabilities = Capabilities(proof="store", interactive=False, window=None)
-
-    def __init__(
-        self, *, connect: timedelta, total: timedelta, connections: int, media: MediaLimits | None = None
-    ) -> None:
-        self._caller = Caller(connect=connect, total=total, connections=connections)
-        self._downloads = Downloads(media or MediaLimits(), connect=connect)
-
-    async def __aenter__(self) -> "Evolution":
-        await self._caller.__aenter__()
-        await self._downloads.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._downloads.__aexit__(*error)
-        await self._caller.__aexit__(*error)
 
     async def send_text(self, line: Line, to: Alias, text: str, *, reference: str | None = None) -> SendOutcome:
         """`POST /message/sendText/{instance}`. There is no idempotency key and no place for `reference`."""
