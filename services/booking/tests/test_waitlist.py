@@ -2,17 +2,12 @@
 
 from datetime import date, timedelta
 
-import pytest
-
 from booka_booking.domain.times import Span
-from booka_booking.settings import Settings
 from booka_booking.store import reservations
-from booka_booking.store.waitlist import queries
 from booka_booking.usecases import changes
 from booka_booking.usecases.waitlist_jobs import END_WAITING, OFFER_FREED
 from booka_common.contracts.booking import ReservationExpired, ReservationHeld
 from booka_common.contracts.waitlist import WaitlistLeft, WaitlistOffered
-from booka_common.testing.statements import prepare
 
 from .salon import Salon, at
 from .waiting import (
@@ -30,12 +25,6 @@ from .waiting import (
     settle,
     step,
 )
-
-
-@pytest.mark.parametrize("name", [name for name, _ in queries.items()])
-async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, name: str) -> None:
-    await prepare(settings.database_url.get_secret_value(), "booking", [(name, queries[name])])
-    assert "tenant_id" in queries[name]
 
 
 async def test_a_cancelled_visit_is_offered_to_who_waits_and_booked(salon: Salon) -> None:
