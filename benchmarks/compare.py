@@ -13,42 +13,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-import asyncpg
 import orjson
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.clients import Phones, open_chairs
 from benchmarks.running import private_stack
-from benchmarks.turn import run_phase, until_quiet
+from benchmarks.turn import AT_ONCE, rehearsed
 
 _HERE = Path(__file__).parent.parent
 _TURNS = int(os.environ.get("TURNS", "1200"))
-_AT_ONCE = 50
 
 
 async def _laps() -> None:
     """A stack that does one lap for every line of stdin, and says in JSON what it cost: CPU seconds of 1000 turns by part."""
     with private_stack() as stack:
-        phones = Phones(stack.layout.url("messaging"))
-        async with phones.gateway() as gateway:
-            chairs = await open_chairs(stack.layout, gateway.url, _AT_ONCE)
-            admin = await asyncpg.connect(stack.database_url())
-            await until_quiet(admin)
-            await run_phase(stack, admin, phones, chairs, _TURNS)  # warm-up
-            await admin.execute("ANALYZE")
+        async with rehearsed(stack, AT_ONCE, turns=_TURNS) as salons:
             print("ready", flush=True)
             for _ in sys.stdin:
-                lap = await run_phase(stack, admin, phones, chairs, _TURNS)
-                if phones.problems:
-                    raise RuntimeError(f"surprises at the gateway, first {phones.problems[0]}")
+                lap = await salons.run(_TURNS)
                 cpu = {name: seconds / len(lap.turns) * 1000 for name, seconds in lap.cpu.items()}
                 client = cpu.pop("client")
                 cpu.pop("sandbox")
                 print(orjson.dumps({**cpu, "all": sum(cpu.values()), "(client)": client, **lap.per_turn,
                                     "turns/s": len(lap.turns) / lap.seconds}).decode(), flush=True)  # fmt: skip
-            await admin.close()
 
 
 class _Runner:

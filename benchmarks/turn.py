@@ -4,6 +4,8 @@ import asyncio
 import os
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +19,12 @@ from benchmarks.running import cpu_seconds, private_stack, processes
 from booka_stack.layout import SERVICES
 from booka_stack.stack import Stack
 
-__all__ = ["Phase", "measure", "run_phase", "until_quiet"]
+__all__ = ["AT_ONCE", "Phase", "Rehearsed", "measure", "rehearsed"]
 
 #: A turn's worth of each; smaller ones are for trying out (`TURNS=300`).
 _TURNS = int(os.environ.get("TURNS", "3600"))
 _SEQUENTIAL = max(_TURNS // 12, 50)
-_AT_ONCE = 50
+AT_ONCE = 50
 _LINE = re.compile(
     r"^(booka_messages_consumed_total|booka_outbox_published_total|booka_job_runs_total)\{.*\} (\S+)$", re.M
 )
@@ -57,30 +59,53 @@ class Phase:
 async def measure() -> list[Result]:
     """Both phases on one stack, then their floors on the same servers."""
     with private_stack() as stack:
-        phones = Phones(stack.layout.url("messaging"))
-        async with phones.gateway() as gateway:
-            chairs = await open_chairs(stack.layout, gateway.url, _AT_ONCE)
-            admin = await asyncpg.connect(stack.database_url())
-            await until_quiet(admin)
-            await run_phase(stack, admin, phones, chairs[:10], _TURNS // 12)  # warm-up
-            # Autovacuum would do it within a minute: plans that were made for empty tables pick indexes at random.
-            await admin.execute("ANALYZE")
-            alone = await run_phase(stack, admin, phones, chairs[:1], _SEQUENTIAL)
-            at_once = await run_phase(stack, admin, phones, chairs, _TURNS)
-            if phones.problems:
-                raise RuntimeError(f"{len(phones.problems)} surprises at the gateway, first {phones.problems[0]}")
+        async with rehearsed(stack, AT_ONCE, clients=10, turns=_TURNS // 12) as salons:
+            alone = await salons.run(_SEQUENTIAL, clients=1)
+            at_once = await salons.run(_TURNS)
         for process in stack.processes():  # the floor has the machine to itself
             process.stop()
         await asyncio.sleep(1)
-        results = await _with_floors(stack, alone, at_once)
+        return await _with_floors(stack, alone, at_once)
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """Clients at their chairs in the salons of a stack that has been warmed up, and a connection that watches its database."""
+
+    stack: Stack
+    phones: Phones
+    chairs: list[Chair]
+    admin: Any
+
+    async def run(self, turns: int, *, clients: int | None = None) -> Phase:
+        """Have clients (all of them) converse until that many turns are through."""
+        phase = await _run_phase(self.stack, self.admin, self.phones, self.chairs[:clients], turns)
+        if self.phones.problems:
+            raise RuntimeError(f"{len(self.phones.problems)} surprises at the gateway, first {self.phones.problems[0]}")
+        return phase
+
+
+@asynccontextmanager
+async def rehearsed(stack: Stack, chairs: int, *, clients: int | None = None, turns: int) -> AsyncIterator[Rehearsed]:
+    """So many chairs, after so many turns by so many clients (all) to warm up."""
+    phones = Phones(stack.layout.url("messaging"))
+    admin = await asyncpg.connect(stack.database_url())
+    try:
+        async with phones.gateway() as gateway:
+            found = Rehearsed(stack, phones, await open_chairs(stack.layout, gateway.url, chairs), admin)
+            await _until_quiet(admin)
+            await found.run(turns, clients=clients)
+            # Autovacuum would do it within a minute: plans that were made for empty tables pick indexes at random.
+            await admin.execute("ANALYZE")
+            yield found
+    finally:
         await admin.close()
-        return results
 
 
 async def _with_floors(stack: Stack, alone: Phase, at_once: Phase) -> list[Result]:
     share = min(alone.per_turn["syncs"] / alone.per_turn["writing"], 1.0)
     floors = []
-    for phase, turns, concurrency in ((alone, _SEQUENTIAL, 1), (at_once, _TURNS, _AT_ONCE)):
+    for phase, turns, concurrency in ((alone, _SEQUENTIAL, 1), (at_once, _TURNS, AT_ONCE)):
         counted = phase.per_turn
         per_turn = PerTurn(
             synced=counted["writing"] * share,
@@ -97,13 +122,13 @@ async def _with_floors(stack: Stack, alone: Phase, at_once: Phase) -> list[Resul
         floors.append((seconds, took, cpu / turns * 1000, per_turn))
     return [
         *_latency("turn.alone", alone, floors[0][0], _counted(alone, floors[0][3])),
-        *_latency(f"turn.{_AT_ONCE}_at_once", at_once, floors[1][0], _counted(at_once, floors[1][3])),
+        *_latency(f"turn.{AT_ONCE}_at_once", at_once, floors[1][0], _counted(at_once, floors[1][3])),
         Result.of(
             "turn.per_second",
             len(at_once.turns) / at_once.seconds,
             "turns/s",
             floor=len(floors[1][0]) / floors[1][1],
-            note=f"{_AT_ONCE} conversations, the load client included, on {os.cpu_count()} cores",
+            note=f"{AT_ONCE} conversations, the load client included, on {os.cpu_count()} cores",
         ),
         *_cpu(at_once, floors[1][2]),
     ]
@@ -148,7 +173,7 @@ def _cpu(phase: Phase, floor: float) -> list[Result]:
     ]
 
 
-async def run_phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair], turns: int) -> Phase:
+async def _run_phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair], turns: int) -> Phase:
     """Have clients converse in `chairs` until that many turns are through."""
     phones.begin(turns)
     pids = processes(stack)
@@ -166,7 +191,7 @@ async def run_phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair
             group.create_task(phones.converse(chair))
     took = watcher.result()
     everything = len(phones.turns)
-    await until_quiet(admin)
+    await _until_quiet(admin)
     used = cpu_seconds(pids.values())
     client = time.process_time() - own
     per_turn = (await _count(stack, admin)).since(counts, everything)
@@ -179,7 +204,7 @@ async def run_phase(stack: Stack, admin: Any, phones: Phones, chairs: list[Chair
     )
 
 
-async def until_quiet(admin: Any) -> None:
+async def _until_quiet(admin: Any) -> None:
     """Wait until every outbox is empty and no job is due."""
     unsent = " + ".join(f"(SELECT count(*) FROM {name}.outbox WHERE sent_at IS NULL)" for name in SERVICES)  # noqa: S608
     due = " + ".join(
