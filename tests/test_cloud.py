@@ -42,6 +42,18 @@ async def booked(phone, sandbox, day: datetime) -> str:
     return session
 
 
+async def two_days_pass(phone, salon, sandbox, tables) -> None:
+    """Since the client wrote, for everybody who remembers; and the reminder of two hours before is due."""
+    before = datetime.now(UTC) - timedelta(days=2)
+    await sandbox.call("PUT", phone.path, {"last_said": int(before.timestamp())})
+    await tables.rows("UPDATE messaging.conversations SET client_at = $2 WHERE tenant_id = $1", salon.tenant_id, before)
+    await tables.rows(
+        "UPDATE scheduler.jobs SET scheduled_at = now() WHERE tenant_id = $1 AND unique_key ="
+        " (SELECT id::text FROM scheduler.reminders WHERE tenant_id = $1 AND minutes_before = 120)",
+        salon.tenant_id,
+    )
+
+
 @pytest.mark.parametrize("own_app", [False, True])
 async def test_a_visit_is_booked_by_tapping_and_remembered_by_a_template(
     own_app, open_salon, new_phone, sandbox, tables, stack
@@ -61,15 +73,7 @@ async def test_a_visit_is_booked_by_tapping_and_remembered_by_a_template(
         "paid"
     ]
 
-    # Two days pass.
-    before = datetime.now(UTC) - timedelta(days=2)
-    await sandbox.call("PUT", phone.path, {"last_said": int(before.timestamp())})
-    await tables.rows("UPDATE messaging.conversations SET client_at = $2 WHERE tenant_id = $1", salon.tenant_id, before)
-    await tables.rows(
-        "UPDATE scheduler.jobs SET scheduled_at = now() WHERE tenant_id = $1 AND unique_key ="
-        " (SELECT id::text FROM scheduler.reminders WHERE tenant_id = $1 AND minutes_before = 120)",
-        salon.tenant_id,
-    )
+    await two_days_pass(phone, salon, sandbox, tables)
     reminder = await phone.hear()
     assert "[your_visit_2] · Haircut" in reminder
     assert [one["type"] for one in await sandbox.call("GET", f"{phone.path}/messages")][-1] == "template"
@@ -88,14 +92,7 @@ async def test_nothing_is_sent_after_a_day_that_has_no_template(open_salon, new_
     phone = new_phone(salon)
     await booked(phone, sandbox, datetime.now(UTC) + timedelta(days=4))
     await tables.settled(salon.tenant_id)
-    before = datetime.now(UTC) - timedelta(days=2)
-    await sandbox.call("PUT", phone.path, {"last_said": int(before.timestamp())})
-    await tables.rows("UPDATE messaging.conversations SET client_at = $2 WHERE tenant_id = $1", salon.tenant_id, before)
-    await tables.rows(
-        "UPDATE scheduler.jobs SET scheduled_at = now() WHERE tenant_id = $1 AND unique_key ="
-        " (SELECT id::text FROM scheduler.reminders WHERE tenant_id = $1 AND minutes_before = 120)",
-        salon.tenant_id,
-    )
+    await two_days_pass(phone, salon, sandbox, tables)
 
     async def failed():
         rows = (

@@ -2,10 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import asyncpg
 import pytest
 
 from booka_common.ids import new_id
@@ -25,20 +24,6 @@ def stack() -> Iterator[Stack]:
     """A Booka that looks at its lines all the time."""
     with temporary_stack(WATCH_SECONDS="2", SWEEP_GRACE_SECONDS="0.5") as started:
         yield started
-
-
-@pytest.fixture
-async def sandbox(stack: Stack) -> AsyncIterator[Sandbox]:
-    control = Sandbox(stack.layout.url("sandbox"))
-    yield control
-    await control.close()
-
-
-@pytest.fixture
-async def tables(stack: Stack) -> AsyncIterator[Tables]:
-    connection = await asyncpg.connect(stack.database_url())
-    yield Tables(connection)
-    await connection.close()
 
 
 @pytest.fixture
