@@ -204,10 +204,14 @@ async def watched(db: Database, settings: Settings, outside: Outside, tenant_id:
 
 
 @pytest.fixture
-def with_app(settings: Settings) -> Settings:
-    """With a Meta app that the salons share."""
-    secrets = (SecretStr(APP_SECRET), SecretStr(OLD_APP_SECRET))
-    return settings.model_copy(update={"cloud_app_secrets": secrets, "cloud_verify_token": SecretStr(VERIFY_TOKEN)})
+def with_app(settings: Settings, gateway: GatewayStub) -> Settings:
+    """With a Meta app that the salons share, and with the gateway in Meta's place."""
+    app = {
+        "cloud_app_secrets": (SecretStr(APP_SECRET), SecretStr(OLD_APP_SECRET)),
+        "cloud_verify_token": SecretStr(VERIFY_TOKEN),
+        "cloud_graph_url": gateway.url,
+    }
+    return settings.model_copy(update=app)
 
 
 @pytest.fixture

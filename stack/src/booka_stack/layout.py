@@ -126,6 +126,7 @@ class Layout:
             "messaging": {
                 "CLOUD_APP_SECRETS": self.cloud_app_secret,
                 "CLOUD_VERIFY_TOKEN": self.cloud_verify_token,
+                "CLOUD_GRAPH_URL": f"{self.url('sandbox')}/cloud",
                 "TRANSCRIPTION_URL": f"{self.url('sandbox')}/openai/v1",
                 "TRANSCRIPTION_KEY": self.openai_key,
             },

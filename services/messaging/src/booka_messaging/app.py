@@ -69,7 +69,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         listening_since=now(),
     )
     directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
-    channels = Channels(runtime.db, sealer, directory, gateways)
+    channels = Channels(runtime.db, sealer, directory, gateways, graph_url=settings.cloud_graph_url)
     app_secrets, verify_tokens = settings.secret_set("cloud_app_secrets"), settings.cloud_verify_tokens()
     unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
     charges = Charges(runtime.db, runtime.metrics.registry)

@@ -57,6 +57,10 @@ class Settings(ServiceSettings):
     cloud_verify_token: SecretStr | None = Field(
         None, description="what Meta says when it asks whether `/webhooks/cloud` is ours; at least 24 bytes"
     )
+    cloud_graph_url: str = Field(
+        "https://graph.facebook.com",
+        description="Meta's Graph API, which is asked whose the lines of the installation's own Meta app are",
+    )
     stale_after_hours: int = Field(
         24, ge=1, description="older messages, as gateways bring after a reconnection, are stored and not answered"
     )

@@ -215,7 +215,17 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
     async def put_channel(who: Signed, channel_id: UUID, order: Annotated[ChannelPut, Body()]) -> ChannelView:
         return _view(await channels.put(who.tenant_id, channel_id, _order(order), now=runtime.now()))
 
-    @router.patch("/{channel_id}", summary="Change how Booka behaves on a line", responses=_THERE)
+    @router.patch(
+        "/{channel_id}",
+        summary="Change how Booka behaves on a line",
+        responses=refusals({
+            400: "bad_base_url",
+            404: "unknown_channel",
+            409: "line_changed",
+            422: "line_refused",
+            503: "gateway_away",
+        }),
+    )  # fmt: skip
     async def change_channel(who: Signed, channel_id: UUID, patch: ChannelPatch) -> ChannelView:
         change = ChannelChange(**patch.model_dump(exclude_unset=True))
         return _view(await channels.change(who.tenant_id, channel_id, change, now=runtime.now()))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from booka_common.db import Database, Tx
-from booka_common.errors import Conflict, Unavailable, Unprocessable
+from booka_common.errors import Conflict, Invalid, Unavailable, Unprocessable
 from booka_common.sealing import Sealer
 from booka_messaging import store
 from booka_messaging.domain.model import Alias
@@ -58,13 +58,23 @@ class Channels:
     Args:
         directory: where webhooks find them; told of every change.
         gateways: by the name in `channels.gateway`.
+        graph_url: Meta's Graph API, the only one who is believed whose a line of the installation's own Meta app is.
     """
 
-    def __init__(self, db: Database, sealer: Sealer, directory: Directory, gateways: Mapping[str, Gateway]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        sealer: Sealer,
+        directory: Directory,
+        gateways: Mapping[str, Gateway],
+        *,
+        graph_url: str = "https://graph.facebook.com",
+    ) -> None:
         self._db = db
         self._sealer = sealer
         self._directory = directory
         self._gateways = gateways
+        self._graph_url = graph_url.rstrip("/")
 
     async def put(self, tenant_id: UUID, channel_id: UUID, order: ChannelOrder, *, now: datetime) -> Channel:
         """Create or replace a channel; the previous secret, if there was one, ends at once.
@@ -72,15 +82,14 @@ class Channels:
         Raises:
             UnknownChannel: the id belongs to another tenant.
             LineTaken: another channel has this line of the Cloud API.
-            Unprocessable: `line_refused`, see `_prove`.
-            Unavailable: Meta cannot be asked.
+            Invalid, Unprocessable, Unavailable: see `_prove`.
             NotConfigured: no encryption key.
         """
         sealed_key = self._sealer.seal(tenant_id, key_field(channel_id), order.api_key)
         secret = self._sealed(tenant_id, secret_field(channel_id), order.secret)
         verify_token = self._sealed(tenant_id, token_field(channel_id), order.verify_token)
         if order.secret is None and order.active:
-            await self._prove(order)
+            await self._prove(order.gateway, Line(order.base_url, order.instance, order.api_key))
         async with self._db.tx(tenant_id) as tx:
             channel = await store.put_channel(
                 tx,
@@ -100,9 +109,20 @@ class Channels:
         self._directory.forget(channel)
         return channel
 
-    async def _prove(self, order: ChannelOrder) -> None:
-        """What arrives for this line at the installation's own Meta app will go to this salon: it has to be theirs."""
-        found = await self._gateways[order.gateway].connection(Line(order.base_url, order.instance, order.api_key))
+    async def _prove(self, gateway: str, line: Line) -> None:
+        """What arrives for this line at the installation's own Meta app will go to this salon: it has to be theirs.
+
+        Raises:
+            Invalid: `bad_base_url`: who would be asked is not Meta.
+            Unprocessable: `line_refused`: the token does not reach the line.
+            Unavailable: `gateway_away`: Meta cannot be asked.
+        """
+        if line.base_url.rpartition("/")[0] != self._graph_url:
+            raise Invalid(
+                f"base_url of a line of the installation's own Meta app has to be {self._graph_url}/<version>",
+                code="bad_base_url",
+            )
+        found = await self._gateways[gateway].connection(line)
         if found.state == "refused":
             raise Unprocessable(
                 f"this access token does not reach this phone number id: {found.detail}", code="line_refused"
@@ -118,13 +138,20 @@ class Channels:
 
         Raises:
             UnknownChannel: none of this tenant.
+            Invalid, Unprocessable, Unavailable: it is to be switched on, and see `_prove`.
+            Conflict: `line_changed`: it became another line while that was looked into.
+            NotConfigured: as above.
         """
+        before = await self.get(tenant_id, channel_id) if change.active else None
+        if before is not None and before.secret is None and not before.active:
+            await self._prove(before.gateway, self._line(before))
         async with self._db.tx(tenant_id) as tx:
             channel = await store.set_channel(tx, channel_id, change, now=now)
-            if channel is not None:
-                await watch(tx, channel, now=now)
-        if channel is None:
-            raise UnknownChannel
+            if channel is None:
+                raise UnknownChannel
+            if before is not None and _credentials(channel) != _credentials(before):
+                raise Conflict("the channel was replaced meanwhile; ask again", code="line_changed")
+            await watch(tx, channel, now=now)
         self._directory.forget(channel)
         return channel
 
@@ -214,6 +241,10 @@ class Channels:
     def _line(self, channel: Channel) -> Line:
         key = api_key(channel.tenant_id, channel.id, channel.api_key, self._sealer)
         return Line(channel.base_url, channel.instance, key)
+
+
+def _credentials(channel: Channel) -> tuple[str, str, bytes, bytes | None]:
+    return channel.base_url, channel.instance, channel.api_key, channel.secret
 
 
 def api_key(tenant_id: UUID, channel_id: UUID, sealed: bytes, sealer: Sealer) -> str:
