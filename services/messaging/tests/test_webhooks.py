@@ -211,7 +211,7 @@ async def test_the_answer_to_every_webhook(
         (f"/webhooks/cloud/{own.id}", lambda body: hub(body, OWN), bodies(own)),
         ("/webhooks/cloud", hub, bodies(shared)),
     )
-    large = b'{"a":"' + b"a" * settings.max_body_bytes + b'"}'
+    large = b'{"a":"' + b"a" * settings.webhook_max_bytes + b'"}'
     away = settings.model_copy(
         update={
             "database_url": SecretStr("postgresql://x@127.0.0.1:9/booka"),

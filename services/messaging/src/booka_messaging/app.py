@@ -138,7 +138,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         app_secrets=app_secrets,
         verify_tokens=verify_tokens,
         metrics=runtime.metrics,
-        max_body_bytes=settings.max_body_bytes,
+        max_body_bytes=settings.webhook_max_bytes,
         now=now,
     )
     return app

@@ -48,6 +48,11 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="MESSAGING_", frozen=True, extra="ignore")
 
     port: int = Field(8102, description="port to listen on")
+    webhook_max_bytes: int = Field(
+        3 * 1024 * 1024,
+        ge=1024,
+        description="larger webhooks are refused with 413; Meta repeats what is refused, and puts up to 3 MB into one",
+    )
     channel_cache_seconds: float = Field(
         3.0, ge=0, description="a channel that another replica changed is known here after this long"
     )

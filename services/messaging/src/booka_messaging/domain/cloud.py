@@ -7,6 +7,7 @@ serve many salons.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from booka_messaging.domain.cloud_codes import failure_code
@@ -23,6 +24,7 @@ from booka_messaging.domain.model import (
     Receipt,
 )
 from booka_messaging.domain.reading import (
+    MAX_EVENTS,
     MAX_TEXT,
     UNREADABLE,
     fact,
@@ -52,7 +54,9 @@ _MEDIA: Mapping[str, Kind] = {
     "document": "document",
     "sticker": "other",
 }
-_MAX_EVENTS = 5000
+
+
+_Contacts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +82,14 @@ def read(payload: Mapping[str, Any], now: datetime) -> tuple[LineEvent, ...]:
     """
     if payload.get("object") != _OBJECT:
         return (LineEvent("", Ignored("event")),)
-    found: list[LineEvent] = []
-    for _, change, line_id in _changes(payload):
-        for event in _change(change.get("field"), mapping(change.get("value")), now):
-            found.append(LineEvent(line_id, event))
-            if len(found) >= _MAX_EVENTS:
-                return tuple(found)
-    return tuple(found) or (LineEvent("", Ignored("empty")),)
+    return _at_most(_events(payload, now)) or (LineEvent("", Ignored("empty")),)
 
 
 def read_for(payload: Mapping[str, Any], line_id: str, now: datetime) -> tuple[ChatEvent, ...]:
     """The events of `payload` that belong to one line; empty if none does."""
-    return tuple(found.event for found in read(payload, now) if found.line_id == line_id)
+    if payload.get("object") != _OBJECT:
+        return ()
+    return tuple(found.event for found in _at_most(_events(payload, now, of=line_id)))
 
 
 def lines_of(payload: Mapping[str, Any]) -> tuple[str, ...]:
@@ -105,6 +105,21 @@ def part_of(payload: Mapping[str, Any], line_id: str) -> Mapping[str, Any]:
             whole = mapping(sequence(payload.get("entry"))[number])
             kept.setdefault(number, {**whole, "changes": []})["changes"].append(change)
     return {"object": payload.get("object"), "entry": list(kept.values())}
+
+
+def _events(payload: Mapping[str, Any], now: datetime, *, of: str | None = None) -> Iterator[LineEvent]:
+    """What `payload` tells, of one line only if `of` says which."""
+    for _, change, line_id in _changes(payload):
+        if of is None or line_id == of:
+            for event in _change(change.get("field"), mapping(change.get("value")), now):
+                yield LineEvent(line_id, event)
+
+
+def _at_most(events: Iterator[LineEvent]) -> tuple[LineEvent, ...]:
+    """`events`, and after the last one that is taken a word that there are more."""
+    found = tuple(islice(events, MAX_EVENTS))
+    more = next(events, None)
+    return found if more is None else (*found, LineEvent(more.line_id, Ignored(UNREADABLE)))
 
 
 def _changes(payload: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any], str]]:
@@ -135,7 +150,7 @@ def alias_of_user(value: object) -> Alias | None:
 
 def _change(field: object, value: Mapping[str, Any], now: datetime) -> Iterator[ChatEvent]:
     if field == "messages":
-        contacts = [mapping(contact) for contact in sequence(value.get("contacts"))]
+        contacts = _contacts(value)
         for message in sequence(value.get("messages")):
             yield _message(message, contacts, now)
         for status in sequence(value.get("statuses")):
@@ -150,7 +165,7 @@ def _change(field: object, value: Mapping[str, Any], now: datetime) -> Iterator[
         yield Ignored("event")
 
 
-def _message(data: object, contacts: list[Mapping[str, Any]], now: datetime) -> ChatEvent:
+def _message(data: object, contacts: _Contacts, now: datetime) -> ChatEvent:
     message = mapping(data)
     provider_id = identifier(message.get("id"))
     if provider_id is None:
@@ -270,7 +285,7 @@ def _system(message: Mapping[str, Any]) -> ChatEvent:
     return Linked("system", aliases) if len(aliases) > 1 else Ignored("system")
 
 
-def _receipt(data: object, contacts: list[Mapping[str, Any]]) -> ChatEvent:
+def _receipt(data: object, contacts: _Contacts) -> ChatEvent:
     status = mapping(data)
     name, provider_id = status.get("status"), identifier(status.get("id"))
     delivery = _RECEIPTS.get(name) if isinstance(name, str) else None
@@ -304,12 +319,20 @@ def _price(data: object) -> Price | None:
     return Price(pricing.get("billable") is not False, category, line(pricing.get("pricing_model"), 64))
 
 
-def _contact(contacts: list[Mapping[str, Any]], number: object, user: object) -> Mapping[str, Any]:
-    """The contact that is this person; one body may tell of several, in any order."""
-    for contact in contacts:
-        if isinstance(user, str) and contact.get("user_id") == user:
-            return contact
-        if isinstance(number, str) and contact.get("wa_id") == number:
+def _contacts(value: Mapping[str, Any]) -> _Contacts:
+    """The people of a change by user id and by number; one body may tell of several, in any order."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for contact in map(mapping, sequence(value.get("contacts"))):
+        for name in ("user_id", "wa_id"):
+            if isinstance(told := contact.get(name), str):
+                found.setdefault((name, told), contact)
+    return found
+
+
+def _contact(contacts: _Contacts, number: object, user: object) -> Mapping[str, Any]:
+    """The contact that is this person."""
+    for name, told in (("user_id", user), ("wa_id", number)):
+        if isinstance(told, str) and (contact := contacts.get((name, told))) is not None:
             return contact
     return {}
 

@@ -1,8 +1,9 @@
 """Reads what Evolution API 2.2.3 to 2.4 sends to a webhook. Pure, and total: any JSON gives events, never an exception."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from booka_messaging.domain.media import Media, natural
@@ -20,6 +21,7 @@ from booka_messaging.domain.model import (
     Receipt,
 )
 from booka_messaging.domain.reading import (
+    MAX_EVENTS,
     MAX_TEXT,
     UNREADABLE,
     fact,
@@ -32,8 +34,6 @@ from booka_messaging.domain.reading import (
 )
 
 __all__ = ["MAX_TEXT", "alias_of", "read", "read_kept", "read_stored"]
-
-_MAX_ITEMS = 100
 
 _RECEIPTS: Mapping[str, Delivery] = {
     "SERVER_ACK": "sent",
@@ -110,9 +110,9 @@ def read(payload: Mapping[str, Any], now: datetime, *, path_event: str | None = 
         path_event: the event's name at the end of the webhook's path, for bodies without one.
     """
     data = payload.get("data")
-    items = data[:_MAX_ITEMS] if isinstance(data, list) else [data]
+    items = data if isinstance(data, list) else [data]
     own = alias_of(payload.get("sender"))
-    events: Iterable[ChatEvent]
+    events: Iterator[ChatEvent]
     match _spelling(payload.get("event") or path_event):
         case "messages.upsert":
             events = (_message(item, own, now) for item in items)
@@ -127,8 +127,11 @@ def read(payload: Mapping[str, Any], now: datetime, *, path_event: str | None = 
         case "connection.update":
             events = (_connection(item) for item in items)
         case _:
-            events = (Ignored("event"),)
-    return tuple(events) or (Ignored("empty"),)
+            events = iter((Ignored("event"),))
+    found = tuple(islice(events, MAX_EVENTS))
+    if next(events, None) is not None:
+        return (*found, Ignored(UNREADABLE))
+    return found or (Ignored("empty"),)
 
 
 def read_stored(record: object, now: datetime) -> ChatMessage | None:

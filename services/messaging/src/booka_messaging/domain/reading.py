@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
+    "MAX_EVENTS",
     "MAX_ID",
     "MAX_TEXT",
     "UNREADABLE",
@@ -22,7 +23,8 @@ MAX_TEXT = 4096
 MAX_ID = 128
 #: Why a parser passes over what should be a message: it is kept as it came, for a parser that can read it.
 UNREADABLE = "unreadable"
-_MAX_ITEMS = 1000
+#: Of one body. The largest that is taken cannot hold as many that mean something; one that does is kept, to be looked at.
+MAX_EVENTS = 25_000
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -31,8 +33,8 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 def sequence(value: object) -> list[Any]:
-    """`value` if it is an array, cut to 1000 elements, else an empty one."""
-    return value[:_MAX_ITEMS] if isinstance(value, list) else []
+    """`value` if it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def text(value: object) -> str:
