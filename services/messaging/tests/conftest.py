@@ -108,7 +108,7 @@ def line_of(db: Database, clock: FrozenClock) -> Callable[..., Awaitable[Line]]:
     async def make(tenant_id: UUID, **habits: Any) -> Line:
         async with db.tx(tenant_id) as tx:
             channel = await store.put_channel(
-                tx, new_id(), gateway="evolution", instance="salon", base_url="http://127.0.0.1:9", api_key=b"sealed",
+                tx, new_id(), gateway="evolution", instance=f"salon-{new_id()}", base_url="http://127.0.0.1:9", api_key=b"sealed",
                 auth_mode="hmac", secret=b"sealed", active=True, habits=Habits(**habits), now=clock() - timedelta(days=30),
             )  # fmt: skip
         return Line(db, channel, clock)

@@ -23,8 +23,14 @@ from booka_messaging.usecases.directory import Directory
 from .salon import code
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-ORDER = ChannelOrder("evolution", "salon", "http://127.0.0.1:9", "gateway-key", "hmac", "s" * 40, active=True)
 META = {"mode": "meta", "secret": "m" * 32, "verify_token": "v" * 32}
+
+
+@pytest.fixture
+def order() -> ChannelOrder:
+    """For a line that no other channel has."""
+    instance = f"salon-{new_id()}"
+    return ChannelOrder("evolution", instance, "http://127.0.0.1:9", "gateway-key", "hmac", "s" * 40, active=True)
 
 
 @pytest.fixture
@@ -43,8 +49,8 @@ def channels(db: Database, sealer: Sealer, directory: Directory) -> Channels:
 
 
 @pytest.fixture
-async def channel(channels: Channels, tenant_id: UUID) -> Channel:
-    return await channels.put(tenant_id, new_id(), ORDER, now=NOW)
+async def channel(channels: Channels, tenant_id: UUID, order: ChannelOrder) -> Channel:
+    return await channels.put(tenant_id, new_id(), order, now=NOW)
 
 
 def line_id() -> str:
@@ -52,7 +58,7 @@ def line_id() -> str:
 
 
 async def test_rotation_keeps_the_old_secret_for_its_time(
-    db: Database, channels: Channels, channel: Channel, directory: Directory, tenant_id: UUID
+    db: Database, channels: Channels, channel: Channel, order: ChannelOrder, directory: Directory, tenant_id: UUID
 ) -> None:
     await directory.find(channel.id)
     async with db.tx(tenant_id) as tx:
@@ -60,12 +66,12 @@ async def test_rotation_keeps_the_old_secret_for_its_time(
     found = await directory.find(channel.id)
     assert found.secrets(NOW).values == ("t" * 40, "s" * 40)
     assert found.secrets(NOW + timedelta(days=7)).values == ("t" * 40,)
-    await channels.put(tenant_id, channel.id, ORDER, now=NOW)
+    await channels.put(tenant_id, channel.id, order, now=NOW)
     assert (await directory.find(channel.id)).secrets(NOW).values == ("s" * 40,)
 
 
 async def test_secrets_are_sealed_to_their_tenant_channel_and_field(
-    channel: Channel, sealer: Sealer, tenant_id: UUID
+    channel: Channel, order: ChannelOrder, sealer: Sealer, tenant_id: UUID
 ) -> None:
     assert b"gateway-key" not in channel.api_key
     assert channel.secret is not None
@@ -77,20 +83,20 @@ async def test_secrets_are_sealed_to_their_tenant_channel_and_field(
     ):
         with pytest.raises(NotConfigured):
             api_key(tenant, other, sealed, sealer)
-    assert "gateway-key" not in repr(ORDER)
-    assert str(ORDER.secret) not in repr(ORDER)
+    assert "gateway-key" not in repr(order)
+    assert str(order.secret) not in repr(order)
 
 
 async def test_the_directory_forgets_after_its_time_and_never_answers_for_what_is_off(
-    db: Database, sealer: Sealer, tenant_id: UUID
+    db: Database, order: ChannelOrder, sealer: Sealer, tenant_id: UUID
 ) -> None:
     clock = [0.0]
     directory = Directory(db, sealer, seconds=3, monotonic=lambda: clock[0])
     here = Channels(db, sealer, directory, {})
     elsewhere = Channels(db, sealer, Directory(db, sealer, seconds=3), {})
-    channel = await here.put(tenant_id, new_id(), ORDER, now=NOW)
+    channel = await here.put(tenant_id, new_id(), order, now=NOW)
     assert (await directory.find(channel.id)).channel == channel
-    await elsewhere.put(tenant_id, channel.id, replace(ORDER, active=False), now=NOW)
+    await elsewhere.put(tenant_id, channel.id, replace(order, active=False), now=NOW)
     assert (await directory.find(channel.id)).channel == channel, "remembered"
     clock[0] = 3.0
     for channel_id in (channel.id, new_id()):
@@ -98,7 +104,7 @@ async def test_the_directory_forgets_after_its_time_and_never_answers_for_what_i
             await directory.find(channel_id)
     found = await asyncio.gather(*(directory.find(channel.id) for _ in range(5)), return_exceptions=True)
     assert all(isinstance(one, UnknownChannel) for one in found)
-    await elsewhere.put(tenant_id, channel.id, ORDER, now=NOW)
+    await elsewhere.put(tenant_id, channel.id, order, now=NOW)
     found = await asyncio.gather(*(directory.find(channel.id) for _ in range(5)))
     assert len({id(one) for one in found}) == 1, "they shared one look"
 
@@ -164,6 +170,33 @@ async def test_a_line_that_somebody_has_is_refused_without_telling_whose(line: L
         assert str(line.id) not in refused.text
         assert code(await other.get()) == (404, "unknown_channel")
     assert (await line.put()).status_code == 200, "the same one again is no other"
+
+
+async def test_an_instance_of_evolution_has_one_channel(client: httpx.AsyncClient, tenant_id: UUID) -> None:
+    """Another one would find everything missing that is said there, and answer it as well, perhaps for another salon."""
+    instance = f"salon-{new_id()}"
+
+    async def put(tenant: UUID, channel_id: UUID, base_url: str = "http://127.0.0.1:9", **more: Any) -> httpx.Response:
+        auth = {"mode": "hmac", "secret": "s" * 40}
+        order = {"instance": instance, "base_url": base_url, "api_key": "gateway-key", "auth": auth, **more}
+        return await client.put(f"/v1/channels/{channel_id}", json=order, auth=signed(tenant))
+
+    first, second = new_id(), new_id()
+    assert (await put(tenant_id, first)).status_code == 200
+    assert (await put(tenant_id, first)).status_code == 200, "the same one again is no other"
+    for tenant in (tenant_id, new_id()):
+        refused = await put(tenant, new_id(), "http://127.0.0.1:9/")
+        assert code(refused) == (409, "line_taken")
+        assert str(first) not in refused.text
+    assert (await put(new_id(), new_id(), "http://127.0.0.1:10")).status_code == 200, "of another server"
+    assert (await put(tenant_id, second, active=False)).status_code == 200
+
+    async def switch_on() -> httpx.Response:
+        return await client.patch(f"/v1/channels/{second}", json={"active": True}, auth=signed(tenant_id))
+
+    assert code(await switch_on()) == (409, "line_taken")
+    assert (await put(tenant_id, first, active=False)).status_code == 200
+    assert (await switch_on()).json()["active"] is True
 
 
 async def test_a_line_of_the_shared_app_has_to_be_proved(line: Line) -> None:

@@ -37,7 +37,7 @@ WITHOUT_TENANT = {
 async def put_channel(db: Database, tenant_id: UUID, channel_id: UUID) -> Channel:
     async with db.tx(tenant_id) as tx:
         return await store.put_channel(
-            tx, channel_id, gateway="evolution", instance="salon", base_url="http://127.0.0.1:9", api_key=b"sealed",
+            tx, channel_id, gateway="evolution", instance=f"salon-{channel_id}", base_url="http://127.0.0.1:9", api_key=b"sealed",
             auth_mode="hmac", secret=b"sealed", active=True, now=NOW,
         )  # fmt: skip
 
@@ -223,7 +223,7 @@ async def fill(admin: asyncpg.Connection, tenant_id: UUID, channel_id: UUID, peo
     """As many people as make a plan by the tenant alone expensive, whatever other tests have left."""
     await admin.execute(
         """INSERT INTO channels (tenant_id, id, gateway, instance, base_url, api_key, auth_mode, secret, created_at, updated_at)
-           VALUES ($1, $2, 'evolution', 'salon', 'http://127.0.0.1:9', '', 'hmac', '', $3, $3)""",
+           VALUES ($1, $2, 'evolution', $2::uuid::text, 'http://127.0.0.1:9', '', 'hmac', '', $3, $3)""",
         tenant_id,
         channel_id,
         NOW,

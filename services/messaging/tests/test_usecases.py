@@ -30,7 +30,12 @@ from booka_messaging.usecases.telling import received, to_be_said
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 PN, LID = Alias("pn", "351912345678"), Alias("lid", "77001122334455")
-ORDER = ChannelOrder("evolution", "salon", "http://127.0.0.1:9", "gateway-key", "hmac", "s" * 40, active=True)
+
+
+def order() -> ChannelOrder:
+    """A line that no other channel has."""
+    instance = f"salon-{new_id()}"
+    return ChannelOrder("evolution", instance, "http://127.0.0.1:9", "gateway-key", "hmac", "s" * 40, active=True)
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def channels(db: Database, sealer: Sealer) -> Channels:
 
 @pytest.fixture
 async def channel(channels: Channels, tenant_id: UUID) -> Channel:
-    return await channels.put(tenant_id, new_id(), ORDER, now=NOW - 30 * DAY)
+    return await channels.put(tenant_id, new_id(), order(), now=NOW - 30 * DAY)
 
 
 def said(
@@ -259,7 +264,7 @@ async def test_the_gateways_connection_is_noted(
 
 async def test_salons_share_a_batch_and_nothing_else(db: Database, channels: Channels) -> None:
     tenants = [new_id() for _ in range(4)]
-    lines = [await channels.put(tenant, new_id(), ORDER, now=NOW) for tenant in tenants]
+    lines = [await channels.put(tenant, new_id(), order(), now=NOW) for tenant in tenants]
     intake = Intake(db, stale_after=DAY)
     broken = ChatMessage("client", "BAD", (PN,), None, "text", "nul \x00 byte", None, NOW, {})
     # Everybody writes from the same number, with the same ids: what keeps them apart is the salon alone.
@@ -284,7 +289,7 @@ async def test_requests_of_several_salons_share_a_batch_and_keep_their_order(db:
     tenants = [new_id() for _ in range(3)]
     asked = []
     for tenant in tenants:
-        line = await channels.put(tenant, new_id(), ORDER, now=NOW)
+        line = await channels.put(tenant, new_id(), order(), now=NOW)
         await take(db, line, said("M1"))
         conversation = await only_conversation(db, tenant)
         asked += [
@@ -348,7 +353,7 @@ async def test_messages_of_one_person_that_wait_together_are_told_last_first(
 
 
 async def test_a_batch_is_one_transaction(db: Database, channels: Channels) -> None:
-    lines = [await channels.put(new_id(), new_id(), ORDER, now=NOW) for _ in range(4)]
+    lines = [await channels.put(new_id(), new_id(), order(), now=NOW) for _ in range(4)]
     for line in lines:
         await take(db, line, said("M0"))
     intake = Intake(db, stale_after=DAY)
@@ -364,7 +369,7 @@ async def test_a_batch_is_one_transaction(db: Database, channels: Channels) -> N
 async def test_a_batch_reaches_the_tables_of_its_salons_only(db: Database, channels: Channels) -> None:
     tenants = [new_id() for _ in range(3)]
     for tenant in tenants:
-        await take(db, await channels.put(tenant, new_id(), ORDER, now=NOW), said("M1"))
+        await take(db, await channels.put(tenant, new_id(), order(), now=NOW), said("M1"))
     async with db.shared_tx(tenants[:2]) as tx:
         for table in ("channels", "contacts", "contact_aliases", "conversations", "messages"):
             seen = await tx.fetch(f"SELECT DISTINCT tenant_id FROM {table}")  # noqa: S608

@@ -46,7 +46,7 @@ class LineTaken(Conflict):
     default_code = "line_taken"
 
     def __init__(self) -> None:
-        super().__init__("another channel has this phone number id")
+        super().__init__("another channel has this line")
 
 
 class MalformedWebhook(Invalid):

@@ -221,7 +221,7 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
         responses=refusals({
             400: "bad_base_url",
             404: "unknown_channel",
-            409: "line_changed",
+            409: "line_taken line_changed",
             422: "line_refused",
             503: "gateway_away",
         }),

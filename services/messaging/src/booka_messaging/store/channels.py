@@ -28,6 +28,9 @@ __all__ = [
 
 queries = load_queries("booka_messaging", "queries/channels.sql")
 
+#: One channel for each line.
+_LINES = frozenset({"channels_cloud_line", "channels_evolution_line"})
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -120,7 +123,7 @@ async def put_channel(
 
     Raises:
         UnknownChannel: the id belongs to another tenant.
-        LineTaken: another channel has this line of the Cloud API.
+        LineTaken: another channel has this line.
     """
     try:
         row: Any = await tx.fetchrow(
@@ -144,27 +147,36 @@ async def put_channel(
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "channels_endpoint":
             raise UnknownChannel from None
-        if error.constraint_name == "channels_cloud_line":
+        if error.constraint_name in _LINES:
             raise LineTaken from None
         raise
     return Channel(**row)
 
 
 async def set_channel(tx: Tx, channel_id: UUID, change: ChannelChange, *, now: datetime) -> Channel | None:
-    """Change what is not a credential; None: there is no such channel."""
+    """Change what is not a credential; None: there is no such channel.
+
+    Raises:
+        LineTaken: it is to be switched on, and another channel has its line meanwhile.
+    """
     takes_over = change.takeover_minutes != "same"
-    row = await tx.fetchrow(
-        queries["channel_set"],
-        tx.tenant_id,
-        channel_id,
-        change.active,
-        takes_over,
-        change.takeover_minutes if takes_over else None,
-        change.messages_per_minute,
-        change.show_typing,
-        change.transcribe,
-        now,
-    )
+    try:
+        row = await tx.fetchrow(
+            queries["channel_set"],
+            tx.tenant_id,
+            channel_id,
+            change.active,
+            takes_over,
+            change.takeover_minutes if takes_over else None,
+            change.messages_per_minute,
+            change.show_typing,
+            change.transcribe,
+            now,
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name in _LINES:
+            raise LineTaken from None
+        raise
     return Channel(**row) if row else None
 
 

@@ -81,7 +81,7 @@ class Channels:
 
         Raises:
             UnknownChannel: the id belongs to another tenant.
-            LineTaken: another channel has this line of the Cloud API.
+            LineTaken: another channel has this line.
             Invalid, Unprocessable, Unavailable: see `_prove`.
             NotConfigured: no encryption key.
         """
@@ -139,6 +139,7 @@ class Channels:
         Raises:
             UnknownChannel: none of this tenant.
             Invalid, Unprocessable, Unavailable: it is to be switched on, and see `_prove`.
+            LineTaken: it is to be switched on, and another channel has its line.
             Conflict: `line_changed`: it became another line while that was looked into.
             NotConfigured: as above.
         """
