@@ -6,11 +6,11 @@ serve many salons.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
-from booka_messaging.domain.cloud_codes import failure_code
+from booka_messaging.domain.cloud_codes import Verdict, failure
 from booka_messaging.domain.media import Media, natural
 from booka_messaging.domain.model import (
     Alias,
@@ -56,6 +56,8 @@ _MEDIA: Mapping[str, Kind] = {
 }
 
 
+#: How long a message that failed for a passing reason waits if its code does not say.
+_AGAIN = timedelta(seconds=30)
 _Contacts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -293,21 +295,25 @@ def _receipt(data: object, contacts: _Contacts) -> ChatEvent:
         return Ignored("receipt")
     if provider_id is None:
         return Ignored("shape")
-    code: str | None = None
-    if delivery == "failed":
-        errors = sequence(status.get("errors"))
-        code = failure_code(natural(mapping(errors[0]).get("code")) if errors else None)
+    failed = _failure(status) if delivery == "failed" else None
     contact = _contact(contacts, status.get("recipient_id"), status.get("recipient_user_id"))
     return Receipt(
         provider_id,
         delivery,
-        code=code,
+        code=failed.code if failed else None,
         reference=identifier(status.get("biz_opaque_callback_data"), 512),
         price=_price(status.get("pricing")),
         aliases=_aliases(
             status.get("recipient_id"), status.get("recipient_user_id"), contact.get("wa_id"), contact.get("user_id")
         ),
+        again=(failed.delay or _AGAIN) if failed and failed.meaning != "never" else None,
+        line_down=failed is not None and failed.meaning == "line_down",
     )
+
+
+def _failure(status: Mapping[str, Any]) -> Verdict:
+    errors = sequence(status.get("errors"))
+    return failure(natural(mapping(errors[0]).get("code")) if errors else None)
 
 
 def _price(data: object) -> Price | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-__all__ = ["Verdict", "failure_code", "verdict"]
+__all__ = ["Verdict", "failure", "verdict"]
 
 Meaning = Literal["never", "later", "line_down", "unknown"]
 
@@ -85,6 +85,6 @@ def verdict(code: int | None, status: int = 400, *, transient: bool = False) -> 
     return Verdict("later" if transient else "never", name)
 
 
-def failure_code(code: int | None) -> str:
-    """What a message is called that Meta accepted and then reported as failed."""
-    return "gateway_error" if code is None else verdict(code).code
+def failure(code: int | None) -> Verdict:
+    """What follows for a message that Meta accepted and then reported as failed: that it did not arrive is certain."""
+    return Verdict("never", "gateway_error") if code is None else verdict(code)

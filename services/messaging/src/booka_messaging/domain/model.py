@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -99,6 +99,8 @@ class Receipt:
         reference: what the message was sent with, if the gateway brings it back.
         price: if the gateway tells it.
         aliases: of the client, as far as the gateway names them here.
+        again: it failed for a reason that passes; it may be sent once more after so long. None: never.
+        line_down: nothing can be sent on the line until somebody acts.
     """
 
     provider_id: str
@@ -107,6 +109,8 @@ class Receipt:
     reference: str | None = None
     price: Price | None = None
     aliases: tuple[Alias, ...] = ()
+    again: timedelta | None = None
+    line_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,12 @@ WHERE m.tenant_id = $1 AND m.id = $2 AND NOT m.as_template AND m.template IS NOT
         AND split_part(lower(t.locale), '-', 1) = split_part(lower(m.template ->> 'locale'), '-', 1))
 RETURNING m.conversation_id, m.request_id;
 
+-- name: send_anew
+-- It failed for a reason that passes: as if it had not been tried.
+UPDATE messages
+SET status = 'queued', failure = NULL, provider_id = NULL, sent_at = NULL, attempted_at = NULL, tried_at = NULL, paced_at = NULL
+WHERE tenant_id = $1 AND id = $2;
+
 -- name: sends_queue
 -- One row of $1 … $11 for each request, at most one for a conversation. A conversation that was merged into another one goes
 -- on there. No row comes back: no such conversation, or the request is known. The row lock lets one request at a time

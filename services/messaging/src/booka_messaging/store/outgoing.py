@@ -30,6 +30,7 @@ __all__ = [
     "record_receipt",
     "release_held",
     "send_again",
+    "send_anew",
     "send_as_template",
     "sent_job",
     "untaken",
@@ -109,6 +110,11 @@ async def sent_job(tx: Tx, job_type: str, request_id: UUID, *, now: datetime) ->
 async def send_as_template(tx: Tx, message_id: UUID) -> bool:
     """Queue a message once more, to go as a template; False if it did already, or the line has none for it."""
     return await tx.execute(queries["send_as_template"], tx.tenant_id, message_id) > 0
+
+
+async def send_anew(tx: Tx, message_id: UUID) -> None:
+    """Queue a message once more that is known not to have arrived."""
+    await tx.execute(queries["send_anew"], tx.tenant_id, message_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Circuits:
         probe: how long asking a gateway takes at most.
     """
 
-    def __init__(self, db: Database, *, probe: timedelta) -> None:
+    def __init__(self, db: Database, *, probe: timedelta = timedelta(seconds=10)) -> None:
         self._db = db
         self._probe = probe
 

@@ -14,8 +14,9 @@ from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
 from booka_messaging.domain.model import Echoed, Receipt
 from booka_messaging.store import Channel, Touched, record_receipt
-from booka_messaging.store.outgoing import echo_of, send_as_template, sent_job
+from booka_messaging.store.outgoing import echo_of, send_anew, send_as_template, sent_job
 from booka_messaging.usecases.charging import Charges
+from booka_messaging.usecases.circuits import Circuits, LineOfSalon
 from booka_messaging.usecases.identifying import sighted
 from booka_messaging.usecases.news import delivery_news, sent_news
 from booka_messaging.usecases.requesting import JOB_TYPE
@@ -34,13 +35,14 @@ class Receipts:
 
     Args:
         charges: counts what they say of prices, if anybody does.
-        attempts: tries to send a message as a template that did not go otherwise.
+        attempts: tries to send a message once more that failed.
     """
 
     def __init__(self, db: Database, charges: Charges | None = None, *, attempts: int = 12) -> None:
         self._db = db
         self._charges = charges
         self._attempts = attempts
+        self._circuits = Circuits(db)
 
     async def receive(self, channel: Channel, receipt: Receipt, *, now: datetime) -> bool:
         """Take a receipt in; false if nothing was learnt of a message of ours."""
@@ -49,7 +51,11 @@ class Receipts:
             await sighted(tx, channel.tenant_id, channel.id, receipt.aliases, now=now)
             if receipt.price is not None and self._charges is not None:
                 await self._charges.note(tx, channel.id, receipt.provider_id, receipt.price, now=now)
-            return await self._apply(tx, channel, receipt, _reference(receipt.reference), now)
+            learnt = await self._apply(tx, channel, receipt, _reference(receipt.reference), now)
+        if learnt and receipt.line_down:
+            line = LineOfSalon(channel.tenant_id, channel.id, channel.state)
+            await self._circuits.failed(line, f"the gateway reports {receipt.code}", down=True, now=now)
+        return learnt
 
     async def echo(self, channel: Channel, echoed: Echoed, *, now: datetime) -> bool:
         """Take in that the gateway shows what was sent through it; false if that is known."""
@@ -66,9 +72,12 @@ class Receipts:
         if touched is None:
             return False
         job = await sent_job(tx, JOB_TYPE, touched.request_id, now=now) if touched.proven or _failed(receipt) else None
-        closed = touched.raised and _failed(receipt) and receipt.code == "window_closed"
-        if closed and job is not None and await send_as_template(tx, touched.id):
-            await self._again(tx, touched, job[0], now)
+        if (
+            touched.raised
+            and _failed(receipt)
+            and job is not None
+            and await self._again(tx, touched, receipt, job[0], now)
+        ):
             return True
         said: list[tuple[Message, str]] = []
         if touched.proven:
@@ -87,19 +96,35 @@ class Receipts:
             await outbox.put(tx, envelope.model_copy(update={"traceparent": job[1]}) if job else envelope)
         return True
 
-    async def _again(self, tx: Tx, message: Touched, correlation_id: UUID, now: datetime) -> None:
-        """The provider's window was closed after all: send it once more, before what waits in its conversation."""
-        _log.info("a message goes once more, as a template")
-        await jobs.put(
+    async def _again(self, tx: Tx, message: Touched, receipt: Receipt, correlation_id: UUID, now: datetime) -> bool:
+        """Send a message that failed once more, before what waits in its conversation, if that may help; whether it may.
+
+        As a template if the provider's window was closed after all, as it was if the reason passes; each of that once.
+        """
+        if receipt.code == "window_closed":
+            if not await send_as_template(tx, message.id):
+                return False
+            how, wait = "template", timedelta(0)
+        elif receipt.again is not None:
+            how, wait = "again", receipt.again
+        else:
+            return False
+        queued = await jobs.put(
             tx,
             JOB_TYPE,
             {"message_id": str(message.id)},
-            scheduled_at=now,
+            scheduled_at=now + wait,
             correlation_id=correlation_id,
-            unique_key=f"{message.request_id} template",
+            unique_key=f"{message.request_id} {how}",
             lane=str(message.conversation_id),
             max_attempts=self._attempts,
         )
+        if queued is None:
+            return False
+        if how == "again":
+            await send_anew(tx, message.id)
+        _log.info("a message that failed with %s goes once more", receipt.code)
+        return True
 
 
 def _failed(receipt: Receipt) -> bool:
