@@ -63,6 +63,8 @@ def test_the_number_may_stand_beside_the_key() -> None:
         ("x@lid", "unreadable"),
         ("1@lid", "unreadable"),
         ("351210000000@s.whatsapp.net", "chat"),
+        ("0@s.whatsapp.net", "chat"),  # WhatsApp's own notices
+        ("867051314767696@bot", "chat"),
         (None, "unreadable"),
         (7, "unreadable"),
     ],
@@ -120,6 +122,9 @@ def test_kinds_of_content(body: dict[str, Any], expected: tuple[str, str, str | 
         {"editedMessage": {}},
         {"senderKeyDistributionMessage": {}},
         {"messageContextInfo": {}},
+        {"secretEncryptedMessage": {"targetMessageKey": {"id": "A"}}, "messageContextInfo": {}},  # an edit, in 2.3.7
+        {"albumMessage": {"expectedImageCount": 2}},
+        {"callLogMesssage": {"isVideo": False}},
         {"conversation": None},
         {},
         "text",
@@ -127,6 +132,11 @@ def test_kinds_of_content(body: dict[str, Any], expected: tuple[str, str, str | 
 )
 def test_signals_between_phones_are_ignored(body: Any) -> None:
     assert ignored(upsert(body))
+
+
+def test_a_picture_of_an_album_is_a_picture() -> None:
+    read_as = message(upsert({"associatedChildMessage": {"message": {"imageMessage": {"caption": "assim"}}}}))
+    assert (read_as.kind, read_as.text) == ("image", "assim")
 
 
 def test_a_reaction_is_no_message() -> None:

@@ -49,8 +49,10 @@ _SERVERS: Mapping[str, Literal["pn", "lid"]] = {
     "lid": "lid",
     "hosted.lid": "lid",
 }
-#: Chats with more than one person; nobody expects an answer of a salon there.
-_CROWDS: Mapping[str, str] = {"g.us": "group", "broadcast": "broadcast", "newsletter": "newsletter"}
+#: Chats with more than one person, or with none; nobody expects an answer of a salon there.
+_CROWDS: Mapping[str, str] = {"g.us": "group", "broadcast": "broadcast", "newsletter": "newsletter", "bot": "chat"}
+#: WhatsApp itself, with its notices.
+_WHATSAPP = frozenset({"0@s.whatsapp.net", "0@c.us"})
 #: Where a version names the person besides `remoteJid`, in `key` or (some builds) beside it.
 _ALSO_CHAT = ("remoteJidAlt", "previousRemoteJid")
 _ALSO_AUTHOR = (
@@ -68,6 +70,7 @@ _WRAPPERS = (
     "viewOnceMessageV2",
     "viewOnceMessageV2Extension",
     "documentWithCaptionMessage",
+    "associatedChildMessage",
 )
 _WRAPPER_NAMES = frozenset(_WRAPPERS)
 #: Signals between phones, and what comes as an event of its own: nobody said anything.
@@ -81,6 +84,12 @@ _SILENT = frozenset(
         "keepInChatMessage",
         "pinInChatMessage",
         "senderKeyDistributionMessage",
+        "secretEncryptedMessage",  # an edit whose words Evolution does not tell
+        "albumMessage",  # its pictures follow, one by one
+        "placeholderMessage",
+        "callLogMesssage",
+        "encCommentMessage",
+        "encEventResponseMessage",
         "messageContextInfo",
         "base64",
         "mediaUrl",
@@ -199,7 +208,9 @@ def _message(data: object, own: Alias | None, now: datetime) -> ChatEvent:
 
 
 def _crowd(jid: object) -> str | None:
-    return _CROWDS.get(jid.rpartition("@")[2]) if isinstance(jid, str) else None
+    if not isinstance(jid, str):
+        return None
+    return "chat" if jid in _WHATSAPP else _CROWDS.get(jid.rpartition("@")[2])
 
 
 def _aliases(
