@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from booka_messaging.domain.cloud import LineEvent, alias_of_number, alias_of_user, read, read_for
 from booka_messaging.domain.cloud_codes import verdict
 from booka_messaging.domain.media import Media, media_of
-from booka_messaging.domain.model import Alias, ChatMessage, Ignored, Linked, Price, Receipt, phone_of
+from booka_messaging.domain.model import Alias, ChatMessage, Deleted, Edited, Ignored, Linked, Price, Receipt, phone_of
 
 from .anything import json_of, must_hold
 from .cloud_posts import NOW, NUMBER, PN, USER, USER_ID, change, contact, message, only, post, said
@@ -89,7 +89,8 @@ def test_what_cannot_be_shown_is_still_a_message() -> None:
         (said(id=None), "unreadable"),
         (said(id="w" * 129), "unreadable"),
         (said(type=None), "unreadable"),
-        (said("revoke"), "silent"),
+        (said("revoke"), "shape"),
+        (said("edit", {"original_message_id": 7}), "shape"),
         ({**said(), "from": "x", "from_user_id": "y"}, "unreadable"),
         ("text", "unreadable"),
     ],
@@ -164,15 +165,49 @@ PRICING = {"billable": False, "pricing_model": "PMP", "type": "free_customer_ser
         ({"status": "warning"}, Ignored("receipt")),
         ({"status": ["sent"]}, Ignored("receipt")),
         ({"status": "sent", "id": ""}, Ignored("shape")),
-        ({"status": "sent", "pricing": {"category": 5}}, Receipt("wamid.O", "sent")),
-        (
-            {"status": "sent", "pricing": {"category": "utility"}},
-            Receipt("wamid.O", "sent", price=Price(True, "utility", "")),
-        ),
+        ({"status": "delivered", "pricing": {"category": 5}}, Receipt("wamid.O", "delivered")),
+        ({"status": "sent", "pricing": {**PRICING, "billable": True, "type": "regular"}}, Receipt("wamid.O", "sent")),
     ],
 )
 def test_statuses(status: dict[str, Any], expected: object) -> None:
     assert only(post(change(statuses=[{"id": "wamid.O", **status}]))) == expected
+
+
+@pytest.mark.parametrize(
+    ("pricing", "billable"),
+    [
+        ({}, True),
+        ({"billable": True, "type": "regular"}, True),
+        ({"type": "regular"}, True),
+        ({"billable": False, "type": "regular"}, False),
+        ({"type": "free_customer_service"}, False),
+        ({"type": "free_entry_point"}, False),
+        ({"billable": "false", "type": 7}, True),
+    ],
+)
+@pytest.mark.parametrize("status", ["delivered", "read"])
+def test_a_message_is_paid_for_unless_meta_says_that_it_is_free(
+    pricing: dict[str, Any], billable: object, status: str
+) -> None:
+    """Of `billable` and `type` one may be missing: Meta is giving up the first, and older versions do not have the second."""
+    told = {"id": "wamid.O", "status": status, "pricing": {"category": "utility", **pricing}}
+    receipt = only(post(change(statuses=[told])))
+    assert isinstance(receipt, Receipt)
+    assert receipt.price == Price(bool(billable), "utility", "")
+
+
+@pytest.mark.parametrize("field", ["messages", "smb_message_echoes"])
+def test_an_earlier_message_is_changed(field: str) -> None:
+    def told(kind: str, body: dict[str, Any]) -> object:
+        whole = [{**said(kind, {"original_message_id": "wamid.O", **body}), "to": NUMBER}]
+        found = change(messages=whole) if field == "messages" else change(field, message_echoes=whole)
+        return only(post(found))
+
+    words = {"context": {"id": "wamid.P"}, "type": "text", "text": {"body": "às 16h"}}
+    assert told("edit", {"message": words}) == Edited("edited", "wamid.O", "às 16h")
+    caption = {"type": "image", "image": {"id": "m1", "caption": "assim"}}
+    assert told("edit", {"message": caption}) == Edited("edited", "wamid.O", "assim")
+    assert told("revoke", {}) == Deleted("deleted", "wamid.O")
 
 
 def test_the_salons_own_app_is_a_person_of_the_salon() -> None:

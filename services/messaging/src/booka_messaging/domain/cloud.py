@@ -16,7 +16,9 @@ from booka_messaging.domain.model import (
     Alias,
     ChatEvent,
     ChatMessage,
+    Deleted,
     Delivery,
+    Edited,
     Ignored,
     Kind,
     Linked,
@@ -47,6 +49,8 @@ _RECEIPTS: Mapping[str, Delivery] = {
     "played": "read",
     "failed": "failed",
 }
+#: Meta charges for what arrives, and tells the price of what does not as well.
+_CHARGED = ("delivered", "read")
 _MEDIA: Mapping[str, Kind] = {
     "audio": "audio",
     "image": "image",
@@ -205,8 +209,10 @@ def _said(
     kind = message.get("type")
     if kind == "reaction":
         return Ignored("reaction")
-    if not isinstance(kind, str) or kind in ("revoke", "edit"):
-        return Ignored("silent" if isinstance(kind, str) else UNREADABLE)
+    if not isinstance(kind, str):
+        return Ignored(UNREADABLE)
+    if kind in ("edit", "revoke"):
+        return _changed(kind, mapping(message.get(kind)))
     content = _read(kind, mapping(message.get(kind)))
     return ChatMessage(
         author=author,
@@ -219,6 +225,18 @@ def _said(
         sent_at=instant(message.get("timestamp"), now),
         metadata=_metadata(kind, message),
     )
+
+
+def _changed(kind: str, change: Mapping[str, Any]) -> ChatEvent:
+    """An earlier message has other words, or is taken back; told of lines that the salon's own app uses as well."""
+    original = identifier(change.get("original_message_id"))
+    if original is None:
+        return Ignored("shape")
+    if kind == "revoke":
+        return Deleted("deleted", original)
+    whole = mapping(change.get("message"))
+    of_type = text(whole.get("type"))
+    return Edited("edited", original, _read(of_type, mapping(whole.get(of_type))).text[:MAX_TEXT])
 
 
 def _read(kind: str, body: Mapping[str, Any]) -> _Content:
@@ -302,7 +320,7 @@ def _receipt(data: object, contacts: _Contacts) -> ChatEvent:
         delivery,
         code=failed.code if failed else None,
         reference=identifier(status.get("biz_opaque_callback_data"), 512),
-        price=_price(status.get("pricing")),
+        price=_price(status.get("pricing")) if delivery in _CHARGED else None,
         aliases=_aliases(
             status.get("recipient_id"), status.get("recipient_user_id"), contact.get("wa_id"), contact.get("user_id")
         ),
@@ -321,8 +339,9 @@ def _price(data: object) -> Price | None:
     category = line(pricing.get("category"), 64)
     if not category:
         return None
-    # Before the price per message there was one per conversation, which did not always say `billable`.
-    return Price(pricing.get("billable") is not False, category, line(pricing.get("pricing_model"), 64))
+    # Versions say `billable`, `type`, or both: `regular`, or why it is free.
+    free = pricing.get("billable") is False or text(pricing.get("type")).startswith("free")
+    return Price(not free, category, line(pricing.get("pricing_model"), 64))
 
 
 def _contacts(value: Mapping[str, Any]) -> _Contacts:
