@@ -216,6 +216,7 @@ async def test_a_line_of_the_shared_app_has_to_be_proved(line: Line) -> None:
         ({"base_url": "http://127.0.0.1:9/v23.0?x=1"}, (400, "bad_base_url")),
         ({"base_url": "http://u:p@127.0.0.1:9/v23.0"}, (400, "bad_base_url")),
         ({"api_key": "short"}, (422, "invalid")),
+        ({"api_key": "EAA-access-token\n"}, (400, "bad_secret")),  # as it is pasted; every call would fail
         ({"auth": {"mode": "hmac", "secret": "s" * 40}}, (422, "invalid")),
         ({"auth": {**META, "secret": "s" * 23}}, (400, "weak_secret")),
         ({"auth": {**META, "verify_token": "v" * 23}}, (400, "weak_secret")),

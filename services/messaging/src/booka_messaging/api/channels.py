@@ -302,7 +302,7 @@ def _order(order: EvolutionPut | CloudPut) -> ChannelOrder:
         gateway=order.gateway,
         instance=order.instance,
         base_url=base_url,
-        api_key=order.api_key.get_secret_value(),
+        api_key=_visible(order.api_key, "api_key"),
         auth_mode=mode,
         secret=secret,
         verify_token=verify_token,
@@ -316,10 +316,15 @@ def _versioned(base_url: str) -> bool:
     return version[:1] == "v" and version[1:].replace(".", "", 1).isdigit()
 
 
-def _usable(mode: AuthMode, secret: SecretStr, name: str) -> str:
+def _visible(secret: SecretStr, name: str) -> str:
     value = secret.get_secret_value()
     if not all("!" <= letter <= "~" for letter in value):
         raise Invalid(f"{name} may have visible ASCII characters only: a header carries no others", code="bad_secret")
+    return value
+
+
+def _usable(mode: AuthMode, secret: SecretStr, name: str) -> str:
+    value = _visible(secret, name)
     if len(value) < min_secret_bytes(mode):
         raise Invalid(f"{name} needs at least {min_secret_bytes(mode)} bytes for {mode}", code="weak_secret")
     return value
