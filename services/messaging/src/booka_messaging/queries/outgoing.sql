@@ -39,6 +39,14 @@ WHERE a.tenant_id = $1 AND a.channel_id = $2 AND (a.kind, a.value) IN (SELECT * 
 ORDER BY m.id
 LIMIT 1;
 
+-- name: sent_by_software
+-- Nothing is noted of what is known as ours.
+INSERT INTO receipts (tenant_id, channel_id, provider_id, status, updated_at, by_software)
+SELECT $1, $2, $3, 'sent', $4, true
+WHERE NOT EXISTS (SELECT FROM receipts AS r
+    WHERE r.tenant_id = $1 AND r.channel_id = $2 AND r.provider_id = $3 AND (r.message_id IS NOT NULL OR r.by_software))
+ON CONFLICT (tenant_id, channel_id, provider_id) DO UPDATE SET by_software = true;
+
 -- name: send_job
 -- Lets what waits behind a message that turned out to be sent go on at once; returns what the message belongs to.
 WITH wakened AS (

@@ -42,9 +42,12 @@ RETURNING coalesce(heard_at, created_at) AS last_heard_at;
 UPDATE channels SET swept_through = greatest(swept_through, $3) WHERE tenant_id = $1 AND id = $2;
 
 -- name: messages_known
--- Which of these are stored, whoever wrote them.
-SELECT DISTINCT provider_id FROM messages
-WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = ANY ($3::text[]);
+-- Which of these are stored, whoever wrote them, or are known to be nobody's words.
+SELECT provider_id FROM messages
+WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = ANY ($3::text[])
+UNION
+SELECT provider_id FROM receipts
+WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = ANY ($3::text[]) AND by_software;
 
 -- name: sends_unresolved
 -- The texts of ours that a gateway may have taken without our knowing under which id. $4: the least id of their time, which keeps

@@ -32,6 +32,7 @@ __all__ = [
     "send_again",
     "send_anew",
     "send_as_template",
+    "sent_by_software",
     "sent_job",
     "untaken",
 ]
@@ -98,6 +99,11 @@ async def echo_of(
         since,
     )
     return message_id
+
+
+async def sent_by_software(tx: Tx, channel_id: UUID, provider_id: str, *, now: datetime) -> None:
+    """Note that nobody typed this message: it went out through the gateway, and is not one of ours in a conversation."""
+    await tx.execute(queries["sent_by_software"], tx.tenant_id, channel_id, provider_id, now)
 
 
 async def sent_job(tx: Tx, job_type: str, request_id: UUID, *, now: datetime) -> tuple[UUID, str | None] | None:

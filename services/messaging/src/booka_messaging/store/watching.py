@@ -66,7 +66,7 @@ async def set_swept(tx: Tx, channel_id: UUID, through: datetime) -> None:
 
 
 async def known_messages(tx: Tx, channel_id: UUID, provider_ids: Collection[str]) -> set[str]:
-    """Which of these messages are stored."""
+    """Which of these messages are stored, or were sent by software that is not ours."""
     rows = await tx.fetch(queries["messages_known"], tx.tenant_id, channel_id, list(provider_ids))
     return {row["provider_id"] for row in rows}
 

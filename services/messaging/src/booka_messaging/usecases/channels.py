@@ -12,8 +12,9 @@ from booka_messaging import store
 from booka_messaging.domain.model import Alias
 from booka_messaging.domain.verification import AuthMode
 from booka_messaging.errors import UnknownChannel
-from booka_messaging.providers.gateway import Connection, Gateway, Line, NotNow, Pairing, Refused, SendOutcome
+from booka_messaging.providers.gateway import Connection, Gateway, Line, NotNow, Pairing, Refused, SendOutcome, Sent
 from booka_messaging.store import Channel, ChannelChange, Habits
+from booka_messaging.store.outgoing import sent_by_software
 from booka_messaging.usecases.directory import Directory, key_field, secret_field, token_field
 from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.rounds import watch
@@ -218,7 +219,11 @@ class Channels:
         found = await self._ask(channel, now)
         if to is None or found.state != "open":
             return Tested(found, None)
-        return Tested(found, await self._gateways[channel.gateway].send_text(self._line(channel), to, text))
+        sent = await self._gateways[channel.gateway].send_text(self._line(channel), to, text)
+        if isinstance(sent, Sent) and sent.provider_id is not None:
+            async with self._db.tx(tenant_id) as tx:
+                await sent_by_software(tx, channel.id, sent.provider_id, now=now)
+        return Tested(found, sent)
 
     async def pairing(self, tenant_id: UUID, channel_id: UUID, *, number: str | None) -> Pairing:
         """How to tie a phone to the line now.

@@ -14,7 +14,7 @@ from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
 from booka_messaging.domain.model import Echoed, Receipt
 from booka_messaging.store import Channel, Touched, record_receipt
-from booka_messaging.store.outgoing import echo_of, send_anew, send_as_template, sent_job
+from booka_messaging.store.outgoing import echo_of, send_anew, send_as_template, sent_by_software, sent_job
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.circuits import Circuits, LineOfSalon
 from booka_messaging.usecases.identifying import sighted
@@ -58,12 +58,13 @@ class Receipts:
         return learnt
 
     async def echo(self, channel: Channel, echoed: Echoed, *, now: datetime) -> bool:
-        """Take in that the gateway shows what was sent through it; false if that is known."""
+        """Take in that the gateway shows what was sent through it; false if that is known, or other software sent it."""
         since = _oldest(now - _UNKNOWN_FOR)
         by = echoed.sent_at + _CLOCK_TOLERANCE
         async with self._db.tx(channel.tenant_id) as tx:
             message_id = await echo_of(tx, channel.id, echoed.aliases, echoed.text, since=since, by=by)
             if message_id is None:
+                await sent_by_software(tx, channel.id, echoed.provider_id, now=now)
                 return False
             return await self._apply(tx, channel, Receipt(echoed.provider_id, "sent"), message_id, now)
 
