@@ -7,6 +7,7 @@ from booka_common.db import Tx
 from booka_common.jobs import Done, Job, JobType, Outcome
 from booka_messaging.settings import Settings
 from booka_messaging.usecases.attending import HAND_BACK, hand_back_when_over
+from booka_messaging.usecases.contacts import FORGET_IDS, forget_ids
 from booka_messaging.usecases.correcting import CORRECT, correct_later
 from booka_messaging.usecases.endings import give_up, record_sent
 from booka_messaging.usecases.requesting import JOB_TYPE
@@ -32,7 +33,7 @@ def job_types(
 ) -> Mapping[str, JobType]:
     """`send_message`: one text to one client. `hand_back`: the end of a takeover. `correct_message`: a change of a message
     that was not here yet. `watch_line`: a look at one line, again and again. `sweep_gap`: what was missed while a line did not
-    work. `transcribe`: what is said in a voice message.
+    work. `transcribe`: what is said in a voice message. `forget_ids`: the end of an erasure.
     """
 
     async def send(job: Job) -> Outcome:
@@ -46,6 +47,9 @@ def job_types(
 
     async def correct(job: Job) -> Outcome:
         return Done(lambda tx: correct_later(tx, job, now=now()))
+
+    async def forget(job: Job) -> Outcome:
+        return Done(lambda tx: forget_ids(tx, job))
 
     async def watch(job: Job) -> Outcome:
         return await watching.run(job, now())
@@ -67,6 +71,7 @@ def job_types(
         ),
         HAND_BACK: JobType(hand_back),
         CORRECT: JobType(correct, max_attempts=20),
+        FORGET_IDS: JobType(forget),
         WATCH: JobType(watch, timeout=_SWEEP_TIMEOUT),
         SWEEP: JobType(sweep, timeout=_SWEEP_TIMEOUT),
         TRANSCRIBE: JobType(transcribe, max_attempts=ATTEMPTS, on_dead=unheard),

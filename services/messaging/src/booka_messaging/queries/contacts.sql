@@ -64,7 +64,7 @@ WHERE tenant_id = $1 AND (id = $2 OR merged_into = $2)
 RETURNING id;
 
 -- name: erase_messages
--- The gateway's ids stay: they are how a message that is delivered again is known.
+-- The gateway's ids stay for now: they are how a message that is delivered again is known.
 UPDATE messages
 SET text = '', choice_id = NULL, metadata = '{}', choices = NULL, template = NULL
 WHERE tenant_id = $1 AND conversation_id = ANY ($2::uuid[]);
@@ -78,3 +78,20 @@ WITH jobs AS (
 UPDATE messages SET status = 'failed', failure = $3
 WHERE tenant_id = $1 AND conversation_id = ANY ($2::uuid[]) AND status = 'queued'
 RETURNING id, conversation_id, request_id, author;
+
+-- name: erase_ids
+-- Providers' ids of messages: those of the Cloud API have the client's number in them. What was counted stays counted.
+WITH gone AS (
+    SELECT id, channel_id, provider_id FROM messages
+    WHERE tenant_id = $1 AND conversation_id = ANY ($2::uuid[]) AND provider_id IS NOT NULL
+), receipt AS (
+    -- A message that was sent twice has two.
+    DELETE FROM receipts AS r USING gone AS g
+    WHERE r.tenant_id = $1 AND r.channel_id = g.channel_id AND (r.provider_id = g.provider_id OR r.message_id = g.id)
+    RETURNING r.channel_id, r.provider_id
+), charge AS (
+    UPDATE charges AS h SET provider_id = encode(sha256(convert_to(h.provider_id, 'UTF8')), 'hex')
+    FROM (SELECT channel_id, provider_id FROM gone UNION SELECT channel_id, provider_id FROM receipt) AS g
+    WHERE h.tenant_id = $1 AND h.channel_id = g.channel_id AND h.provider_id = g.provider_id
+)
+UPDATE messages AS m SET provider_id = NULL FROM gone AS g WHERE m.tenant_id = $1 AND m.id = g.id;

@@ -16,6 +16,7 @@ __all__ = [
     "drop_queued",
     "erase_contact",
     "erase_conversations",
+    "erase_ids",
     "erase_texts",
     "get_contact",
     "lines_of",
@@ -93,6 +94,11 @@ async def drop_queued(tx: Tx, conversation_ids: Sequence[UUID], code: str, *, no
 async def erase_texts(tx: Tx, conversation_ids: Sequence[UUID]) -> None:
     """Empty what was said in these conversations, whoever said it."""
     await tx.execute(queries["erase_messages"], tx.tenant_id, list(conversation_ids))
+
+
+async def erase_ids(tx: Tx, conversation_ids: Sequence[UUID]) -> None:
+    """Forget by which ids the provider knows the messages of these conversations."""
+    await tx.execute(queries["erase_ids"], tx.tenant_id, list(conversation_ids))
 
 
 async def erase_contact(tx: Tx, contact_id: UUID, *, now: datetime) -> list[UUID]:

@@ -1,14 +1,15 @@
 """People, as somebody at the salon looks after them: what is known of them, silence, and forgetting."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from booka_common import outbox
+from booka_common import jobs, outbox
 from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import ContactErased, MessageFailed
 from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
+from booka_common.jobs import Job
 from booka_messaging import store
 from booka_messaging.errors import UnknownContact
 from booka_messaging.store.contacts import (
@@ -19,13 +20,18 @@ from booka_messaging.store.contacts import (
     drop_queued,
     erase_contact,
     erase_conversations,
+    erase_ids,
     erase_texts,
     get_contact,
     lines_of,
 )
 
-__all__ = ["block", "erase", "export"]
+__all__ = ["FORGET_IDS", "block", "erase", "export", "forget_ids"]
 
+#: The job that ends an erasure.
+FORGET_IDS = "forget_ids"
+#: Meta repeats its webhooks for seven days. For so long the ids of what was said tell a repetition from somebody new.
+_IDS_KEPT = timedelta(days=8)
 _ERASED = "erased"
 
 
@@ -54,10 +60,10 @@ async def block(tx: Tx, contact_id: UUID, *, blocked: bool, now: datetime) -> No
 
 
 async def erase(tx: Tx, contact_id: UUID, now: datetime) -> bool:
-    """Forget a person: names, numbers, ids and everything that was said. Rows stay to be counted.
+    """Forget a person: names, numbers, ids and everything that was said.
 
-    What waits to be sent to them is not sent. If they write again, they are somebody new. `tx` must not hold the lock of a
-    conversation yet. Repeated, it changes nothing.
+    Rows stay to be counted, for eight days with the providers' ids of messages. What waits to be sent to them is not sent. If
+    they write again, they are somebody new. `tx` must not hold the lock of a conversation yet. Repeated, it changes nothing.
 
     Returns:
         False if they were erased before.
@@ -73,6 +79,14 @@ async def erase(tx: Tx, contact_id: UUID, now: datetime) -> bool:
     await erase_texts(tx, conversation_ids)
     await store.forget_unread(tx, contact.id)
     merged_ids = await erase_contact(tx, contact.id, now=now)
+    await jobs.put(
+        tx,
+        FORGET_IDS,
+        {"conversation_ids": [str(id) for id in conversation_ids]},
+        scheduled_at=now + _IDS_KEPT,
+        correlation_id=contact.id,
+        unique_key=str(contact.id),
+    )
     tenant_id = tx.tenant_id
     if tenant_id is None:
         raise ValueError("a contact is erased in a transaction of its salon")
@@ -89,6 +103,11 @@ async def erase(tx: Tx, contact_id: UUID, now: datetime) -> bool:
         ),
     )
     return True
+
+
+async def forget_ids(tx: Tx, job: Job) -> None:
+    """Forget the ids that were kept when a person was erased."""
+    await erase_ids(tx, [UUID(id) for id in job.payload["conversation_ids"]])
 
 
 async def _contact(tx: Tx, contact_id: UUID) -> Contact:
