@@ -6,12 +6,14 @@ of a queue cannot be changed later and policies can. `definitions` renders all o
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from booka_common.contracts import booking, llm, messaging, payments, scheduler, waitlist
 from booka_common.contracts.envelope import Message
 
 __all__ = [
+    "DEAD_LETTERS_KEPT",
     "EXCHANGE",
     "HEARS",
     "SAYS",
@@ -23,6 +25,8 @@ __all__ = [
 ]
 
 EXCHANGE = "booka"
+#: They hold what people wrote, and an erasure does not reach them.
+DEAD_LETTERS_KEPT = timedelta(days=30)
 
 #: What each service consumes. Every entry is one queue.
 HEARS: dict[str, tuple[type[Message], ...]] = {
@@ -237,6 +241,7 @@ def definitions(services: Iterable[str], *, vhost: str | None = None) -> dict[st
                     "delivery-limit": 50,
                 },
             )
+            limit(dlq, **{"message-ttl": int(DEAD_LETTERS_KEPT.total_seconds() * 1000)})
     return {
         **({} if vhost is None else {"vhosts": [{"name": vhost}]}),
         "exchanges": [
