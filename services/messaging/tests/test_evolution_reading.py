@@ -292,6 +292,12 @@ def test_connection() -> None:
     assert read(payload, NOW) == (ConnectionChanged("close", "401"),)
 
 
+def test_a_pairing_that_whatsapp_refused_leaves_the_line_closed() -> None:
+    """Of a line, `refused` says that the gateway does not know it or its key."""
+    payload = {**upsert(), "event": "connection.update", "data": {"state": "refused", "statusReason": 428}}
+    assert read(payload, NOW) == (ConnectionChanged("close", "428"),)
+
+
 def test_several_in_one_body() -> None:
     payload = upsert()
     payload["data"] = [payload["data"], {**payload["data"], "key": {"remoteJid": LID_JID, "id": "A2"}}]

@@ -390,5 +390,7 @@ def _receipt(data: object) -> ChatEvent:
 def _connection(data: object) -> ChatEvent:
     if not isinstance(data, dict) or not (state := line(data.get("state"), 32)):
         return Ignored("shape")
+    if state == "refused":  # by WhatsApp; of a line, the word says that the gateway refuses us
+        state = "close"
     reason = fact(data.get("statusReason"))
     return ConnectionChanged(state, None if reason is None else str(reason)[:32])

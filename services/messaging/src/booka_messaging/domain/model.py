@@ -115,7 +115,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionChanged:
-    """The gateway's connection to WhatsApp: `open`, `connecting`, `close` or `refused`."""
+    """The gateway's connection to WhatsApp: `open`, `connecting` or `close`."""
 
     state: str
     reason: str | None
