@@ -17,6 +17,9 @@ __all__ = ["Answer", "Caller"]
 #: Node, on which Evolution runs, hangs up on a connection that was idle for 5 s.
 _IDLE_SECONDS = 4
 _LONGEST_WAIT = 600
+#: Of an answer, unpacked: a page of a gateway's store, with the thumbnails of its pictures, has a few MB.
+_LARGEST = 16 * 1024 * 1024
+_CHUNK = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ class Caller:
     async def call(
         self, method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
     ) -> Answer | NotNow | OutcomeUnknown:
-        """Ask once, following no redirect. `NotNow`: it never reached the gateway. `OutcomeUnknown`: it may have."""
+        """Ask once, following no redirect. `NotNow`: it never reached the gateway. `OutcomeUnknown`: it may have.
+
+        A gateway is where a salon says it is, so its answers are not believed to end.
+        """
         if self._client is None:
             raise RuntimeError("the gateway's connections are not open")
         try:
@@ -86,7 +92,12 @@ class Caller:
                 headers={**headers, "content-type": "application/json"},
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, response.headers, await response.read())
+                content = bytearray()
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    content += chunk
+                    if len(content) > _LARGEST:
+                        return OutcomeUnknown(f"an answer of more than {_LARGEST} bytes")
+                return Answer(response.status, response.headers, bytes(content))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return NotNow(f"no connection: {type(error).__name__}", unreachable=True)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
