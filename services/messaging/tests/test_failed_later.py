@@ -46,6 +46,10 @@ async def tried(desk: Desk) -> int:
     return len((await desk.control("GET", f"/ledger?kind=message.failed&instance={desk.name}"))["entries"])
 
 
+async def asked(desk: Desk) -> int:
+    return len((await desk.control("GET", "/ledger?kind=fault"))["entries"])
+
+
 @pytest.mark.parametrize(("code", "wait"), [(131000, 30), (131016, 30), (131056, 6), (131048, 900)])
 async def test_what_failed_for_a_passing_reason_goes_once_more(desk: Desk, code: int, wait: int) -> None:
     await fails_with(desk, code)
@@ -112,3 +116,26 @@ async def test_a_line_that_cannot_be_paid_for_stops_until_somebody_acts(desk: De
     await desk.hears()
     assert await desk.sent() == ["Confirmado!"]
     assert await desk.told(MessageFailed) == []
+
+
+@pytest.mark.parametrize(("code", "minutes"), [(80007, 60), (130429, 20)])
+async def test_a_rate_that_lasts_costs_no_message(desk: Desk, code: int, minutes: int) -> None:
+    """Meta counts some of its limits by the hour; a dozen attempts are over before."""
+    began = desk.clock()
+    await desk.fails("error_before", code=code, times=200)
+    await desk.asks("Confirmado!")
+    await desk.works(within=timedelta(minutes=minutes))
+    assert desk.clock() >= began + timedelta(minutes=minutes)
+    assert [message["status"] for message in await desk.messages()] == ["queued"]
+    assert 10 < await asked(desk) < 150
+    await desk.control("DELETE", "/faults")
+    await desk.works()
+    assert await desk.sent() == ["Confirmado!"]
+    assert await desk.told(MessageFailed) == []
+
+
+async def test_but_no_longer_than_a_day(desk: Desk) -> None:
+    await desk.fails("error_before", code=131048, times=1000)
+    await desk.asks("Confirmado!")
+    await desk.works(within=timedelta(hours=30))
+    assert [failed.code for failed in await desk.told(MessageFailed)] == ["too_late"]

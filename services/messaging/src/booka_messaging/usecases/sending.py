@@ -51,6 +51,7 @@ _RECEIPT_WAITS = 4
 #: Who was away waits for the receipts of that time as long as they were away, because providers repeat ever more seldom.
 _LONGEST_WAIT = timedelta(minutes=15)
 _SOON = timedelta(seconds=1)
+_SELDOM = timedelta(minutes=1)
 _TYPING_SECONDS = 1.5
 
 
@@ -212,9 +213,9 @@ class Sending:
                     await untaken(tx, ending.message_id, **marks)
                 if line_down or unreachable:
                     blocked_until = await self._circuits.failed(call.of, reason, down=line_down, now=now)
-                    if blocked_until is not None:
-                        return Postponed(reason, blocked_until)
-                return RetryIn(reason, delay)
+                    return RetryIn(reason, delay) if blocked_until is None else Postponed(reason, blocked_until)
+                # A rate is over some time: a message is given up for its age, not for how often that was asked.
+                return Postponed(reason, now + (delay or _between_tries(now - message.received_at)))
             case OutcomeUnknown(reason):
                 # The gateway may still be at it; its store tells only after a while.
                 await self._circuits.failed(call.of, reason, down=False, now=now)
@@ -286,6 +287,11 @@ class _Call:
             wording=message.wording,
             approved=message.approved,
         )
+
+
+def _between_tries(waited: timedelta) -> timedelta:
+    """How long a message waits that the gateway has no room for: the longer it has waited already, the longer."""
+    return max(_SOON, min(waited / 10, _SELDOM))
 
 
 async def _call_gateway(call: _Call, to: Alias, form: Form) -> SendOutcome:
