@@ -145,6 +145,8 @@ class Answers:
             visit.history.append((visit.version, "confirmed"))
             return None, [self.confirmed(visit)]
         reseated = visit.status == "expired"
+        if reseated and not self.model.still_there(visit):
+            return "not_offered", []
         if reseated and clash(self.model.needs(visit), self.model.taken(self.now, visit.id)):
             return "slot_taken", []
         visit.becomes("confirmed", expires=None, due=None, **payment)

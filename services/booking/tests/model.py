@@ -205,6 +205,11 @@ class Model:
             if self.within(start, parts[-1]["ends"]) and self._at_work(parts) and _free(parts, taken):
                 yield people
 
+    def still_there(self, visit: Visit) -> bool:
+        """Whether the salon is open for it, and everybody in it works then, whatever else is taken."""
+        parts = parts_of(visit.wants, visit.people, visit.start)
+        return self.within(visit.start, parts[-1]["ends"]) and self._at_work(parts)
+
     def _at_work(self, parts: list[Any]) -> bool:
         for part in parts:
             stops, resumes = part["ends"], part["ends"]

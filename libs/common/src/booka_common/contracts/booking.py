@@ -343,7 +343,7 @@ class DepositUnusable(Message):
     reservation_id: UUID
     conversation_id: UUID | None = None
     transaction_id: UUID
-    reason: Literal["slot_taken", "cancelled", "already_paid", "unknown_reservation", "in_the_past"]
+    reason: Literal["slot_taken", "not_offered", "cancelled", "already_paid", "unknown_reservation", "in_the_past"]
 
 
 class ReminderReady(Message):

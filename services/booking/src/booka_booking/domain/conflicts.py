@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from booka_booking.domain.diary import Diary
+from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.times import Interval
 
 __all__ = ["Booked", "BookedPart", "Conflict", "ConflictCode", "conflicts_of"]
@@ -39,6 +40,23 @@ class Booked:
     end: datetime
     parts: tuple[BookedPart, ...]
     claims: tuple[tuple[UUID, Interval], ...]
+
+    @classmethod
+    def of(cls, it: Reservation) -> "Booked":
+        """A reservation as the visit that it is, or would be again."""
+        return cls(
+            id=it.id,
+            status="held" if it.status == "held" else "confirmed",
+            version=it.version,
+            guest_name=it.guest_name,
+            start=it.start,
+            end=it.end,
+            parts=tuple(
+                BookedPart(part.position, part.service_id, part.staff_id, part.resource_id, part.start, part.end)
+                for part in it.segments
+            ),
+            claims=tuple((claim.calendar_id, Interval(claim.busy_from, claim.busy_until)) for claim in it.claims),
+        )
 
 
 @dataclass(frozen=True, slots=True)

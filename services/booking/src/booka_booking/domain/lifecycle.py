@@ -51,12 +51,12 @@ class Refused:
 class Unusable:
     """The deposit has to go back."""
 
-    reason: Literal["slot_taken", "cancelled", "already_paid", "unknown_reservation", "in_the_past"]
+    reason: Literal["slot_taken", "not_offered", "cancelled", "already_paid", "unknown_reservation", "in_the_past"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reseat:
-    """Paid too late: confirmed as `after` if everybody in it is still free, and else the deposit goes back."""
+    """Paid too late: confirmed as `after` if everybody in it is still there and free, and else the deposit goes back."""
 
     after: Reservation
 

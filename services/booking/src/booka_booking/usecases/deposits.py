@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from booka_booking.domain import lifecycle as rules
+from booka_booking.domain.conflicts import Booked, conflicts_of
+from booka_booking.domain.diary import Diary, Hours
 from booka_booking.domain.lifecycle import Nothing, Reseat, Unusable
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.times import Interval
-from booka_booking.store import deposits, reservations
+from booka_booking.store import deposits, reservations, salons
 from booka_booking.usecases.availability import taken_by_calendar
 from booka_booking.usecases.confirmations import confirmed
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
@@ -59,12 +61,23 @@ async def _judge(tx: Tx, it: Reservation | None, paid: DepositPaid, occasion: Oc
     reseated = isinstance(after, Reseat)
     if isinstance(after, Reseat):
         after = after.after
+        if not await _offered(tx, after, occasion.now):
+            return Unusable("not_offered")
         if not await _reseat(tx, it, after, occasion):
             return Unusable("slot_taken")
     else:
         await save(tx, it, after, occasion, why="deposit_paid")
     await outbox.put(tx, occasion.say(confirmed(after, reseated=reseated)))
     return None
+
+
+async def _offered(tx: Tx, after: Reservation, now: datetime) -> bool:
+    """Whether the salon, as it is now, would still have this visit: the hold is over, so nothing is promised any more."""
+    known = await salons.current(tx, now)
+    if known is None:
+        return False
+    diary = Diary(Hours(known.salon, Interval(after.start, after.end)), {})
+    return next(conflicts_of(diary, Booked.of(after)), None) is None
 
 
 async def _reseat(tx: Tx, it: Reservation, after: Reservation, occasion: Occasion) -> bool:
