@@ -73,7 +73,7 @@ class Policy:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def deposit(self, price: Money, client: Client) -> Money:
-        """What is asked of `client` in advance: never more than the price."""
+        """What is asked of `client` in advance: never more than the price, and an amount that can be paid by card."""
         nothing = Money(minor=0, currency=price.currency)
         if self.deposit_for == "new_clients" and client.completed > 0:
             return nothing
@@ -83,7 +83,7 @@ class Policy:
             asked = price.percent(self.deposit_value).minor
         else:
             asked = self.deposit_value if self.deposit_kind == "fixed" else 0
-        return Money(minor=min(asked, price.minor), currency=price.currency)
+        return Money(minor=min(asked, price.minor), currency=price.currency).payable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,10 +135,14 @@ class Reservation:
         return self.start - timedelta(hours=self.terms.cancel_notice_hours)
 
     def refund(self, by: Party, now: datetime) -> Money | None:
-        """What comes back of a paid deposit if it is cancelled now: all of it in time or by the salon, else as the terms say."""
+        """What comes back of a paid deposit if it is cancelled now: all of it in time or by the salon, else as the terms say.
+
+        Where a card cannot be given exactly that much back, it is a little more.
+        """
         if by == "salon" or now <= self.free_until:
             return self.paid
-        return self._money(self.terms.late_refund(self.paid_minor))
+        kept = Money(minor=self.paid_minor - self.terms.late_refund(self.paid_minor), currency=self.currency)
+        return self._money(self.paid_minor - kept.payable().minor)
 
     def _money(self, minor: int) -> Money | None:
         return Money(minor=minor, currency=self.currency) if minor else None
