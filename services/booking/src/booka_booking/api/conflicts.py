@@ -21,7 +21,7 @@ __all__ = ["conflict_routes"]
 
 
 class ReasonView(BaseModel):
-    """Something that is not allowed any more. `position` null: the visit as a whole; `about`: a person, service or resource."""
+    """Something that is not allowed any more; `position` null: of the visit. `about`: a person, service, resource or pool."""
 
     code: ConflictCode
     position: int | None

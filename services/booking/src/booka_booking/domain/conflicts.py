@@ -13,7 +13,13 @@ from booka_booking.domain.times import Interval
 __all__ = ["Booked", "BookedPart", "Conflict", "ConflictCode", "conflicts_of"]
 
 ConflictCode = Literal[
-    "salon_closed", "not_working", "staff_retired", "not_performed", "service_retired", "resource_retired"
+    "salon_closed",
+    "not_working",
+    "staff_retired",
+    "not_performed",
+    "service_retired",
+    "resource_retired",
+    "resource_missing",
 ]
 
 
@@ -65,7 +71,7 @@ class Conflict:
 
     Attributes:
         position: of the service it is about; None: of the visit as a whole.
-        about: the person, service or resource.
+        about: the person, service or resource; for `resource_missing`, the pool that the service needs something of by now.
     """
 
     code: ConflictCode
@@ -81,13 +87,16 @@ def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
     if not diary.open_for(whole):
         yield Conflict("salon_closed", span=whole)
     people = {person.id: person for person in salon.staff}
-    resources = {resource.id for pool in salon.pools.values() for resource in pool}
+    pool_of = {resource.id: pool_id for pool_id, pool in salon.pools.items() for resource in pool}
     for part in it.parts:
         service = salon.services.get(part.service_id)
         if service is None or not service.active:
             yield Conflict("service_retired", part.position, part.service_id)
-        if part.resource_id is not None and part.resource_id not in resources:
+        pool_id = pool_of.get(part.resource_id) if part.resource_id else None
+        if part.resource_id is not None and pool_id is None:
             yield Conflict("resource_retired", part.position, part.resource_id)
+        elif service is not None and service.pool_id not in (None, pool_id):
+            yield Conflict("resource_missing", part.position, service.pool_id)
         person = people.get(part.staff_id)
         if person is None:
             yield Conflict("staff_retired", part.position, part.staff_id)
