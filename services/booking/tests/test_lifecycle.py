@@ -34,7 +34,7 @@ def test_a_hold_is_made_of_the_seating_and_of_the_terms_as_they_are() -> None:
     assert it.expires_at == NOON + timedelta(seconds=600)
     assert it.held_until == it.expires_at
     assert it.zone == "Europe/Lisbon"
-    assert it.visit.staff_names == ("Ana",)
+    assert it.visit.staff_names == ("Ana", "Ana")
     # One run of work up to the gap, the rest of it after the gap, and the chair all the time.
     ana = [(c.busy_from - START, c.busy_until - START) for c in it.claims if c.calendar_id == ANA.id]
     assert ana == [(timedelta(), timedelta(minutes=60)), (timedelta(minutes=90), timedelta(minutes=120))]

@@ -98,7 +98,7 @@ class Visit(Fact):
     end: AwareDatetime
     zone: str
     service_names: tuple[str, ...]
-    staff_names: tuple[str, ...]
+    staff_names: tuple[str, ...] = Field(description="one for each service, in their order")
     price: Money
 
 

@@ -121,7 +121,7 @@ class Reservation:
             end=self.end,
             zone=self.zone,
             service_names=tuple(segment.service_name for segment in self.segments),
-            staff_names=tuple(dict.fromkeys(segment.staff_name for segment in self.segments)),
+            staff_names=tuple(segment.staff_name for segment in self.segments),
             price=Money(minor=self.price_minor, currency=self.currency),
         )
 

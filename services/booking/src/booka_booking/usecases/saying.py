@@ -57,7 +57,7 @@ def visit_of(it: Reservation) -> Mapping[str, object]:
         "end": it.end,
         "zone": it.zone,
         "service_names": [segment.service_name for segment in segments],
-        "staff_names": list(dict.fromkeys(segment.staff_name for segment in segments)),
+        "staff_names": [segment.staff_name for segment in segments],
         "price": {"minor": it.price_minor, "currency": it.currency},
     }
 
