@@ -85,7 +85,13 @@ def availability_routes(
     ) -> AvailabilityView:
         async with db.tx(who.tenant_id) as tx:
             found = await availability.find(
-                tx, Ask(wants, by), Interval(earliest, latest), limit, now(), contact_id=contact_id, besides=moving
+                tx,
+                Ask(wants, by, booked=moving is not None),
+                Interval(earliest, latest),
+                limit,
+                now(),
+                contact_id=contact_id,
+                besides=moving,
             )
         if isinstance(found, str):
             raise slot_refusal(found, ())

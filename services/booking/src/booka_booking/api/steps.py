@@ -20,6 +20,7 @@ from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.wishes import NotHeld
 from booka_common.contracts.booking import Slot
 from booka_common.db import Database, Tx
+from booka_common.errors import Unprocessable
 from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller
 from booka_common.versions import IfMatch, check_version, etag
@@ -82,6 +83,8 @@ def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Cal
         occasion = Occasion.request(asked.tenant_id, now())
         async with asked.tx() as tx:
             it = await _locked(tx, reservation_id, version)
+            if body.staff_ids and len(body.staff_ids) != len(it.segments):
+                raise Unprocessable("staff_ids has to name one for each service, or nobody", code="staff_ids_mismatch")
             outcome = await changes.move(tx, it, occasion, by=body.by, start=body.start, staff_ids=body.staff_ids)
         return _answer(outcome, response)
 

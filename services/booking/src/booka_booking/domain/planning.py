@@ -21,10 +21,21 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Services in this order, each by somebody or anybody. The salon itself is not bound by `online` and the lead time."""
+    """Services in this order, each by somebody or anybody. The salon itself is not bound by `online` and the lead time.
+
+    Attributes:
+        booked: it is about a visit that there is; the salon may move that though it does not offer its services any more.
+    """
 
     wants: tuple[Want, ...]
     by: Party = "client"
+    booked: bool = False
+
+    def allows(self, service: Service) -> bool:
+        """Whether `service` is for whoever asks."""
+        if self.by == "salon":
+            return service.active or self.booked
+        return service.active and service.online
 
 
 class Stretch(NamedTuple):
@@ -197,7 +208,7 @@ def resolve(salon: Salon, ask: Ask) -> Plan | Refusal:
         tuple(person for person in salon.staff if service.id in person.skills and want.staff_id in (None, person.id))
         for service, want in zip(services, ask.wants, strict=True)
     )
-    if not all(able) or not all(service.active and (service.online or ask.by == "salon") for service in services):
+    if not all(able) or not all(map(ask.allows, services)):
         return "not_offered"
     # A claim never exceeds a day, see the table.
     longest = _longest(services, able)

@@ -172,13 +172,14 @@ async def move(
     """Have a confirmed, locked visit take place at `start`.
 
     Args:
-        staff_ids: one for each service, None: anyone; by default whoever was asked for at first.
+        staff_ids: one for each service, None: anyone; by default whoever was asked for at first. Any other number is not offered.
     """
     now = occasion.now
     hindered = rules.movable(it, by, now)
     if hindered is not None:
         return hindered
-    loaded = await load(tx, Ask(_wants(it, staff_ids), by), now)
+    wants = _wants(it, staff_ids)
+    loaded = await load(tx, Ask(wants, by, booked=True), now) if wants else "not_offered"
     if isinstance(loaded, str):
         return NotHeld(loaded)
     salon, plan = loaded
@@ -215,8 +216,11 @@ async def _seated_anew(
 
 
 def _wants(it: Reservation, staff_ids: Sequence[UUID | None]) -> tuple[Want, ...]:
-    if len(staff_ids) != len(it.segments):
+    """What is asked for now; nothing, if it is not said of each service who is to do it."""
+    if not staff_ids:
         return it.wants
+    if len(staff_ids) != len(it.segments):
+        return ()
     pairs = zip(it.segments, staff_ids, strict=True)
     return tuple(Want(service_id=segment.service_id, staff_id=staff_id) for segment, staff_id in pairs)
 
