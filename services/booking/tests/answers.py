@@ -210,7 +210,11 @@ class Answers:
         return []
 
     def finished(self, visit: Visit, outcome: str) -> list[Told]:
-        if visit.status != "confirmed" or self.now < visit.start:
+        if (
+            visit.status not in ("confirmed", "completed", "no_show")
+            or visit.status == outcome
+            or self.now < visit.start
+        ):
             return []
         visit.becomes(outcome)
         return [(booking.ReservationFinished, {"reservation_id": visit.id, "outcome": outcome})]

@@ -28,6 +28,9 @@ from booka_common.versions import IfMatch, check_version, etag
 __all__ = ["step_routes"]
 
 
+Why = Annotated[str, Field(min_length=1, max_length=200, description="for the history")]
+
+
 class ConfirmBody(BaseModel):
     """Agree to a hold."""
 
@@ -47,6 +50,15 @@ class MoveBody(BaseModel):
         (), max_length=MAX_WANTS, description="one for each service, null: anyone; empty: as was asked for at first"
     )
     by: Party = "salon"
+    why: Why = "moved"
+
+
+class FinishBody(BaseModel):
+    """How a visit went. Said of one that was judged already, it corrects that."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: Why | None = None
 
 
 class CancelBody(BaseModel):
@@ -55,7 +67,7 @@ class CancelBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     by: Party = "salon"
-    why: str = Field("cancelled_by_hand", min_length=1, max_length=200)
+    why: Why = "cancelled_by_hand"
 
 
 def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]) -> APIRouter:
@@ -85,7 +97,7 @@ def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Cal
             it = await _locked(tx, reservation_id, version)
             if body.staff_ids and len(body.staff_ids) != len(it.segments):
                 raise Unprocessable("staff_ids has to name one for each service, or nobody", code="staff_ids_mismatch")
-            outcome = await changes.move(tx, it, occasion, by=body.by, start=body.start, staff_ids=body.staff_ids)
+            outcome = await changes.move(tx, it, occasion, **body.model_dump())
         return _answer(outcome, response)
 
     @router.post("/cancel", summary="Give it up")
@@ -99,19 +111,28 @@ def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Cal
         return _answer(outcome, response)
 
     async def finish(
-        asked: Once, reservation_id: UUID, version: int | None, outcome: Literal["completed", "no_show"]
+        asked: Once,
+        reservation_id: UUID,
+        version: int | None,
+        outcome: Literal["completed", "no_show"],
+        body: FinishBody | None,
     ) -> Reservation | Refused:
         async with asked.tx() as tx:
             it = await _locked(tx, reservation_id, version)
-            return await changes.finish(tx, it, Occasion.request(asked.tenant_id, now()), outcome)
+            why = body.why if body else None
+            return await changes.finish(tx, it, Occasion.request(asked.tenant_id, now()), outcome, why=why)
 
     @router.post("/complete", summary="The visit took place")
-    async def complete(asked: Asked, reservation_id: UUID, version: IfMatch, response: Response) -> ReservationView:
-        return _answer(await finish(asked, reservation_id, version, "completed"), response)
+    async def complete(
+        asked: Asked, reservation_id: UUID, version: IfMatch, response: Response, body: FinishBody | None = None
+    ) -> ReservationView:
+        return _answer(await finish(asked, reservation_id, version, "completed", body), response)
 
     @router.post("/no-show", summary="The client did not come")
-    async def no_show(asked: Asked, reservation_id: UUID, version: IfMatch, response: Response) -> ReservationView:
-        return _answer(await finish(asked, reservation_id, version, "no_show"), response)
+    async def no_show(
+        asked: Asked, reservation_id: UUID, version: IfMatch, response: Response, body: FinishBody | None = None
+    ) -> ReservationView:
+        return _answer(await finish(asked, reservation_id, version, "no_show", body), response)
 
     return router
 

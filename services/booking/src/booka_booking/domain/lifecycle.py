@@ -1,6 +1,6 @@
 """What may become of a reservation. Every decision is pure: the reservation and now in, the changed one out.
 
-    held ──agree──▶ held (deposit due) ──pay──▶ confirmed ──finish──▶ completed | no_show
+    held ──agree──▶ held (deposit due) ──pay──▶ confirmed ──finish──▶ completed ◀──finish──▶ no_show
       │ └──agree, no deposit──────────────────────▲ │
       ├──time──▶ expired ──pay, still free──────────┘ └──cancel──▶ cancelled
       └──cancel──▶ cancelled
@@ -208,10 +208,10 @@ def cancel(it: Reservation, by: Party, now: datetime) -> Reservation | Nothing |
 
 
 def finish(it: Reservation, outcome: Literal["completed", "no_show"], now: datetime) -> Reservation | Nothing | Refused:
-    """Say how a confirmed visit went, once it has begun."""
+    """Say how a confirmed visit went, once it has begun. Who was wrong about it says so again."""
     if it.status == outcome:
         return Nothing()
-    if it.status != "confirmed":
+    if it.status not in ("confirmed", "completed", "no_show"):
         return Refused("not_confirmed")
     if now < it.start:
         return Refused("not_started")

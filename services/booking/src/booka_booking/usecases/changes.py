@@ -113,15 +113,15 @@ async def cancel(
 
 
 async def finish(
-    tx: Tx, it: Reservation, occasion: Occasion, outcome: Literal["completed", "no_show"]
+    tx: Tx, it: Reservation, occasion: Occasion, outcome: Literal["completed", "no_show"], *, why: str | None = None
 ) -> Reservation | Refused:
-    """Say how a confirmed visit went."""
+    """Say how a confirmed visit went, or that it went otherwise than was said."""
     after = rules.finish(it, outcome, occasion.now)
     if isinstance(after, Refused):
         return after
     if isinstance(after, Nothing):
         return it
-    await save(tx, it, after, occasion, why=outcome)
+    await save(tx, it, after, occasion, why=why or outcome)
     said = ReservationFinished(
         reservation_id=it.id,
         conversation_id=it.conversation_id,
@@ -168,6 +168,7 @@ async def move(
     by: Party,
     start: datetime,
     staff_ids: Sequence[UUID | None] = (),
+    why: str = "moved",
 ) -> Reservation | Refused | NotHeld:
     """Have a confirmed, locked visit take place at `start`.
 
@@ -183,20 +184,20 @@ async def move(
     if isinstance(loaded, str):
         return NotHeld(loaded)
     salon, plan = loaded
-    why = refused(salon, plan, start, now)
-    if why is None and choose(Diary(Hours(salon, around(salon, plan, start)), {}), plan, start) is None:
-        why = "not_offered"
-    if why is None:
-        after = await _seated_anew(tx, it, salon, plan, start, by, occasion)
+    code = refused(salon, plan, start, now)
+    if code is None and choose(Diary(Hours(salon, around(salon, plan, start)), {}), plan, start) is None:
+        code = "not_offered"
+    if code is None:
+        after = await _seated_anew(tx, it, salon, plan, start, by, occasion, why)
         if after is not None:
             await outbox.put(tx, occasion.say(_moved(after)))
             return after
-        why = "slot_taken"
-    return NotHeld(why, await next_slots(tx, salon, plan, max(start, now), ALTERNATIVES, now, besides=it.id))
+        code = "slot_taken"
+    return NotHeld(code, await next_slots(tx, salon, plan, max(start, now), ALTERNATIVES, now, besides=it.id))
 
 
 async def _seated_anew(
-    tx: Tx, it: Reservation, salon: Salon, plan: Plan, start: datetime, by: Party, occasion: Occasion
+    tx: Tx, it: Reservation, salon: Salon, plan: Plan, start: datetime, by: Party, occasion: Occasion, why: str
 ) -> Reservation | None:
     now = occasion.now
     # Its old calendars too: somebody who waits for the time it leaves must not hold what it moves to.
@@ -212,7 +213,7 @@ async def _seated_anew(
     lapsed = lapsed_in_the_way(after.claims, taken, now)
     if lapsed:
         await free_overdue(tx, lapsed, occasion)
-    return after if await save_seated(tx, it, after, occasion, why="moved") else None
+    return after if await save_seated(tx, it, after, occasion, why=why) else None
 
 
 def _wants(it: Reservation, staff_ids: Sequence[UUID | None]) -> tuple[Want, ...]:
