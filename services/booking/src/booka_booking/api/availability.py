@@ -47,7 +47,8 @@ class ReasonView(BaseModel):
     """One constraint in the way of a start.
 
     `position` is the service it is about, counted from 0; `calendar_id` the person, or the pool for `no_resource`;
-    `reservation_id` what takes the time, for `busy`.
+    `reservation_id` what takes the time, for `busy`. `service_retired`, `not_online`, `not_performed` and `too_long` stand in the
+    way of every start.
     """
 
     code: ReasonCode

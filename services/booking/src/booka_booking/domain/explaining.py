@@ -8,10 +8,11 @@ from uuid import UUID
 
 from booka_booking.domain.availability import bounds, choose, on_grid
 from booka_booking.domain.diary import Diary
-from booka_booking.domain.planning import Plan, Team
+from booka_booking.domain.planning import Ask, Plan, Team, able_to, too_long
+from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
 
-__all__ = ["Reason", "ReasonCode", "explain", "hindrances"]
+__all__ = ["Reason", "ReasonCode", "explain", "hindrances", "unoffered"]
 
 ReasonCode = Literal[
     "in_the_past",
@@ -23,6 +24,10 @@ ReasonCode = Literal[
     "busy",
     "no_resource",
     "no_combination",
+    "service_retired",
+    "not_online",
+    "not_performed",
+    "too_long",
 ]
 
 
@@ -32,7 +37,7 @@ class Reason:
 
     Attributes:
         position: of the service it is about; None: of the visit.
-        calendar_id: of the person, or of the pool for `no_resource`.
+        calendar_id: of the person, or of the pool for `no_resource`; None for `not_performed`: nobody does it.
         span: what takes the time (`busy`), or the time that is wanted.
     """
 
@@ -54,6 +59,19 @@ def explain(diary: Diary, plan: Plan, start: datetime, now: datetime) -> tuple[R
         found.update(dict.fromkeys(hindrances(diary, team, start)))
     # With several people sharing a visit, each may be hindered by nothing and still no combination fit.
     return (*reasons, *(found or {Reason("no_combination"): None}))
+
+
+def unoffered(salon: Salon, ask: Ask) -> Iterator[Reason]:
+    """Why the salon does not do what is asked for at all, whenever it is to be; nothing exactly if there is a plan for it."""
+    services = [salon.services[want.service_id] for want in ask.wants]
+    able = able_to(salon, ask.wants)
+    for position, (service, want) in enumerate(zip(services, ask.wants, strict=True)):
+        if not ask.allows(service):
+            yield Reason("not_online" if service.active else "service_retired", position)
+        if not able[position]:
+            yield Reason("not_performed", position, want.staff_id)
+    if all(able) and too_long(services, able):
+        yield Reason("too_long")
 
 
 def hindrances(diary: Diary, team: Team, start: datetime) -> Iterator[Reason]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from booka_booking.domain.salon import Salon, Service, Staff
 from booka_common.contracts.booking import SlotRefusal, Want
 
-__all__ = ["Ask", "Need", "Part", "Party", "Plan", "Refusal", "Stretch", "Team", "resolve"]
+__all__ = ["Ask", "Need", "Part", "Party", "Plan", "Refusal", "Stretch", "Team", "able_to", "resolve", "too_long"]
 
 Party = Literal["client", "salon"]
 Refusal = SlotRefusal
@@ -204,17 +204,25 @@ def resolve(salon: Salon, ask: Ask) -> Plan | Refusal:
     known = {person.id for person in salon.staff}
     if any(want.staff_id is not None and want.staff_id not in known for want in ask.wants):
         return "unknown_staff"
-    able = tuple(
-        tuple(person for person in salon.staff if service.id in person.skills and want.staff_id in (None, person.id))
-        for service, want in zip(services, ask.wants, strict=True)
-    )
-    if not all(able) or not all(map(ask.allows, services)):
-        return "not_offered"
-    # A claim never exceeds a day, see the table.
-    longest = _longest(services, able)
-    if timedelta(minutes=longest) > _DAY:
+    able = able_to(salon, ask.wants)
+    if not all(able) or not all(map(ask.allows, services)) or too_long(services, able):
         return "not_offered"
     return Plan(tuple(services), ask.wants, able, ask.by)
+
+
+def able_to(salon: Salon, wants: Sequence[Want]) -> tuple[tuple[Staff, ...], ...]:
+    """Who could do each service, in the salon's order."""
+    return tuple(
+        tuple(
+            person for person in salon.staff if want.service_id in person.skills and want.staff_id in (None, person.id)
+        )
+        for want in wants
+    )
+
+
+def too_long(services: Sequence[Service], able: Sequence[Sequence[Staff]]) -> bool:
+    """Whether a visit may take more than a day, buffers included: a claim never does, see the table. Somebody is able to."""
+    return timedelta(minutes=_longest(services, able)) > _DAY
 
 
 def _longest(services: Sequence[Service], able: Sequence[Sequence[Staff]]) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from booka_booking.domain.availability import Opening, bounds, choose, free_starts, spread
 from booka_booking.domain.diary import Diary, Hours, Seating
-from booka_booking.domain.explaining import Reason, explain
+from booka_booking.domain.explaining import Reason, explain, unoffered
 from booka_booking.domain.planning import Ask, Plan, Refusal
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
@@ -160,10 +160,12 @@ async def by_day(tx: Tx, ask: Ask, window: Interval, now: datetime) -> list[DayC
 
 async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explained | Refusal:
     """Why `start` is not offered, for the people at the salon."""
-    loaded = await load(tx, ask, now)
-    if isinstance(loaded, str):
-        return loaded
-    salon, plan = loaded
+    known = await salons.current(tx, now)
+    if known is None:
+        return "salon_not_ready"
+    salon, plan = known.salon, known.plan(ask)
+    if isinstance(plan, str):
+        return Explained(tuple(unoffered(salon, ask)), {}) if plan == "not_offered" else plan
     within = min(max(start, now), bounds(salon, now, ask.by).end)
     window = Interval(within, within + _DAY)
     taken = await reservations.busy(tx, calendars(salon, plan), _around(window))
