@@ -290,7 +290,7 @@ async def test_the_waiting_list_is_read_by_who_still_waits(crowded: Crowded, wat
         assert await waitlist.waiting(tx, look)
         assert await waitlist.count_live(tx, day, day)
         await waitlist.next_end(tx, look)
-        await waitlist.end_offer(tx, new_id(), "declined", look)
+        await waitlist.end_offer(tx, new_id(), "declined", look, crowd.client(5))
         await waitlist.live(tx, contact_id=crowd.client(5))
         await waitlist.live(tx, conversation_id=crowd.client(5))
         assert await waitlist.find_request(tx, new_id()) is None

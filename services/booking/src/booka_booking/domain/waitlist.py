@@ -66,6 +66,17 @@ class Entry:
         minute = local.hour * 60 + local.minute
         return self.first_day <= local.date() <= self.last_day and self.from_minute <= minute < self.until_minute
 
+    def served_by(self, it: Reservation, zone: ZoneInfo) -> bool:
+        """Whether a visit is just what is waited for."""
+        return (
+            len(self.wants) == len(it.segments)
+            and all(
+                want.service_id == part.service_id and want.staff_id in (None, part.staff_id)
+                for want, part in zip(self.wants, it.segments, strict=True)
+            )
+            and self.fits(it.start, zone)
+        )
+
     def ends(self, zone: ZoneInfo) -> datetime:
         """When the last day is over."""
         return local_day(self.last_day, zone).end

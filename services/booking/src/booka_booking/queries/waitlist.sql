@@ -70,7 +70,7 @@ SELECT $1::uuid, $3::uuid, entry.id, $4::timestamptz, $5::timestamptz, 'open' FR
 
 -- name: offer_end
 -- A reservation has changed. $3: what became of it if it is an offer (NULL: nothing). A deposit that came too late books what
--- was counted as unanswered. $4, $5: does anybody wait for the days on which it left time behind?
+-- was counted as unanswered. $4, $5: does anybody wait for the days on which it left time behind? $6: does this contact wait?
 WITH ended AS (
     UPDATE waitlist_offers SET outcome = $3::text
     WHERE tenant_id = $1 AND reservation_id = $2 AND $3::text IS NOT NULL
@@ -81,7 +81,9 @@ SELECT (SELECT entry_id FROM ended) AS entry_id,
     -- In an order, though one is as good as any: told only to find one, the planner may look for it from end to end.
     (SELECT true FROM waitlist_entries
      WHERE tenant_id = $1 AND status IN ('waiting', 'offered') AND last_day >= $4::date AND first_day <= $5::date
-     ORDER BY last_day LIMIT 1) IS NOT NULL AS awaited;
+     ORDER BY last_day LIMIT 1) IS NOT NULL AS awaited,
+    (SELECT true FROM waitlist_entries
+     WHERE tenant_id = $1 AND contact_id = $6 AND status IN ('waiting', 'offered') LIMIT 1) IS NOT NULL AS waits;
 
 -- name: offers_open
 SELECT reservation_id FROM waitlist_offers WHERE tenant_id = $1 AND entry_id = ANY ($2::uuid[]) AND outcome = 'open'

@@ -12,7 +12,7 @@ from booka_common.contracts.booking import Want
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "Offer", "add", "count_live", "end_offer", "find_request", "get", "list_entries", "list_offers", "live", "lock",
+    "Ended", "Offer", "add", "count_live", "end_offer", "find_request", "get", "list_entries", "list_offers", "live", "lock",
     "lock_entry", "make_offer", "next_end", "open_offers", "put_status", "queries", "waiting", "zone_of",
 ]  # fmt: skip
 
@@ -27,6 +27,21 @@ class Offer:
     start: datetime
     made_at: datetime
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the change of a reservation means for those who wait.
+
+    Attributes:
+        entry_id: to whom it was offered, if it was.
+        awaited: somebody waits for a day on which it left time behind.
+        waits: whoever has booked it waits for something.
+    """
+
+    entry_id: UUID | None
+    awaited: bool
+    waits: bool
 
 
 async def lock(tx: Tx) -> None:
@@ -122,12 +137,16 @@ async def make_offer(tx: Tx, entry_id: UUID, reservation_id: UUID, start: dateti
 
 
 async def end_offer(
-    tx: Tx, reservation_id: UUID, outcome: Outcome | None, look: Look | None
-) -> tuple[UUID | None, bool]:
-    """Write what became of a reservation, if it is an offer: whose, and whether anybody waits for what it left behind."""
+    tx: Tx, reservation_id: UUID, outcome: Outcome | None, look: Look | None, contact_id: UUID | None = None
+) -> Ended:
+    """Write what became of a reservation, if it is an offer; and look whom that may concern.
+
+    Args:
+        contact_id: who has booked it.
+    """
     days = (look.first_day, look.last_day) if look else (None, None)
-    row: Any = await tx.fetchrow(queries["offer_end"], tx.tenant_id, reservation_id, outcome, *days)
-    return row["entry_id"], row["awaited"]
+    row: Any = await tx.fetchrow(queries["offer_end"], tx.tenant_id, reservation_id, outcome, *days, contact_id)
+    return Ended(*row)
 
 
 async def open_offers(tx: Tx, entry_ids: Iterable[UUID]) -> list[UUID]:

@@ -24,12 +24,18 @@ async def follow(tx: Tx, before: Reservation, after: Reservation, occasion: Occa
     look = Look.after(before, after, occasion.now)
     if outcome is None and look is None:
         return
-    entry_id, awaited = await store.end_offer(tx, after.id, outcome, look)
-    if entry_id is not None and outcome is not None:
-        await _offer_ended(tx, entry_id, outcome, ZoneInfo(before.zone), occasion)
-    if look is not None and awaited:
+    booked_by = after.contact_id if after.status == "confirmed" else None
+    ended = await store.end_offer(tx, after.id, outcome, look, booked_by)
+    served = await _served(tx, booked_by, before, after) if booked_by and ended.waits else {}
+    # By id, in which order they are locked everywhere.
+    for entry_id in sorted({*served, *filter(None, [ended.entry_id])}):
+        if entry_id == ended.entry_id and outcome is not None:
+            await _offer_ended(tx, entry_id, outcome, ZoneInfo(before.zone), occasion)
+        else:
+            await take_off(tx, served[entry_id], "booked", occasion)
+    if look is not None and ended.awaited:
         # What somebody has let go is for others.
-        look = look if entry_id is None else look.besides_too(entry_id)
+        look = look if ended.entry_id is None else look.besides_too(ended.entry_id)
         await plan_look(tx, Planned(look, f"{after.id}:{after.version}"), occasion)
 
 
@@ -39,6 +45,19 @@ async def take_off(tx: Tx, entry: Entry, reason: Reason, occasion: Occasion) -> 
     if await store.put_status(tx, entry.id, status):
         said = WaitlistLeft(entry_id=entry.id, conversation_id=entry.conversation_id, reason=reason)
         await outbox.put(tx, occasion.say(said))
+
+
+async def _served(tx: Tx, contact_id: UUID, before: Reservation, after: Reservation) -> dict[UUID, Entry]:
+    """What this contact waited for and has booked now. What is being offered for it ends by itself.
+
+    Who had something there already, and waits for something better, may move it about.
+    """
+    zone = ZoneInfo(before.zone)
+    return {
+        entry.id: entry
+        for entry in await store.live(tx, contact_id=contact_id)
+        if entry.served_by(after, zone) and not (before.status == "confirmed" and entry.served_by(before, zone))
+    }
 
 
 async def _offer_ended(tx: Tx, entry_id: UUID, outcome: Outcome, zone: ZoneInfo, occasion: Occasion) -> None:
