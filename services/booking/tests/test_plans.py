@@ -187,8 +187,10 @@ async def test_a_hold_that_is_refused_looks_a_week_ahead_for_alternatives(
     crowded: Crowded, watch: Watch, crowd: Crowd
 ) -> None:
     async with watch(crowd) as (tx, seen):
-        booked = await reservations.list_ids(tx, WEEK, status="confirmed", staff_id=crowd.staff(3), after=None, limit=1)
-        (taken,) = await reservations.get_many(tx, booked)
+        booked = await reservations.list_keys(
+            tx, WEEK, status="confirmed", staff_id=crowd.staff(3), after=None, limit=1
+        )
+        (taken,) = await reservations.get_many(tx, [id for _, id in booked])
         wish = Wish(Ask(want(crowd, 2, staff=3)), taken.start, request_id=new_id(), contact_id=new_id())
         missed = await holds.keep(tx, wish, Occasion.request(crowd.tenant_id, NOW))
         assert isinstance(missed, Missed)
@@ -204,7 +206,7 @@ async def test_a_hold_that_is_refused_looks_a_week_ahead_for_alternatives(
 async def test_what_becomes_of_a_reservation_touches_its_own_rows(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
     occasion = Occasion.request(crowd.tenant_id, NOW)
     async with watch(crowd) as (tx, seen):
-        ids = await reservations.list_ids(tx, WEEK, status="held", after=None, limit=50)
+        ids = [id for _, id in await reservations.list_keys(tx, WEEK, status="held", after=None, limit=50)]
         for id in ids[:3]:
             await expiry.expire(tx, id, occasion)
         held = (await reservations.lock_overdue(tx, ids, NOW + 3 * DAY))[-1]
@@ -226,12 +228,13 @@ async def test_a_page_of_reservations_reads_on_from_where_the_last_one_ended(
     async with watch(crowd) as (tx, seen):
         after = None
         for _ in range(3):
-            ids = await reservations.list_ids(tx, WEEK, status=status, after=after, limit=20)
-            page = await reservations.get_many(tx, ids)
+            keys = await reservations.list_keys(tx, WEEK, status=status, after=after, limit=20)
+            page = await reservations.get_many(tx, [id for _, id in keys])
+            assert [(it.start, it.id) for it in page] == keys
             assert len(page) == 20 or status is not None
-            after = (page[-1].start, page[-1].id) if page else None
-        by_staff = await reservations.list_ids(tx, WEEK, status=status, staff_id=crowd.staff(2), after=None, limit=20)
-        of_client = await reservations.list_ids(
+            after = keys[-1] if keys else None
+        by_staff = await reservations.list_keys(tx, WEEK, status=status, staff_id=crowd.staff(2), after=None, limit=20)
+        of_client = await reservations.list_keys(
             tx,
             Interval(NOW - 4000 * DAY, NOW + 60 * DAY),
             status=status,
@@ -250,8 +253,8 @@ async def test_a_page_of_reservations_reads_on_from_where_the_last_one_ended(
 async def test_the_first_page_of_a_wide_window_is_as_short_as_any(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
     ever = Interval(NOW - 4000 * DAY, NOW + 4000 * DAY)
     async with watch(crowd) as (tx, seen):
-        assert len(await reservations.list_ids(tx, ever, status=None, after=None, limit=50)) == 50
-        assert len(await reservations.list_ids(tx, ever, status=None, after=(NOW, UUID(int=0)), limit=50)) == 50
+        assert len(await reservations.list_keys(tx, ever, status=None, after=None, limit=50)) == 50
+        assert len(await reservations.list_keys(tx, ever, status=None, after=(NOW, UUID(int=0)), limit=50)) == 50
         async for batch in conflicts.booked_ahead(tx, ever, NOW, after=(NOW + 13 * DAY, UUID(int=0))):
             assert batch
     judge(seen, crowded.big, 600)  # the last day's visits, each with its parts and claims

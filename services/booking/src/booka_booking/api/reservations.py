@@ -1,17 +1,15 @@
 """`/v1/reservations`: keeping a start, and looking at what there is."""
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from booka_booking.api.posted import Posted
-from booka_booking.api.views import HistoryView, ReservationDetail, ReservationPage, ReservationView, shown
+from booka_booking.api.views import HistoryView, ReservationDetail, ReservationView, shown
 from booka_booking.api.wants import Wants
 from booka_booking.domain import lifecycle
 from booka_booking.domain.planning import Ask, Party
@@ -27,6 +25,7 @@ from booka_common.errors import Invalid
 from booka_common.idempotency import AnsweredBefore, Once, OnceRoute, once, straight
 from booka_common.internal import Caller
 from booka_common.money import Money
+from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import etag
 from booka_common.web import Hot
 
@@ -65,11 +64,6 @@ class QuoteView(BaseModel):
     free_until: datetime | None
     movable: bool
     not_movable_because: str | None
-
-
-class _Cursor(BaseModel):
-    start: AwareDatetime
-    id: UUID
 
 
 def reservation_routes(
@@ -116,25 +110,22 @@ def reservation_routes(
         status: Status | None = None,
         staff_id: UUID | None = None,
         client_id: UUID | None = None,
-        cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> ReservationPage:
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> Page[ReservationView]:
         if client_id is None and (earliest is None or latest is None):
             raise Invalid("say from and to, or a client_id", code="window_missing")
         if client_id and staff_id:
             raise Invalid("either of a person or of a client", code="staff_and_client")
         window = Interval(earliest or _EVER.start, latest or _EVER.end)
-        after = _read(cursor) if cursor else None
+        after = position_after(cursor, tuple[AwareDatetime, UUID])
         async with db.tx(who.tenant_id) as tx:
-            ids = await store.list_ids(
+            keys = await store.list_keys(
                 tx, window, status=status, staff_id=staff_id, client_id=client_id, after=after, limit=limit + 1
             )
-            found = await store.get_many(tx, ids[:limit])
-        more = _Cursor(start=found[-1].start, id=found[-1].id) if len(ids) > limit else None
-        return ReservationPage(
-            items=[shown(it) for it in found],
-            next=base64.urlsafe_b64encode(more.model_dump_json().encode()).decode() if more else None,
-        )
+            found = {it.id: shown(it) for it in await store.get_many(tx, [id for _, id in keys[:limit]])}
+        # Where one has just been moved to does not matter: the list goes on where it was found.
+        return page_of(keys, limit, lambda key: key, lambda key: found[key[1]])
 
     @router.get("/{reservation_id}")
     async def get_reservation(who: Signed, reservation_id: UUID, response: Response) -> ReservationDetail:
@@ -163,11 +154,3 @@ def reservation_routes(
         )
 
     return router
-
-
-def _read(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        found = _Cursor.model_validate_json(base64.urlsafe_b64decode(cursor.encode()))
-    except (ValidationError, ValueError, binascii.Error):
-        raise Invalid("the cursor is not one of ours", code="bad_cursor") from None
-    return found.start, found.id

@@ -11,7 +11,7 @@ from booka_booking.usecases.saying import money_of, visit_of
 from booka_common.contracts.booking import Visit
 from booka_common.money import Money
 
-__all__ = ["HistoryView", "ReservationDetail", "ReservationPage", "ReservationView", "shown", "written"]
+__all__ = ["HistoryView", "ReservationDetail", "ReservationView", "shown", "written"]
 
 
 class SegmentView(BaseModel):
@@ -79,13 +79,6 @@ class ReservationDetail(ReservationView):
     """A reservation with what became of it, oldest first."""
 
     history: list[HistoryView]
-
-
-class ReservationPage(BaseModel):
-    """Reservations by start. `next` is the `cursor` of the next page, null on the last."""
-
-    items: list[ReservationView]
-    next: str | None
 
 
 def shown(it: Reservation) -> ReservationView:

@@ -72,7 +72,7 @@ WHERE r.tenant_id = $1 AND r.id = ANY ($2::uuid[])
 ORDER BY r.starts_at, r.id;
 
 -- name: reservations_page
-SELECT r.id FROM reservations AS r
+SELECT r.starts_at, r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
   AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
 ORDER BY r.starts_at, r.id
@@ -80,7 +80,7 @@ LIMIT $7;
 
 -- name: reservations_page_of_staff
 -- A segment begins within a day of its visit.
-SELECT r.id FROM reservations AS r
+SELECT r.starts_at, r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
   AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
   AND r.id IN (SELECT s.reservation_id FROM reservation_segments AS s
@@ -90,7 +90,7 @@ ORDER BY r.starts_at, r.id
 LIMIT $7;
 
 -- name: reservations_page_of_client
-SELECT r.id FROM reservations AS r
+SELECT r.starts_at, r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.client_id = $8 AND r.starts_at >= $2 AND r.starts_at < $3
   AND ($4::text IS NULL OR r.status = $4)
   AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))

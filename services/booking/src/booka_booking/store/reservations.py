@@ -15,7 +15,7 @@ from booka_booking.domain.times import Interval
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "Taken", "busy", "busy_spans", "client_known", "client_of", "get", "get_many", "granted", "list_history", "list_ids",
+    "Taken", "busy", "busy_spans", "client_known", "client_of", "get", "get_many", "granted", "list_history", "list_keys",
     "lock", "lock_calendars", "lock_client", "lock_overdue", "queries", "save", "save_seated",
 ]  # fmt: skip
 
@@ -127,7 +127,7 @@ async def granted(tx: Tx, request_ids: Sequence[UUID]) -> dict[UUID | None, Rese
     return {it.request_id: it for it in found}
 
 
-async def list_ids(
+async def list_keys(
     tx: Tx,
     window: Interval,
     *,
@@ -136,8 +136,8 @@ async def list_ids(
     client_id: UUID | None = None,
     after: tuple[datetime, UUID] | None,
     limit: int,
-) -> list[UUID]:
-    """A page of the reservations that start in `window`, by start; of one person or one client, not of both."""
+) -> list[tuple[datetime, UUID]]:
+    """Start and id of a page of the reservations that start in `window`, by these; of one person or one client, not of both."""
     at, id = after or (None, None)
     query = (
         "reservations_page_of_client"
@@ -148,7 +148,7 @@ async def list_ids(
     )
     of = [owner for owner in (client_id or staff_id,) if owner]
     rows = await tx.fetch(queries[query], tx.tenant_id, window.start, window.end, status, at, id, limit, *of)
-    return [row["id"] for row in rows]
+    return [(row["starts_at"], row["id"]) for row in rows]
 
 
 async def list_history(tx: Tx, reservation_id: UUID) -> list[dict[str, Any]]:
