@@ -15,7 +15,7 @@ queries = load_queries("booka_booking", "queries/feeds.sql")
 
 @dataclass(frozen=True, slots=True)
 class FeedVisit:
-    """One service of a visit; `version` and `changed_at` are those of the reservation."""
+    """One service of a visit; `version` and `changed_at` are those of the reservation, `guest_name` is of whoever comes."""
 
     reservation_id: UUID
     position: int
@@ -30,7 +30,7 @@ class FeedVisit:
 
 
 async def visits(tx: Tx, staff_id: UUID, window: Interval, now: datetime, *, limit: int) -> list[FeedVisit]:
-    """What somebody does in `window`, by start, with what was cancelled; without holds whose time is up."""
+    """What somebody does in `window`, by start, with what was agreed to and cancelled; without holds that are over."""
     rows = await tx.fetch(queries["feed_visits"], tx.tenant_id, staff_id, window.start, window.end, now, limit)
     return [
         FeedVisit(
