@@ -63,13 +63,15 @@ class Answers:
         client = next(index for index, (_, contact) in enumerate(self.clients) if contact == wish.contact_id)
         wants = self.plain(wish.wants)
         code = self.model.refusal(wants, wish.start, self.now, "client")
-        if code is None and self.model.open_holds(client, self.now) >= MOST_HOLDS:
-            code = "too_many_holds"
-        if code is not None:
+        codes = {code} if code else set()
+        if code in (None, "slot_taken") and self.model.open_holds(client, self.now) >= MOST_HOLDS:
+            # Of what is taken as well, it is told what is found first: what may be anybody's is looked for, what may not is tried.
+            codes.add("too_many_holds")
+        if codes:
             return [
                 (
                     booking.HoldRefused,
-                    {"request_id": wish.request_id, "code": code, "alternatives": (wants, wish.start)},
+                    {"request_id": wish.request_id, "code": codes, "alternatives": (wants, wish.start)},
                 )
             ]
         fair = self.model.fairest(wants, wish.start, self.now)

@@ -154,7 +154,7 @@ class Play:
                 self._check_alternatives(message, value)
             elif name == "slots":
                 self._check_slots(message.slots, *value)
-            elif getattr(message, name) != value:
+            elif getattr(message, name) not in (value if isinstance(value, set) else {value}):
                 return False
         return True
 
