@@ -65,7 +65,7 @@ class Answers:
         code = self.model.refusal(wants, wish.start, self.now, "client")
         codes = {code} if code else set()
         if code in (None, "slot_taken") and self.model.open_holds(client, self.now) >= MOST_HOLDS:
-            # Of what is taken as well, it is told what is found first: what may be anybody's is looked for, what may not is tried.
+            # Of what is taken as well, it is told what is found first: where somebody has to be chosen, that it is taken.
             codes.add("too_many_holds")
         if codes:
             return [
