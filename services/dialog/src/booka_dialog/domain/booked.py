@@ -120,9 +120,10 @@ def at_its_own_time(session: Session, ctx: Context) -> Session:
 
 def look_for_another_time(session: Session, ctx: Context) -> Moved:
     """The visit may be moved, as far as is known: to when?"""
-    if session.wishes:
+    salon = ctx.salon
+    if salon is None or (session.wishes and all(salon.service(wish.service_id) for wish in session.wishes)):
         return advance(session, ctx)
-    # Its services are not in the catalogue any more, so nobody can look for times.
+    # Not all of its services are in the catalogue any more: only the salon can move it.
     session = replace(session.cleared(), target=session.moving)
     return ask(session, ctx, "cannot_move", Voice.of(session, ctx)("move_not_possible"))
 
