@@ -25,7 +25,6 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
-import orjson
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
@@ -312,13 +311,12 @@ def _kept_headers(response: Response) -> dict[str, str]:
 
 
 def kept(asked: Keyed, response: Response) -> dict[str, object]:
-    """What `store_all` writes of a JSON answer besides tenant and key, as JSON, for those who write it by themselves."""
+    """What `store_all` writes of an answer besides tenant, key and body, for those who write it by themselves, as JSON."""
     return {
         "request": asked.request,
         "payload_hash": asked.payload_hash.hex(),
         "status": response.status_code,
         "headers": _kept_headers(response),
-        "body": orjson.Fragment(response.body),
     }
 
 

@@ -33,10 +33,10 @@ class Posted(Ticket):
         """A request is answered once."""
         return self.keyed.key
 
-    def grant(self, held: Held) -> Mapping[str, object]:
+    def grant(self, held: Held) -> tuple[Mapping[str, object], bytes]:
         """Answer, and have the answer kept."""
         self.response = _answer(held)
-        return idempotency.kept(self.keyed, self.response)
+        return idempotency.kept(self.keyed, self.response), bytes(self.response.body)
 
     def granted(self, held: Held) -> None:
         """A client whom the salon knows already goes by another id."""

@@ -90,6 +90,8 @@ CREATE TABLE claims (
     CONSTRAINT claims_reservation FOREIGN KEY (tenant_id, reservation_id) REFERENCES reservations (tenant_id, id)
         DEFERRABLE INITIALLY DEFERRED
 );
+-- Whatever the index of the constraint compares it copies first, if it is packed: that was half of what a claim costs it.
+ALTER TABLE claims ALTER COLUMN during SET STORAGE PLAIN;
 COMMENT ON COLUMN claims.calendar_id IS 'a staff member or a resource';
 CREATE INDEX claims_busy ON claims (tenant_id, calendar_id, busy_from) WHERE active;
 CREATE INDEX claims_by_reservation ON claims (tenant_id, reservation_id);

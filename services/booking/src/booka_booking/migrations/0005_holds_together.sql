@@ -102,11 +102,11 @@ END $$;
 -- need it to themselves, and from no other hold: between those the constraint decides.
 -- `bound`: what has bound the tenants of the batch, so that this cannot happen later (`Database.shared_call`).
 -- `keys`, `messages`: what makes a hold happen once, an Idempotency-Key or a message; NULL: nothing does.
--- `follows`: an object for each hold: what is said, the job for its end, and what is answered under its key; there the client goes by
--- the id that he gets if he is new.
+-- `said`, `answers`: what is said of each, and what is answered under its key, as they go over the wire. They are no part of `follows`,
+-- an object for each hold, because nothing in here has to read them.
 CREATE FUNCTION hold_together(
     bound text, ids uuid[], tenants uuid[], contacts uuid[], requests uuid[], calendars uuid[], keys text[], messages uuid[],
-    holds json, wanted_claims json, parts json, follows json, handed_off_for interval
+    said bytea[], answers bytea[], holds json, wanted_claims json, parts json, follows json, handed_off_for interval
 ) RETURNS TABLE (id uuid, verdict text, duplicate_of uuid, client_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -144,23 +144,28 @@ BEGIN
     WITH written AS MATERIALIZED (
         SELECT * FROM hold_write(ready, holds, wanted_claims, parts)
     ), held AS MATERIALIZED (
-        SELECT f.*, w.client_id
-        FROM json_to_recordset(follows) AS f (id uuid, tenant_id uuid, said_id uuid, correlation_id uuid, said json, job_id uuid,
-            ends_at timestamptz, job json, job_key text, traceparent text, key text, request text, payload_hash text,
-            status integer, headers jsonb, body json, newcomer text, message_id uuid)
-        JOIN written AS w ON w.id = f.id AND w.verdict = 'held'
+        SELECT h.*, f.*, w.client_id
+        FROM unnest(ids, tenants, keys, messages, said, answers) AS h (id, tenant_id, key, message_id, said, answer)
+        JOIN written AS w ON w.id = h.id AND w.verdict = 'held'
+        JOIN json_to_recordset(follows) AS f (hold_id uuid, said_id uuid, correlation_id uuid, job_id uuid, job_key text,
+            ends_at timestamptz, traceparent text, newcomer text, request text, payload_hash text, status integer, headers jsonb)
+          ON f.hold_id = h.id
     ), told AS (
         INSERT INTO outbox (id, tenant_id, routing_key, correlation_id, body, next_attempt_at)
-        SELECT said_id, tenant_id, 'booking.reservation.held.v1', correlation_id, convert_to(said::text, 'UTF8'),
-            clock_timestamp() + handed_off_for
+        SELECT said_id, tenant_id, 'booking.reservation.held.v1', correlation_id, said, clock_timestamp() + handed_off_for
         FROM held
     ), planned AS (
         INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, correlation_id, traceparent)
-        SELECT job_id, tenant_id, 'expire_hold', job, ends_at, 10, job_key, correlation_id, traceparent FROM held
+        SELECT job_id, tenant_id, 'expire_hold', jsonb_build_object('reservation_id', id), ends_at, 10, job_key, correlation_id,
+            traceparent
+        FROM held
     ), answered AS (
         INSERT INTO idempotency_keys (tenant_id, key, request, payload_hash, status, headers, body)
         SELECT tenant_id, key, request, decode(payload_hash, 'hex'), status, headers,
-            convert_to(coalesce(replace(body::text, newcomer, client_id::text), body::text), 'UTF8')
+            CASE WHEN client_id::text <> newcomer
+                THEN convert_to(replace(convert_from(answer, 'UTF8'), newcomer, client_id::text), 'UTF8')
+                ELSE answer
+            END
         FROM held WHERE key IS NOT NULL
     ), heard AS (
         INSERT INTO inbox (consumer, message_id, tenant_id)

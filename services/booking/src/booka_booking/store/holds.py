@@ -7,7 +7,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from booka_booking.domain.reservation import Reservation
 from booka_common.db import Database, Tx, load_queries
@@ -58,7 +57,7 @@ class Following:
     Attributes:
         end: the job for its end.
         key, message_id: what makes it happen once, if anything does: an `Idempotency-Key`, or a message.
-        answer: columns of `idempotency_keys` for the key. The client is in its `body` by the id that he gets if he is new.
+        answer, body: columns of `idempotency_keys` for the key. The client is in the `body` by the id that he gets if he is new.
     """
 
     said: Outgoing
@@ -66,6 +65,7 @@ class Following:
     key: str | None
     message_id: UUID | None
     answer: Mapping[str, object]
+    body: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ async def write_together(
         Blocked: a claim that one of them needs has been in somebody's hands for half a second.
     """
     keys = [one.key for one in following]
+    keyed = any(keys)
     rows = await db.shared_call(
         {hold.tenant_id for hold in holds},
         "hold_together",
@@ -110,8 +111,10 @@ async def write_together(
         [hold.it.contact_id for hold in holds],
         [hold.it.request_id for hold in holds],
         [hold.it.claims[0].calendar_id for hold in holds],
-        keys if any(keys) else None,
+        keys if keyed else None,
         [one.message_id for one in following],
+        [one.said.body for one in following],
+        [one.body for one in following] if keyed else None,
         *_rows(holds),
         [_follows(hold, one) for hold, one in zip(holds, following, strict=True)],
         handed_off_for,
@@ -145,18 +148,13 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
 def _follows(hold: NewHold, following: Following) -> dict[str, object]:
     said, end = following.said, following.end
     return {
-        "id": hold.it.id,
-        "tenant_id": hold.tenant_id,
+        "hold_id": hold.it.id,
         "said_id": said.id,
         "correlation_id": said.correlation_id,
-        "said": orjson.Fragment(said.body),
         "job_id": end.id,
-        "ends_at": end.scheduled_at,
-        "job": end.payload,
         "job_key": end.unique_key,
+        "ends_at": end.scheduled_at,
         "traceparent": end.traceparent,
-        "key": following.key,
-        "message_id": following.message_id,
         "newcomer": hold.client.id,
         **following.answer,
     }

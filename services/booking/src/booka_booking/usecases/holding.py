@@ -41,6 +41,9 @@ _LANES = 2
 #: Batches of refusals under way at once. Those who are told the same are in one, so that it is found out once.
 _REFUSING = 4
 
+#: Salons that are read at once. All who wait for the same one share a look at it that began after they asked.
+_READING = 4
+
 #: How writing ended: granted; on a salon that is not so any more; not granted; or it has to be looked at anew, alone.
 _Verdict = Held | Missed | Literal["outdated", "taken", "alone"]
 
@@ -85,6 +88,7 @@ class Holds:
         self._db = db
         self._writing = [Batcher(self._write, key=_owner) for _ in range(_LANES)]
         self._refusing = [Batcher(self._refuse) for _ in range(_REFUSING)]
+        self._reading = [Batcher(self._read_all) for _ in range(_READING)]
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, envelope: Envelope[HoldRequested], now: datetime) -> None:
@@ -123,8 +127,16 @@ class Holds:
             known = await self._read(occasion)
 
     async def _read(self, occasion: Occasion) -> Known | None:
-        async with self._db.tx(occasion.tenant_id) as tx:
-            return await salons.read(tx, occasion.now)
+        """The salon as it is now. It is a dozen statements, and whoever storms one that is new to us asks for it at once."""
+        return await self._reading[occasion.tenant_id.int % _READING].do(occasion)
+
+    async def _read_all(self, batch: Sequence[Occasion]) -> list[Known | None]:
+        found: dict[UUID, Known | None] = {}
+        for occasion in batch:
+            if occasion.tenant_id not in found:
+                async with self._db.tx(occasion.tenant_id) as tx:
+                    found[occasion.tenant_id] = await salons.read(tx, occasion.now)
+        return [found[occasion.tenant_id] for occasion in batch]
 
     async def _keep(self, asked: _Asked, known: Known | None) -> Held | Missed | None:
         """None: the salon is not as `known` any more."""
@@ -257,8 +269,8 @@ def _following(decided: _Decided) -> Following:
     (end,) = end_of(it, occasion)
     said = said_of(it, occasion)
     if ticket is None:
-        return Following(said, end, None, None, {})
-    return Following(said, end, ticket.key, ticket.message_id, ticket.grant(Held(it, new=True)))
+        return Following(said, end, None, None, {}, None)
+    return Following(said, end, ticket.key, ticket.message_id, *ticket.grant(Held(it, new=True)))
 
 
 def _verdict(decided: _Decided, written: Written) -> _Verdict | Exception:

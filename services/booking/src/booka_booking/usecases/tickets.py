@@ -40,8 +40,8 @@ class Ticket(ABC):
         return None
 
     @abstractmethod
-    def grant(self, held: Held) -> Mapping[str, object]:
-        """It is about to be held: what is to be kept of the answer, see `store.holds.Following`."""
+    def grant(self, held: Held) -> tuple[Mapping[str, object], bytes | None]:
+        """It is about to be held: what is to be kept of the answer, and its body, see `store.holds.Following`."""
 
     @abstractmethod
     def granted(self, held: Held) -> None:
@@ -83,9 +83,9 @@ class Heard(Ticket):
         """A message is handled once."""
         return self.envelope.id
 
-    def grant(self, _held: Held) -> Mapping[str, object]:
+    def grant(self, _held: Held) -> tuple[Mapping[str, object], bytes | None]:
         """Nobody is answered."""
-        return {}
+        return {}, None
 
     def granted(self, held: Held) -> None:
         """Everybody is told anyway."""
