@@ -37,7 +37,9 @@ def bounds(salon: Salon, now: datetime, by: Party) -> Interval:
 
 def on_grid(salon: Salon, start: datetime) -> bool:
     """Whether the salon's visits may begin at that time of the day at all."""
-    return start.timestamp() in salon.starts_on(start.astimezone(salon.profile.zone).date())
+    starts, at = salon.starts_on(start.astimezone(salon.profile.zone).date()), start.timestamp()
+    place = bisect_left(starts, at)
+    return place < len(starts) and starts[place] == at
 
 
 def refused(salon: Salon, plan: Plan, start: datetime, now: datetime) -> Refusal | None:

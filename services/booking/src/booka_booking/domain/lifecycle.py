@@ -15,7 +15,7 @@ from uuid import UUID
 
 from booka_booking.domain.diary import Seating
 from booka_booking.domain.planning import Party
-from booka_booking.domain.policy import Client, terms_of
+from booka_booking.domain.policy import Client
 from booka_booking.domain.reservation import Claim, Reservation, Segment
 from booka_booking.domain.salon import Salon
 from booka_common.money import Money
@@ -131,9 +131,7 @@ def hold(
         seconds: how long it lasts, if not as long as the terms say.
     """
     currency = salon.profile.currency
-    parts = seating.team.parts
-    prices = [Money(minor=part.price_minor, currency=currency) for part in parts]
-    terms = terms_of([part.service.policy for part in parts], prices, client)
+    terms = seating.team.terms(currency, client)
     return Reservation(
         id=id,
         status="held",
@@ -141,7 +139,7 @@ def hold(
         segments=segments_of(seating),
         claims=claims_of(seating),
         currency=currency,
-        price_minor=sum(price.minor for price in prices),
+        price_minor=seating.team.price_minor,
         terms=terms,
         expires_at=min(now + timedelta(seconds=seconds or terms.hold_seconds), seating.start),
         zone=salon.profile.zone.key,

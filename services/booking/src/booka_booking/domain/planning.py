@@ -8,8 +8,10 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from booka_booking.domain.policy import Client, Terms, terms_of
 from booka_booking.domain.salon import Salon, Service, Staff
 from booka_common.contracts.booking import SlotRefusal, Want
+from booka_common.money import Money
 
 __all__ = ["Ask", "Need", "Part", "Party", "Plan", "Refusal", "Stretch", "Team", "able_to", "resolve", "too_long"]
 
@@ -104,6 +106,24 @@ class Team:
     def duration(self) -> timedelta:
         """From start to end, without buffers."""
         return self.parts[-1].ends
+
+    @cached_property
+    def price_minor(self) -> int:
+        """Of all of it."""
+        return sum(part.price_minor for part in self.parts)
+
+    def terms(self, currency: str, client: Client) -> Terms:
+        """On which terms `client` books it: worked out once, since all that matters of a client is how many visits there were."""
+        known = self._terms.get((currency, client.completed))
+        if known is None:
+            prices = [Money(minor=part.price_minor, currency=currency) for part in self.parts]
+            known = terms_of([part.service.policy for part in self.parts], prices, client)
+            self._terms[currency, client.completed] = known
+        return known
+
+    @cached_property
+    def _terms(self) -> dict[tuple[str, int], Terms]:
+        return {}
 
     @cached_property
     def people(self) -> tuple[Staff, ...]:

@@ -1,7 +1,7 @@
 """Holds as they are written: what a hold hangs on and all of its rows, for many holds of several salons at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -10,7 +10,7 @@ import asyncpg
 
 from booka_booking.domain.reservation import Reservation
 from booka_common.db import Database, Tx, load_queries
-from booka_common.jobs import NewJob
+from booka_common.ids import new_id
 from booka_common.publisher import Outgoing
 
 __all__ = ["Blocked", "Following", "NewHold", "Who", "Written", "insert", "queries", "write_together"]
@@ -55,17 +55,18 @@ class Following:
     """What is written with a hold.
 
     Attributes:
-        end: the job for its end.
+        end_key: of the job for its end.
         key, message_id: what makes it happen once, if anything does: an `Idempotency-Key`, or a message.
         answer, body: columns of `idempotency_keys` for the key. The client is in the `body` by the id that he gets if he is new.
     """
 
     said: Outgoing
-    end: NewJob
-    key: str | None
-    message_id: UUID | None
-    answer: Mapping[str, object]
-    body: bytes | None
+    end_key: str
+    traceparent: str | None
+    key: str | None = None
+    message_id: UUID | None = None
+    answer: Mapping[str, object] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +147,15 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
 
 
 def _follows(hold: NewHold, following: Following) -> dict[str, object]:
-    said, end = following.said, following.end
+    said = following.said
     return {
         "hold_id": hold.it.id,
         "said_id": said.id,
         "correlation_id": said.correlation_id,
-        "job_id": end.id,
-        "job_key": end.unique_key,
-        "ends_at": end.scheduled_at,
-        "traceparent": end.traceparent,
+        "job_id": new_id(),
+        "job_key": following.end_key,
+        "ends_at": hold.it.expires_at,
+        "traceparent": following.traceparent,
         "newcomer": hold.client.id,
         **following.answer,
     }

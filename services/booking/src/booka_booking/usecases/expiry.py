@@ -1,7 +1,6 @@
 """The end of a hold whose time is up."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from uuid import UUID
 
 from booka_booking.domain import lifecycle as rules
@@ -16,32 +15,30 @@ from booka_common.contracts.envelope import Envelope
 from booka_common.db import Tx
 from booka_common.jobs import NewJob
 
-__all__ = ["EXPIRE_HOLD", "end_if_overdue", "end_of", "expire", "free_overdue", "plan_expiry"]
+__all__ = ["EXPIRE_HOLD", "end_if_overdue", "end_key", "expire", "free_overdue", "plan_expiry"]
 
 EXPIRE_HOLD = "expire_hold"
 
 
 async def plan_expiry(tx: Tx, it: Reservation, occasion: Occasion) -> None:
     """Have `expire` called when the hold ends. Each end of a hold has a job of its own; one that was put off finds nothing."""
-    await jobs.put_all(tx, end_of(it, occasion), now=occasion.now)
+    if it.expires_at is None:
+        return
+    end = NewJob(
+        tenant_id=occasion.tenant_id,
+        type=EXPIRE_HOLD,
+        payload={"reservation_id": str(it.id)},
+        scheduled_at=it.expires_at,
+        correlation_id=occasion.correlation_id,
+        unique_key=end_key(it),
+        traceparent=occasion.traceparent,
+    )
+    await jobs.put_all(tx, [end], now=occasion.now)
 
 
-def end_of(it: Reservation, occasion: Occasion) -> list[NewJob]:
-    """The job of `plan_expiry`; none if it is not a hold."""
-    ends: datetime | None = it.expires_at
-    if ends is None:
-        return []
-    return [
-        NewJob(
-            tenant_id=occasion.tenant_id,
-            type=EXPIRE_HOLD,
-            payload={"reservation_id": str(it.id)},
-            scheduled_at=ends,
-            correlation_id=occasion.correlation_id,
-            unique_key=f"{it.id}:{ends.isoformat()}",
-            traceparent=occasion.traceparent,
-        )
-    ]
+def end_key(it: Reservation) -> str:
+    """What the job for the end of a hold goes by: the end changes with the version, and with nothing else."""
+    return f"{it.id}:{it.version}"
 
 
 async def expire(tx: Tx, reservation_id: UUID, occasion: Occasion) -> None:

@@ -22,7 +22,7 @@ from booka_booking.store.holds import Following, NewHold, Written
 from booka_booking.store.salons import Known
 from booka_booking.usecases import holds, tickets
 from booka_booking.usecases.availability import next_slots
-from booka_booking.usecases.expiry import end_of
+from booka_booking.usecases.expiry import end_key
 from booka_booking.usecases.holds import Possible
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saying import said_of
@@ -266,11 +266,10 @@ def _owner(decided: _Decided) -> Hashable:
 
 def _following(decided: _Decided) -> Following:
     it, occasion, ticket = decided.hold.it, decided.asked.occasion, decided.asked.ticket
-    (end,) = end_of(it, occasion)
-    said = said_of(it, occasion)
+    said, key = said_of(it, occasion), end_key(it)
     if ticket is None:
-        return Following(said, end, None, None, {}, None)
-    return Following(said, end, ticket.key, ticket.message_id, *ticket.grant(Held(it, new=True)))
+        return Following(said, key, occasion.traceparent)
+    return Following(said, key, occasion.traceparent, ticket.key, ticket.message_id, *ticket.grant(Held(it, new=True)))
 
 
 def _verdict(decided: _Decided, written: Written) -> _Verdict | Exception:
