@@ -3,9 +3,14 @@
 
 -- Everything a hold hangs on and everything it writes, for any number of holds, one of each client and request at most. Their
 -- locks were taken before, so what is read here is up to date. A reservation exists only if every claim found its place.
--- `ready`: the ids of those that are to be written; NULL: all of them. The others are objects for each hold, claim and segment.
-CREATE FUNCTION hold_write(ready uuid[], holds json, wanted_claims json, parts json)
-RETURNS TABLE (id uuid, verdict text, duplicate_of uuid, client_id uuid)
+-- `ready`: the ids of those that are to be written; NULL: all of them.
+-- `holds`, `more_claims`, `parts`: an object for each hold, which brings its first claim along (most have no other), for each claim
+-- besides that, and for each segment.
+-- `ids` to `answers`: of those that say so and plan their end at once, see `hold_together`; NULL: whoever calls does it.
+CREATE FUNCTION hold_write(
+    ready uuid[], holds json, more_claims json, parts json,
+    ids uuid[], keys text[], messages uuid[], said bytea[], answers bytea[], handed_off_for interval
+) RETURNS TABLE (id uuid, verdict text, duplicate_of uuid, client_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -15,7 +20,9 @@ WITH asked AS (
     AS a (tenant_id uuid, id uuid, changes bigint, most_holds integer, now timestamptz, request_id uuid, conversation_id uuid,
         contact_id uuid, client_id uuid, contact_name text, phone text, starts_at timestamptz, ends_at timestamptz,
         expires_at timestamptz, guest_name text, currency text, price_minor bigint, terms jsonb, who text, why text,
-        staff_ids uuid[], claims bigint)
+        staff_ids uuid[], claims bigint, calendar_id uuid, busy_from timestamptz, busy_until timestamptz,
+        said_id uuid, correlation_id uuid, job_id uuid, job_key text, traceparent text,
+        request text, payload_hash text, status integer, headers jsonb)
     WHERE ready IS NULL OR a.id = ANY (ready)
 ), standing AS MATERIALIZED (
     SELECT a.*,
@@ -33,8 +40,12 @@ WITH asked AS (
 ), wanted AS MATERIALIZED (
     SELECT s.tenant_id, s.id, s.now, s.expires_at, w.calendar_id, w.busy_from, w.busy_until,
         s.current AND s.duplicate_of IS NULL AND NOT s.too_many AS allowed
-    FROM json_to_recordset(wanted_claims) AS w (id uuid, calendar_id uuid, busy_from timestamptz, busy_until timestamptz)
-    JOIN standing AS s ON s.id = w.id
+    FROM (
+        SELECT id, calendar_id, busy_from, busy_until FROM asked
+        UNION ALL
+        SELECT * FROM json_to_recordset(more_claims)
+            AS m (id uuid, calendar_id uuid, busy_from timestamptz, busy_until timestamptz)
+    ) AS w JOIN standing AS s ON s.id = w.id
 ), seated AS (
     -- In one order, so that two of these wait for each other's claims in one direction only.
     INSERT INTO claims (tenant_id, reservation_id, active, held_until, calendar_id, busy_from, busy_until)
@@ -74,6 +85,33 @@ WITH asked AS (
 ), noted AS (
     INSERT INTO reservation_history (tenant_id, reservation_id, at, version, status, who, why, starts_at, staff_ids)
     SELECT tenant_id, id, now, 1, 'held', who, why, starts_at, staff_ids FROM complete
+), following AS MATERIALIZED (
+    SELECT f.*, h.tenant_id, h.said_id, h.correlation_id, h.job_id, h.job_key, h.expires_at, h.traceparent, h.request, h.payload_hash,
+        h.status, h.headers, h.client_id::text AS newcomer, r.client_id::text AS client_id
+    FROM unnest(ids, keys, messages, said, answers) AS f (id, key, message_id, said, answer)
+    JOIN complete AS h ON h.id = f.id
+    JOIN reserved AS r ON r.id = f.id
+), told AS (
+    INSERT INTO outbox (id, tenant_id, routing_key, correlation_id, body, next_attempt_at)
+    SELECT said_id, tenant_id, 'booking.reservation.held.v1', correlation_id, said, clock_timestamp() + handed_off_for
+    FROM following
+), planned AS (
+    INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, correlation_id, traceparent)
+    SELECT job_id, tenant_id, 'expire_hold', jsonb_build_object('reservation_id', id), expires_at, 10, job_key, correlation_id,
+        traceparent
+    FROM following
+), answered AS (
+    -- The answer names the client by the id that he gets if he is new.
+    INSERT INTO idempotency_keys (tenant_id, key, request, payload_hash, status, headers, body)
+    SELECT tenant_id, key, request, decode(payload_hash, 'hex'), status, headers,
+        CASE WHEN client_id <> newcomer
+            THEN convert_to(replace(convert_from(answer, 'UTF8'), newcomer, client_id), 'UTF8')
+            ELSE answer
+        END
+    FROM following WHERE key IS NOT NULL
+), heard AS (
+    INSERT INTO inbox (consumer, message_id, tenant_id)
+    SELECT 'booking.hold', message_id, tenant_id FROM following WHERE message_id IS NOT NULL
 )
 SELECT s.id,
     CASE
@@ -102,11 +140,11 @@ END $$;
 -- need it to themselves, and from no other hold: between those the constraint decides.
 -- `bound`: what has bound the tenants of the batch, so that this cannot happen later (`Database.shared_call`).
 -- `keys`, `messages`: what makes a hold happen once, an Idempotency-Key or a message; NULL: nothing does.
--- `said`, `answers`: what is said of each, and what is answered under its key, as they go over the wire. They are no part of `follows`,
--- an object for each hold, because nothing in here has to read them.
+-- `said`, `answers`: what is said of each, and what is answered under its key, as they go over the wire. They are no part of `holds`,
+-- because nothing in here has to read them.
 CREATE FUNCTION hold_together(
     bound text, ids uuid[], tenants uuid[], contacts uuid[], requests uuid[], calendars uuid[], keys text[], messages uuid[],
-    said bytea[], answers bytea[], holds json, wanted_claims json, parts json, follows json, handed_off_for interval
+    said bytea[], answers bytea[], handed_off_for interval, holds json, more_claims json, parts json
 ) RETURNS TABLE (id uuid, verdict text, duplicate_of uuid, client_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -140,36 +178,6 @@ BEGIN
         RETURN QUERY SELECT d, 'done', NULL::uuid, NULL::uuid FROM unnest(done) AS d WHERE d = ANY (ready);
         ready := ARRAY(SELECT r FROM unnest(ready) AS r WHERE r <> ALL (done));
     END IF;
-    RETURN QUERY
-    WITH written AS MATERIALIZED (
-        SELECT * FROM hold_write(ready, holds, wanted_claims, parts)
-    ), held AS MATERIALIZED (
-        SELECT h.*, f.*, w.client_id
-        FROM unnest(ids, tenants, keys, messages, said, answers) AS h (id, tenant_id, key, message_id, said, answer)
-        JOIN written AS w ON w.id = h.id AND w.verdict = 'held'
-        JOIN json_to_recordset(follows) AS f (hold_id uuid, said_id uuid, correlation_id uuid, job_id uuid, job_key text,
-            ends_at timestamptz, traceparent text, newcomer text, request text, payload_hash text, status integer, headers jsonb)
-          ON f.hold_id = h.id
-    ), told AS (
-        INSERT INTO outbox (id, tenant_id, routing_key, correlation_id, body, next_attempt_at)
-        SELECT said_id, tenant_id, 'booking.reservation.held.v1', correlation_id, said, clock_timestamp() + handed_off_for
-        FROM held
-    ), planned AS (
-        INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, correlation_id, traceparent)
-        SELECT job_id, tenant_id, 'expire_hold', jsonb_build_object('reservation_id', id), ends_at, 10, job_key, correlation_id,
-            traceparent
-        FROM held
-    ), answered AS (
-        INSERT INTO idempotency_keys (tenant_id, key, request, payload_hash, status, headers, body)
-        SELECT tenant_id, key, request, decode(payload_hash, 'hex'), status, headers,
-            CASE WHEN client_id::text <> newcomer
-                THEN convert_to(replace(convert_from(answer, 'UTF8'), newcomer, client_id::text), 'UTF8')
-                ELSE answer
-            END
-        FROM held WHERE key IS NOT NULL
-    ), heard AS (
-        INSERT INTO inbox (consumer, message_id, tenant_id)
-        SELECT 'booking.hold', message_id, tenant_id FROM held WHERE message_id IS NOT NULL
-    )
-    SELECT id, verdict, duplicate_of, client_id FROM written;
+    RETURN QUERY SELECT *
+    FROM hold_write(ready, holds, more_claims, parts, ids, keys, messages, said, answers, handed_off_for);
 END $$;

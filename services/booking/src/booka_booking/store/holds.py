@@ -116,9 +116,8 @@ async def write_together(
         [one.message_id for one in following],
         [one.said.body for one in following],
         [one.body for one in following] if keyed else None,
-        *_rows(holds),
-        [_follows(hold, one) for hold, one in zip(holds, following, strict=True)],
         handed_off_for,
+        *_rows(holds, following),
     )
     by_id = {row[0]: Written(*row[1:]) for row in rows}
     return [by_id.get(hold.it.id, _ALONE) for hold in holds]
@@ -146,57 +145,28 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     return written
 
 
-def _follows(hold: NewHold, following: Following) -> dict[str, object]:
-    said = following.said
-    return {
-        "hold_id": hold.it.id,
-        "said_id": said.id,
-        "correlation_id": said.correlation_id,
-        "job_id": new_id(),
-        "job_key": following.end_key,
-        "ends_at": hold.it.expires_at,
-        "traceparent": following.traceparent,
-        "newcomer": hold.client.id,
-        **following.answer,
-    }
+def _rows(
+    holds: Sequence[NewHold], following: Sequence[Following] | None = None
+) -> tuple[list[dict[str, object]], ...]:
+    """The holds, with their first claim and what follows from them; the claims besides that; and the segments.
 
-
-def _rows(holds: Sequence[NewHold]) -> tuple[list[dict[str, object]], ...]:
-    """The arguments of `hold_insert`: the holds, their claims, and their segments.
-
-    As JSON: arrays of so many columns took asyncpg a quarter of all that Python does for a hold.
+    As JSON: arrays of so many columns took asyncpg a quarter of all that Python does for a hold. PostgreSQL pays for
+    each object and for each of its fields.
     """
-    own: list[dict[str, object]] = [
-        {
-            "tenant_id": hold.tenant_id,
-            "id": hold.it.id,
-            "changes": hold.changes,
-            "most_holds": hold.most_holds,
-            "now": hold.now,
-            "request_id": hold.it.request_id,
-            "conversation_id": hold.it.conversation_id,
-            "contact_id": hold.it.contact_id,
-            "client_id": hold.client.id,
-            "contact_name": hold.client.name,
-            "phone": hold.client.phone,
-            "starts_at": hold.it.start,
-            "ends_at": hold.it.end,
-            "expires_at": hold.it.expires_at,
-            "guest_name": hold.it.guest_name,
-            "currency": hold.it.currency,
-            "price_minor": hold.it.price_minor,
-            "terms": hold.it.terms,
-            "who": hold.who,
-            "why": hold.why,
-            "staff_ids": hold.it.staff_ids,
-            "claims": len(hold.it.claims),
+    own = [_own(hold) for hold in holds]
+    for row, follows in zip(own, following or (), strict=following is not None):
+        row |= {
+            "said_id": follows.said.id,
+            "correlation_id": follows.said.correlation_id,
+            "job_id": new_id(),
+            "job_key": follows.end_key,
+            "traceparent": follows.traceparent,
+            **follows.answer,
         }
-        for hold in holds
-    ]
-    claims: list[dict[str, object]] = [
+    more: list[dict[str, object]] = [
         {"id": hold.it.id, "calendar_id": calendar_id, "busy_from": busy_from, "busy_until": busy_until}
         for hold in holds
-        for calendar_id, busy_from, busy_until in hold.it.claims
+        for calendar_id, busy_from, busy_until in hold.it.claims[1:]
     ]
     parts: list[dict[str, object]] = [
         {
@@ -216,4 +186,36 @@ def _rows(holds: Sequence[NewHold]) -> tuple[list[dict[str, object]], ...]:
         for hold in holds
         for part in hold.it.segments
     ]
-    return own, claims, parts
+    return own, more, parts
+
+
+def _own(hold: NewHold) -> dict[str, object]:
+    it = hold.it
+    calendar_id, busy_from, busy_until = it.claims[0]
+    return {
+        "tenant_id": hold.tenant_id,
+        "id": it.id,
+        "changes": hold.changes,
+        "most_holds": hold.most_holds,
+        "now": hold.now,
+        "request_id": it.request_id,
+        "conversation_id": it.conversation_id,
+        "contact_id": it.contact_id,
+        "client_id": hold.client.id,
+        "contact_name": hold.client.name,
+        "phone": hold.client.phone,
+        "starts_at": it.start,
+        "ends_at": it.end,
+        "expires_at": it.expires_at,
+        "guest_name": it.guest_name,
+        "currency": it.currency,
+        "price_minor": it.price_minor,
+        "terms": it.terms,
+        "who": hold.who,
+        "why": hold.why,
+        "staff_ids": it.staff_ids,
+        "claims": len(it.claims),
+        "calendar_id": calendar_id,
+        "busy_from": busy_from,
+        "busy_until": busy_until,
+    }
