@@ -44,8 +44,8 @@ _REFUSING = 4
 #: Salons that are read at once. All who wait for the same one share a look at it that began after they asked.
 _READING = 4
 
-#: How writing ended: granted; on a salon that is not so any more; not granted; or it has to be looked at anew, alone.
-_Verdict = Held | Missed | Literal["outdated", "taken", "alone"]
+#: How writing ended: granted; on a salon that is not so any more; not granted; or it has to be looked at anew, alone or not.
+_Verdict = Held | Missed | Literal["outdated", "taken", "alone", "again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ class _Decided:
 
     asked: _Asked
     hold: NewHold
+
+    @property
+    def place(self) -> Hashable:
+        """The time that it takes of somebody."""
+        return self.hold.tenant_id, self.hold.it.claims[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ class Holds:
             match await self._writing[occasion.tenant_id.int % _LANES].do(_Decided(asked, found)):
                 case "taken" if it.sole:
                     return Missed("slot_taken", it.plan)
-                case "taken":
+                case "taken" | "again":
                     continue  # somebody else was quicker: is there another one who is free?
                 case "outdated":
                     return None
@@ -204,18 +209,28 @@ class Holds:
         return outcome
 
     async def _write(self, batch: Sequence[_Decided]) -> Sequence[_Verdict | Exception]:
-        """Write holds of one claim each, with all that follows from them, by one call."""
-        signals = self._db.signals
-        following = [_following(one) for one in batch]
+        """Write holds of one claim each, with all that follows from them, by one call.
+
+        Of those who want the same time of the same calendar, the first one tries: if it is taken then, it is for all of them.
+        """
+        first: dict[Hashable, _Decided] = {}
+        for one in batch:
+            first.setdefault(one.place, one)
+        signals, trying = self._db.signals, list(first.values())
+        following = [_following(one) for one in trying]
         try:
             written = await store.write_together(
-                self._db, [one.hold for one in batch], following, outbox.handed_off_for(signals)
+                self._db, [one.hold for one in trying], following, outbox.handed_off_for(signals)
             )
         except store.Blocked:
             return ["alone"] * len(batch)
-        held = [follows.said for follows, one in zip(following, written, strict=True) if one.verdict == "held"]
+        held = [follows.said for follows, what in zip(following, written, strict=True) if what.verdict == "held"]
         outbox.hand_over(signals, held)
-        return [_verdict(one, what) for one, what in zip(batch, written, strict=True)]
+        tried = {one.place: what for one, what in zip(trying, written, strict=True)}
+        return [
+            _verdict(one, what) if first[one.place] is one else _behind(what)
+            for one, what in ((one, tried[one.place]) for one in batch)
+        ]
 
     async def _refuse(self, batch: Sequence[_Refused]) -> list[Held | NotHeld | Exception | None]:
         """Tell those that nothing came of; None: the salon has changed, so something may. Alternatives are found once."""
@@ -270,6 +285,17 @@ def _following(decided: _Decided) -> Following:
     if ticket is None:
         return Following(said, key, occasion.traceparent)
     return Following(said, key, occasion.traceparent, ticket.key, ticket.message_id, *ticket.grant(Held(it, new=True)))
+
+
+def _behind(first: Written) -> _Verdict:
+    """How it ends for those who want what `first` has tried to get."""
+    match first.verdict:
+        case "held" | "taken":
+            return "taken"
+        case "lapsed":
+            return "alone"
+        case _:
+            return "again"  # that was about the one who tried
 
 
 def _verdict(decided: _Decided, written: Written) -> _Verdict | Exception:

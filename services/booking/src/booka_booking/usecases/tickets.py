@@ -98,8 +98,12 @@ class Heard(Ticket):
     async def claim(tx: Tx, tickets: Sequence["Heard"]) -> Sequence[Exception | None]:
         """A message is handled once."""
         messages = {ticket.envelope.id: ticket.envelope.tenant_id for ticket in tickets}
-        new = await inbox.once_all(tx, _CONSUMER, messages)
-        return [None if ticket.envelope.id in new else AlreadyHeard() for ticket in tickets]
+        new = set(await inbox.once_all(tx, _CONSUMER, messages))
+        found: list[Exception | None] = []
+        for ticket in tickets:  # the same message may be among them more than once
+            found.append(None if ticket.envelope.id in new else AlreadyHeard())
+            new.discard(ticket.envelope.id)
+        return found
 
     @staticmethod
     async def keep(tx: Tx, outcomes: Sequence[tuple["Heard", Held | NotHeld]]) -> None:
