@@ -91,7 +91,7 @@ class Holds:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._writing = [Batcher(self._write, key=_owner) for _ in range(_LANES)]
+        self._writing = [Batcher(self._write, key=_owner, patient=True) for _ in range(_LANES)]
         self._refusing = [Batcher(self._refuse) for _ in range(_REFUSING)]
         self._reading = [Batcher(self._read_all) for _ in range(_READING)]
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
