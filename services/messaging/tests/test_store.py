@@ -56,8 +56,8 @@ def described(item: Incoming) -> dict[str, Any]:
     """As `take_messages` of the database is told of it."""
     message = item.message
     return {
-        "item": 0, "tenant_id": item.tenant_id, "channel_id": item.channel_id, "kinds": ["pn"],
-        "aliases": [message.aliases[0].value], "name": message.name, "counts": 1, "received_at": NOW, "id": item.id,
+        "item": 0, "tenant_id": item.tenant_id, "channel_id": item.channel_id, "kind1": "pn",
+        "value1": message.aliases[0].value, "name": message.name, "counts": 1, "received_at": NOW, "id": item.id,
         "provider_id": message.provider_id, "author": "client", "kind": "text", "text": "oi", "metadata": {}, "sent_at": NOW,
     }  # fmt: skip
 
@@ -82,7 +82,7 @@ async def test_the_function_that_takes_messages_names_the_tenant_with_every_tabl
         await connection.close()
     assert not definer, "row level security is the caller's"
     tables = re.findall(r"(?:FROM|JOIN|UPDATE|INTO) (?:contact_aliases|contacts|conversations|messages|outbox)\b", text)
-    assert len(tables) == len(re.findall(r"tenant_id = [if]\.tenant_id|INTO \w+ \((?:id, )?tenant_id", text)) == 7
+    assert len(tables) == len(re.findall(r"tenant_id = [if]\.tenant_id|INTO \w+ \((?:id, )?tenant_id", text)) == 8
 
 
 async def test_every_key_starts_with_the_tenant(settings: Settings) -> None:
@@ -120,7 +120,7 @@ async def test_another_salon_sees_and_takes_nothing(db: Database, tenant_id: UUI
             assert await store.take_messages(tx, [incoming(tenant, channel_id, "A2")]) == {}
     # The call that commits by itself sees what it has bound, whatever it is given.
     theirs = incoming(tenant_id, channel_id, "A3")
-    bound = await db.shared_call([stranger], "take_messages", [described(theirs)], NOBODY)
+    bound = await db.shared_call([stranger], "take_messages", [described(theirs)], [], NOBODY)
     assert bound == []
     assert len(await store.take_and_tell(db, [theirs], [None], NOBODY)) == 1
     with pytest.raises(UnknownChannel):
@@ -208,7 +208,7 @@ async def test_the_intake_of_known_contacts_uses_its_indexes(settings: Settings,
         admin.add_log_listener(lambda _, told: seen.append(told.message))
         await admin.execute("SELECT set_config('app.tenant_ids', $1, true)", f"{{{tenant_id}}}")
         described_as = orjson.dumps([described(incoming(tenant_id, channel_id))], default=str).decode()
-        await admin.execute("SELECT * FROM take_messages('', $1, NULL)", described_as)
+        await admin.execute("SELECT * FROM take_messages('', $1, '{}', NULL)", described_as)
         await admin.execute("SELECT 1")  # only the next statement brings the plan of the last one
     finally:
         await begun.rollback()

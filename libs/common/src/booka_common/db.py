@@ -24,7 +24,7 @@ from booka_common.memory import Memories
 from booka_common.queries import Queries, load_queries
 from booka_common.signals import Signal, Signals
 
-__all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "load_queries"]
+__all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "as_json", "load_queries"]
 
 #: Of a pool of its own, besides `pool_size`.
 _SYSTEM_CONNECTIONS = 2
@@ -135,8 +135,17 @@ def _listed(tenants: Collection[UUID]) -> str:
     return f"{{{','.join(str(UUID(int=tenant.int)) for tenant in set(tenants))}}}"
 
 
+def as_json(value: object) -> bytes:
+    """As what is written into columns of that type.
+
+    Raises:
+        TypeError: something in it has no JSON.
+    """
+    return orjson.dumps(value, default=_plain)
+
+
 def _as_json(value: object) -> str:
-    return orjson.dumps(value, default=_plain).decode()
+    return as_json(value).decode()
 
 
 def _plain(value: object) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from booka_common.contracts.messaging import MessageReceived
-from booka_common.db import Database, Tx, load_queries
+from booka_common.db import Database, Tx, as_json, load_queries
 from booka_common.publisher import Outgoing
 from booka_messaging.domain.attending import Typed
 from booka_messaging.domain.model import ChatMessage
@@ -51,9 +51,8 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is to be said of a message: the envelope's id, and the envelope as far as it is known before the message is stored."""
+    """What is to be said of a message: the envelope, which has the message's id, as far as it is known before that is stored."""
 
-    id: UUID
     envelope: Mapping[str, Any]
 
 
@@ -93,37 +92,44 @@ async def take_and_tell(
     """
     tenants = {item.tenant_id for item in batch}
     try:
-        rows = await db.shared_call(tenants, "take_messages", _described(batch, said), handed_off_for)
+        begun = [None if saying is None else _begun(saying.envelope) for saying in said]
+        rows = await db.shared_call(tenants, "take_messages", _described(batch), begun, handed_off_for)
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
     taken = {}
-    for item, conversation_id, contact_id, turn, name, phone, attended, body in rows:
-        saying = said[item]
-        told = Outgoing(saying.id, MessageReceived.key, saying.id, body) if saying is not None and body else None
-        taken[batch[item].id] = Taken(conversation_id, contact_id, turn, name, phone, attended, told)
+    for item, conversation_id, contact_id, turn, name, phone, attended, rest in rows:
+        id = batch[item].id
+        told = None if rest is None else Outgoing(id, MessageReceived.key, id, begun[item] + rest)
+        taken[id] = Taken(conversation_id, contact_id, turn, name, phone, attended, told)
     return taken
 
 
 async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> dict[UUID, Taken]:
     """As `take_and_tell`, in `tx` and without saying anything."""
     try:
-        rows = await tx.fetch(queries["messages_take"], _described(batch, [None] * len(batch)))
+        rows = await tx.fetch(queries["messages_take"], _described(batch))
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
     return {batch[item].id: Taken(*where) for item, *where, _ in rows}
 
 
-def _described(batch: Sequence[Incoming], said: Sequence[Said | None]) -> list[Mapping[str, Any]]:
+def _described(batch: Sequence[Incoming]) -> list[Mapping[str, Any]]:
     described: list[Mapping[str, Any]] = []
-    for number, (item, saying) in enumerate(zip(batch, said, strict=True)):
+    for number, item in enumerate(batch):
         message = item.message
+        first, *others = message.aliases
+        second, more = (others[0], others[1:]) if others else (None, [])
         described.append(
             {
                 "item": number,
                 "tenant_id": item.tenant_id,
                 "channel_id": item.channel_id,
-                "kinds": [alias.kind for alias in message.aliases],
-                "aliases": [alias.value for alias in message.aliases],
+                "kind1": first.kind,
+                "value1": first.value,
+                "kind2": second and second.kind,
+                "value2": second and second.value,
+                "kinds": [alias.kind for alias in more] or None,
+                "values": [alias.value for alias in more] or None,
                 "name": message.name,
                 "counts": 1 if item.counts else 0,
                 "received_at": item.received_at,
@@ -135,11 +141,14 @@ def _described(batch: Sequence[Incoming], said: Sequence[Said | None]) -> list[M
                 "choice_id": message.choice_id,
                 "metadata": message.metadata,
                 "sent_at": message.sent_at,
-                "said_id": None if saying is None else saying.id,
-                "said": None if saying is None else saying.envelope,
             }
         )
     return described
+
+
+def _begun(envelope: Mapping[str, Any]) -> bytes:
+    """JSON up to the end of its last member, `data`, so that more can be added to that."""
+    return as_json(envelope)[: -len("}}")]
 
 
 def _meanwhile(error: asyncpg.UniqueViolationError) -> Exception:

@@ -6,7 +6,6 @@ adds. A message whose fate is decided here, with others of its conversation, is 
 
 from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import MessageReceived
-from booka_common.ids import derived_id
 from booka_messaging.store import Incoming, Said, Taken
 
 __all__ = ["received", "to_be_said"]
@@ -17,16 +16,14 @@ _TYPE, _VERSION = MessageReceived.type_and_version()
 def to_be_said(incoming: Incoming, traceparent: str | None) -> Said:
     """What is known of it before it is stored. `data` comes last: the statement goes on where it ends."""
     message = incoming.message
-    id = derived_id(incoming.id, "received")
     return Said(
-        id,
         {
-            "id": id,
+            "id": incoming.id,
             "type": _TYPE,
             "version": _VERSION,
             "tenant_id": incoming.tenant_id,
             "occurred_at": incoming.received_at,
-            "correlation_id": id,
+            "correlation_id": incoming.id,
             "causation_id": None,
             "traceparent": traceparent,
             "data": {
@@ -61,6 +58,6 @@ def received(
         ),
         tenant_id=incoming.tenant_id,
         now=incoming.received_at,
-        id=derived_id(incoming.id, "received"),
+        id=incoming.id,
         traceparent=traceparent,
     )

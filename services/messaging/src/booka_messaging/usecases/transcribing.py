@@ -17,7 +17,6 @@ from booka_common.contracts import Envelope
 from booka_common.contracts.messaging import MessageReceived
 from booka_common.db import Tx
 from booka_common.errors import NotFound
-from booka_common.ids import derived_id
 from booka_common.jobs import Done, Job, NewJob, Outcome, RetryIn
 from booka_messaging.providers.gateway import Medium, NotNow, Refused
 from booka_messaging.providers.transcription import Transcription, TranscriptionFailed
@@ -150,7 +149,7 @@ async def _tell(tx: Tx, job: Job, heard: str, now: datetime) -> None:
         said,
         tenant_id=job.tenant_id,
         now=now,
-        correlation_id=derived_id(message_id, "received"),
-        id=derived_id(message_id, "received"),
+        correlation_id=message_id,
+        id=message_id,
     )
     await outbox.put(tx, envelope.model_copy(update={"traceparent": job.traceparent}))
