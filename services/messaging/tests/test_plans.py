@@ -68,6 +68,10 @@ async def watch(filled: str) -> AsyncIterator[Watch]:
         yield watched
 
 
+#: Rows for a page of 51: as many, what is left of the quarter of an hour in which it ends (45 of them), and the contact of each.
+PAGE = 2 * (51 + 45)
+
+
 async def page(tx: Tx, filters: Filters | None = None, after: Place | None = None, **how: Any) -> list[Place]:
     return await reading.page(
         tx, filters or Filters(), after=after, among=how.get("among"), limit=how.get("limit", 51), now=NOW
@@ -76,12 +80,12 @@ async def page(tx: Tx, filters: Filters | None = None, after: Place | None = Non
 
 async def test_a_page_reads_on_from_where_the_last_one_ended(watch: Watch) -> None:
     async with watch(BIG) as (tx, seen):
-        after = None
-        for _ in range(3):
-            places = await page(tx, after=after)
-            assert len(places) == 51
-            after = places[-1]
-    judge(seen, TABLES, 120)
+        places: list[Place] = []
+        for number in range(1, 4):
+            places += await page(tx, after=places[-1] if places else None)
+            assert len(set(places)) == number * 51
+        assert places == sorted(places, key=lambda place: (place.at, place.id.int), reverse=True)
+    judge(seen, TABLES, PAGE)
     assert all(statement.indexes("conversations") == {"conversations_active"} for statement in seen)
 
 
@@ -107,10 +111,10 @@ async def test_those_that_moved_while_pages_were_turned(watch: Watch) -> None:
 @pytest.mark.parametrize(
     ("filters", "rows"),
     [
-        (Filters(since=NOW - DAY), 120),
-        (Filters(until=NOW - DAY), 120),
-        (Filters(since=NOW - 2 * DAY, until=NOW - DAY), 120),
-        (Filters(channel_id=BIG.channel_id), 120),
+        (Filters(since=NOW - DAY), PAGE),
+        (Filters(until=NOW - DAY), PAGE),
+        (Filters(since=NOW - 2 * DAY, until=NOW - DAY), PAGE),
+        (Filters(channel_id=BIG.channel_id), PAGE),
         (Filters(unanswered=False), 800),
         (Filters(unanswered=True), 800),
         # What few have is looked for among all conversations: of a salon, and once.

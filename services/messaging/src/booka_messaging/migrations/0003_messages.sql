@@ -1,5 +1,8 @@
 -- What was said, what became of it, and what it cost.
 
+-- A type and no constraint of the table: PostgreSQL reads the text of those again with every statement that writes.
+CREATE DOMAIN message_status AS text CHECK (VALUE IN ('received', 'queued', 'sent', 'failed', 'delivered', 'read'));
+
 -- `author`: the client, a person of the salon (on their own phone; in the console if there is a request), or Booka.
 -- `attempted_at`, `tried_at`: set before the first and the latest call to the gateway of which it is not known what became.
 -- `paced_at`: the moment that it has on its line; null once that is used. `as_template`: it is known that nothing else goes.
@@ -8,8 +11,8 @@ CREATE TABLE messages (
     id uuid NOT NULL,
     channel_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
-    direction text NOT NULL CHECK (direction IN ('in', 'out')),
-    author text NOT NULL CHECK (author IN ('client', 'salon', 'booka')),
+    direction text NOT NULL,
+    author text NOT NULL,
     provider_id text,
     kind text NOT NULL,
     text text NOT NULL,
@@ -18,7 +21,7 @@ CREATE TABLE messages (
     -- The same as buttons or as a list, and as an approved template, where the line takes those.
     choices jsonb,
     template jsonb,
-    status text NOT NULL CHECK (status IN ('received', 'queued', 'sent', 'failed', 'delivered', 'read')),
+    status message_status NOT NULL,
     turn integer,
     request_id uuid,
     purpose text,
@@ -35,8 +38,11 @@ CREATE TABLE messages (
     received_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id),
-    CONSTRAINT messages_direction CHECK ((direction = 'in') = (author = 'client')),
-    CONSTRAINT messages_requested CHECK (CASE author WHEN 'booka' THEN request_id IS NOT NULL WHEN 'client' THEN request_id IS NULL ELSE true END)
+    CONSTRAINT messages_author CHECK (CASE author
+        WHEN 'client' THEN direction = 'in' AND request_id IS NULL
+        WHEN 'salon' THEN direction = 'out'
+        WHEN 'booka' THEN direction = 'out' AND request_id IS NOT NULL
+        ELSE false END)
 );
 CREATE UNIQUE INDEX messages_request ON messages (tenant_id, request_id) WHERE request_id IS NOT NULL;
 CREATE UNIQUE INDEX messages_turn ON messages (tenant_id, conversation_id, turn) WHERE turn IS NOT NULL;

@@ -8,10 +8,10 @@ SELECT v.id, v.active_at AS at
 FROM conversations AS v
 JOIN contacts AS c ON c.tenant_id = $1 AND c.id = v.contact_id
 WHERE v.tenant_id = $1 AND v.merged_into IS NULL
-  AND ($2::timestamptz IS NULL OR (v.active_at, v.id) < ($2, $3::uuid))
+  AND ($2::timestamptz IS NULL OR v.active_quarter <= quarter_of($2) AND (v.active_at, v.id) < ($2, $3::uuid))
   AND ($4::uuid[] IS NULL OR v.id = ANY ($4))
-  AND ($5::timestamptz IS NULL OR v.active_at >= $5)
-  AND ($6::timestamptz IS NULL OR v.active_at < $6)
+  AND ($5::timestamptz IS NULL OR v.active_quarter >= quarter_of($5) AND v.active_at >= $5)
+  AND ($6::timestamptz IS NULL OR v.active_quarter <= quarter_of($6) AND v.active_at < $6)
   AND ($7::uuid IS NULL OR v.channel_id = $7)
   AND ($8::boolean IS NULL OR $8 = is_attended(v.attended_by, v.attended_until, $9))
   AND ($10::boolean IS NULL OR $10 = (c.blocked_at IS NOT NULL))
@@ -19,7 +19,7 @@ WHERE v.tenant_id = $1 AND v.merged_into IS NULL
       SELECT m.direction FROM messages AS m
       WHERE m.tenant_id = $1 AND m.conversation_id = v.id AND m.status <> 'failed'
       ORDER BY m.id DESC LIMIT 1), false))
-ORDER BY v.active_at DESC, v.id DESC
+ORDER BY v.active_quarter DESC, v.active_at DESC, v.id DESC
 LIMIT $12;
 
 -- name: conversation_moved
@@ -30,7 +30,8 @@ CROSS JOIN LATERAL (
     SELECT max(m.received_at) AS at
     FROM messages AS m
     WHERE m.tenant_id = $1 AND m.conversation_id = v.id AND m.author <> 'booka' AND m.received_at <= $2) AS said
-WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.active_at > $2 AND (v.active_at, v.id) >= ($3, $4::uuid);
+WHERE v.tenant_id = $1 AND v.merged_into IS NULL AND v.active_quarter >= quarter_of(greatest($2, $3)) AND v.active_at > $2
+  AND (v.active_at, v.id) >= ($3, $4::uuid);
 
 -- name: conversation_views
 -- What there is to be seen of conversations. The last message may be one of a conversation that was merged into this one.
