@@ -1,8 +1,5 @@
 -- What was said, what became of it, and what it cost.
 
--- A type and no constraint of the table: PostgreSQL reads the text of those again with every statement that writes.
-CREATE DOMAIN message_status AS text CHECK (VALUE IN ('received', 'queued', 'sent', 'failed', 'delivered', 'read'));
-
 -- `author`: the client, a person of the salon (on their own phone; in the console if there is a request), or Booka.
 -- `attempted_at`, `tried_at`: set before the first and the latest call to the gateway of which it is not known what became.
 -- `paced_at`: the moment that it has on its line; null once that is used. `as_template`: it is known that nothing else goes.
@@ -21,7 +18,7 @@ CREATE TABLE messages (
     -- The same as buttons or as a list, and as an approved template, where the line takes those.
     choices jsonb,
     template jsonb,
-    status message_status NOT NULL,
+    status text NOT NULL CHECK (status IN ('received', 'queued', 'sent', 'failed', 'delivered', 'read')),
     turn integer,
     request_id uuid,
     purpose text,
