@@ -23,7 +23,7 @@ async def channel_id(db: Database, tenant_id: UUID) -> UUID:
     channel_id = new_id()
     async with db.tx(tenant_id) as tx:
         await store.put_channel(
-            tx, channel_id, gateway="evolution", instance="salon", base_url="http://127.0.0.1:9", api_key=b"sealed",
+            tx, channel_id, gateway="evolution", instance=f"salon-{channel_id}", base_url="http://127.0.0.1:9", api_key=b"sealed",
             auth_mode="hmac", secret=b"sealed", active=True, now=NOW,
         )  # fmt: skip
     return channel_id
