@@ -22,7 +22,7 @@ from booka_common.settings import ServiceSettings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["main"]
+__all__ = ["main", "tidy_less"]
 
 
 def main(service: Service, settings_type: type[ServiceSettings]) -> None:
@@ -88,7 +88,7 @@ def _serve(service: Service, settings: ServiceSettings) -> None:
 
     def app() -> "FastAPI":
         created: FastAPI = _app(service).create_app(settings)
-        _tidy_less()
+        tidy_less()
         return created
 
     uvicorn.run(
@@ -106,7 +106,7 @@ def _serve(service: Service, settings: ServiceSettings) -> None:
     )
 
 
-def _tidy_less() -> None:
+def tidy_less() -> None:
     """Have Python look for cyclic garbage seldom, and never among what was loaded to start.
 
     Left to itself it looks after every 700 new objects, many times a turn, and that is a tenth of a service's time.
