@@ -340,7 +340,7 @@ def test_common_and_the_sandbox_depend_on_nothing_of_ours():
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_needs_only_what_it_and_common_declare(service):
     declared = requirements(ROOT / "services" / service) | requirements(ROOT / "libs/common")
-    modules = {"pyjwt": "jwt", "opentelemetry-api": "opentelemetry", "aio-pika": "aio_pika"}
+    modules = {"pyjwt": "jwt", "aio-pika": "aio_pika"}
     allowed = {modules.get(name, name.replace("-", "_")) for name in declared} | {
         f"booka_{service}", "starlette", *sys.stdlib_module_names,
     }  # fmt: skip

@@ -32,10 +32,10 @@ async def settle():
 async def test_what_comes_together_goes_together_and_what_comes_meanwhile_goes_next():
     work = Work()
     batcher = Batcher(work.run, most=3)
-    first = [asyncio.create_task(batcher.do(item)) for item in (1, 2)]
+    first = [batcher.do(item) for item in (1, 2)]
     await settle()
     assert work.batches == [[1, 2]], "started at once"
-    later = [asyncio.create_task(batcher.do(item)) for item in (3, 4, 5, 6)]
+    later = [batcher.do(item) for item in (3, 4, 5, 6)]
     await settle()
     assert len(work.batches) == 1, "one at a time"
     work.go.set()
@@ -77,10 +77,10 @@ async def test_one_key_is_in_a_batch_once_and_in_order():
 async def test_who_has_gone_away_is_not_worked_for():
     work = Work()
     batcher = Batcher(work.run)
-    staying = asyncio.create_task(batcher.do(1))
+    staying = batcher.do(1)
     await settle()
-    leaving = asyncio.create_task(batcher.do(2))
-    also = asyncio.create_task(batcher.do(3))
+    leaving = batcher.do(2)
+    also = batcher.do(3)
     await settle()
     leaving.cancel()
     with suppress(asyncio.CancelledError):

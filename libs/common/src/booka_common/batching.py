@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -19,25 +19,10 @@ __all__ = ["Batcher"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Waiting: TypeAlias = tuple[_Item, asyncio.Future[_Result]]
 
 #: Faults of what was in the batch, or of what it met, and not of the database: each item alone may fare better.
 _OF_THE_BATCH = (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.SerializationError)
-
-
-class _Waiting(Generic[_Item, _Result]):
-    __slots__ = ("item", "outcome")
-
-    def __init__(self, item: _Item, outcome: "asyncio.Future[_Result]") -> None:
-        self.item = item
-        self.outcome = outcome
-
-    def settle(self, outcome: "_Result | BaseException") -> None:
-        if self.outcome.done():  # the caller has gone away
-            return
-        if isinstance(outcome, BaseException):
-            self.outcome.set_exception(outcome)
-        else:
-            self.outcome.set_result(outcome)
 
 
 class Batcher(Generic[_Item, _Result]):
@@ -68,15 +53,15 @@ class Batcher(Generic[_Item, _Result]):
         self._queue: deque[_Waiting[_Item, _Result]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
-    async def do(self, item: _Item) -> _Result:
-        """Have `item` done with others; return its result, or raise its error, once its batch is through."""
+    def do(self, item: _Item) -> "asyncio.Future[_Result]":
+        """Have `item` done with others. What is returned brings its result, or raises its error, once its batch is through."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[_Result] = loop.create_future()
-        self._queue.append(_Waiting(item, outcome))
+        self._queue.append((item, outcome))
         if self._worker is None:
             # A context of its own: what a batch logs and writes belongs to no single one of its callers.
             self._worker = loop.create_task(self._work(), context=contextvars.Context())
-        return await outcome
+        return outcome
 
     async def _work(self) -> None:
         try:
@@ -86,8 +71,8 @@ class Batcher(Generic[_Item, _Result]):
                 await self._wait_for_company()
         finally:
             self._worker = None
-            for left in self._queue:  # only if this task was cancelled
-                left.outcome.cancel()
+            for _, outcome in self._queue:  # only if this task was cancelled
+                outcome.cancel()
             self._queue.clear()
 
     async def _wait_for_company(self) -> None:
@@ -105,9 +90,10 @@ class Batcher(Generic[_Item, _Result]):
         keys: set[Hashable] = set()
         while self._queue and len(batch) < self._most:
             waiting = self._queue.popleft()
-            if waiting.outcome.done():
+            item, outcome = waiting
+            if outcome.done():  # the caller has gone away
                 continue
-            key = self._key(waiting.item) if self._key else None
+            key = self._key(item) if self._key else None
             if key is not None and key in keys:
                 later.append(waiting)
                 continue
@@ -118,16 +104,26 @@ class Batcher(Generic[_Item, _Result]):
 
     async def _batch(self, batch: Sequence[_Waiting[_Item, _Result]]) -> None:
         try:
-            for waiting, outcome in zip(batch, await self._run([one.item for one in batch]), strict=True):
-                waiting.settle(outcome)
+            results = await self._run([item for item, _ in batch])
+            for (_, outcome), result in zip(batch, results, strict=True):
+                _settle(outcome, result)
         except Exception as error:
             if len(batch) > 1 and (not is_transient(error) or isinstance(error, _OF_THE_BATCH)):
                 for waiting in batch:
                     await self._batch([waiting])
                 return
-            for waiting in batch:
-                waiting.settle(error)
+            for _, outcome in batch:
+                _settle(outcome, error)
         except BaseException:
-            for waiting in batch:
-                waiting.outcome.cancel()
+            for _, outcome in batch:
+                outcome.cancel()
             raise
+
+
+def _settle(outcome: "asyncio.Future[_Result]", result: "_Result | BaseException") -> None:
+    if outcome.done():  # the caller has gone away
+        return
+    if isinstance(result, BaseException):
+        outcome.set_exception(result)
+    else:
+        outcome.set_result(result)

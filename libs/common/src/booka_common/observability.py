@@ -8,25 +8,23 @@ import logging
 import random
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from typing import Any
 
 import orjson
 import structlog
-from opentelemetry import context as otel_context
-from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = ["Metrics", "configure_logging", "current_traceparent", "work"]
 
-#: Of the work in progress, for its log lines.
-_fields: ContextVar[Mapping[str, object]] = ContextVar("booka_work", default={})  # noqa: B039 - never changed in place
+#: The work in progress: its W3C traceparent, and what its log lines carry.
+_current: ContextVar[tuple[str | None, Mapping[str, object]]] = ContextVar("booka_work", default=(None, {}))  # noqa: B039 - never changed in place
 #: Of traces, which are no secrets.
 _ids = random.Random()  # noqa: S311
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+#: Neither the id of a trace nor that of a span may be zero.
+_NOT_ZERO = 1 << 64 | 1
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -64,40 +62,42 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-@contextmanager
-def work(*, traceparent: str | None = None, **fields: object) -> Iterator[None]:
+class work:  # noqa: N801 - reads as a verb: `with work(…):`
     """A stretch of work: its log lines carry `fields`, and it continues the trace of `traceparent` or starts one."""
-    span = _span_of(traceparent) or SpanContext(
-        _ids.getrandbits(128) or 1, _ids.getrandbits(64) or 1, is_remote=True, trace_flags=TraceFlags(0)
-    )
-    token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(span), otel_context.Context()))
-    bound = _fields.set({**_fields.get(), **fields, "trace_id": f"{span.trace_id:032x}"})
-    try:
-        yield
-    finally:
-        _fields.reset(bound)
-        otel_context.detach(token)
+
+    __slots__ = ("_entered", "_fields", "_traceparent")
+
+    def __init__(self, *, traceparent: str | None = None, **fields: object) -> None:
+        self._traceparent = traceparent
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        fields = _current.get()[1]
+        continued = None if self._traceparent is None else _TRACEPARENT.fullmatch(self._traceparent)
+        traceparent = _new_trace() if continued is None else f"00-{continued[1]}-{continued[2]}-{continued[3]}"
+        self._entered: Token[Any] = _current.set((traceparent, {**fields, **self._fields}))
+
+    def __exit__(self, *_error: object) -> None:
+        _current.reset(self._entered)
 
 
-def _span_of(traceparent: str | None) -> SpanContext | None:
-    """What a W3C traceparent names; None if it is none."""
-    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    if found is None or found[1] == "ff":
-        return None
-    span = SpanContext(int(found[2], 16), int(found[3], 16), is_remote=True, trace_flags=TraceFlags(int(found[4], 16)))
-    return span if span.is_valid else None
+def _new_trace() -> str:
+    ids = f"{_ids.getrandbits(192) | _NOT_ZERO:048x}"
+    return f"00-{ids[:32]}-{ids[32:]}-00"
 
 
 def current_traceparent() -> str | None:
     """The W3C traceparent of the work in progress, to be stored with what it sets in motion."""
-    span = trace.get_current_span().get_span_context()
-    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
+    return _current.get()[0]
 
 
 def _of_the_work(_logger: Any, _method: str, event: Any) -> Any:
-    for name, value in _fields.get().items():
+    traceparent, fields = _current.get()
+    for name, value in fields.items():
         if value is not None:
             event.setdefault(name, str(value))
+    if traceparent is not None:
+        event.setdefault("trace_id", traceparent[3:35])
     return event
 
 
