@@ -1,48 +1,136 @@
-"""HTTP as uvicorn speaks it, with an answer in one piece.
+"""HTTP as uvicorn speaks it, with less to do for a small answer to a small request, which is what services exchange.
 
 uvicorn writes the head of an answer and its body one after the other, and uvloop sends each at once: two system calls, and two
-packets that wake the client twice. Together they cost a small answer more than all that is done to find it.
+packets that wake the client twice. It renders and checks each head anew, and sets a timer after each answer, only to stop it
+when the next request comes. Together that cost a webhook more than all that is done to find its answer.
 """
 
 import asyncio
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-__all__ = ["OnePiece", "Together"]
+__all__ = ["OnePiece"]
+
+Message = Any
 
 
-class Together:
-    """A transport that sends together what is written in one turn of the loop; otherwise the transport that it is made of."""
+class _Exchange(RequestResponseCycle):
+    """One request and its answer. The head of the answer waits for the body, and both are written at once."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._written: list[bytes] = []
+    _start: Message = None
 
-    def write(self, data: bytes) -> None:
-        """Send `data` soon."""
-        if not self._written:
-            self._loop.call_soon(self._send)
-        self._written.append(data)
+    async def send(self, message: Message) -> None:
+        """Write the answer as far as it is known."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is not None:
+            head = self._head(start, message)
+            if head is None:
+                await super().send(start)
+            else:
+                self._finish(head + message["body"])
+                return
+        await super().send(message)
 
-    def close(self) -> None:
-        """Send what is written, then close."""
-        self._send()
-        self._transport.close()
+    def _head(self, start: Message, message: Message) -> bytes | None:
+        """The head of an answer whose one and only piece is `message`; None if uvicorn has to look at it."""
+        if message.get("more_body", False) or not self.keep_alive or self.flow.write_paused or self.disconnected:
+            return None
+        if self.scope["method"] == "HEAD" or message["type"] != "http.response.body":
+            return None
+        rendered = _rendered(start["status"], (*self.default_headers, *start["headers"]))
+        return rendered[0] if rendered is not None and rendered[1] == len(message.get("body", b"")) else None
 
-    def _send(self) -> None:
-        if self._written:
-            self._transport.write(b"".join(self._written))
-            self._written.clear()
+    def _finish(self, answer: bytes) -> None:
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(answer)
+        self.message_event.set()
+        self.on_response()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+
+@lru_cache(maxsize=512)
+def _rendered(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int] | None:
+    """The head and the length of its body; None for what is not that simple. Most answers have one of a few heads."""
+    lines, length = [STATUS_LINE[status]], None
+    for name, value in headers:
+        lower = name.lower()
+        if lower in (b"connection", b"transfer-encoding") or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+            return None
+        if lower == b"content-length":
+            length = int(value)
+        lines += (lower, b": ", value, b"\r\n")
+    return None if length is None else (b"".join((*lines, b"\r\n")), length)
 
 
 class OnePiece(HttpToolsProtocol):
-    """uvicorn's protocol over such a transport."""
+    """uvicorn's protocol with such exchanges. It does not speak WebSocket."""
 
-    def connection_made(self, transport: Any) -> None:
-        """A client has connected."""
-        super().connection_made(Together(transport, self.loop))  # type: ignore[arg-type]
+    _idle_since = 0.0
+
+    def on_response_complete(self) -> None:
+        """Begin with the request that came meanwhile, or wait for the next one, but not for ever."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _unset_keepalive_if_required(self) -> None:
+        pass
+
+    def on_headers_complete(self) -> None:
+        """Begin with a request; its body follows."""
+        parser, scope = self.parser, self.scope
+        version = parser.get_http_version()
+        path, raw_path, query = _target(self.url)
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = self.root_path + path
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        scope["query_string"] = query
+        before = self.cycle
+        self.cycle = _Exchange(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+
+@lru_cache(maxsize=1024)
+def _target(url: bytes) -> tuple[str, bytes, bytes]:
+    """The path, unquoted and as it came, and the query."""
+    parsed = httptools.parse_url(url)
+    return unquote(parsed.path.decode("ascii")), parsed.path, parsed.query or b""
