@@ -11,7 +11,7 @@ from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage
-from booka_messaging.store import Incoming, Said
+from booka_messaging.store import Incoming
 
 NOW = datetime(2026, 3, 2, 9, 7, tzinfo=UTC)
 LATER = timedelta(minutes=1)
@@ -62,7 +62,7 @@ async def test_what_is_told_is_what_the_outbox_holds(db: Database, tenant_id: UU
     await known(db, tenant_id, channel_id, NUMBER)
     await known(db, tenant_id, channel_id, LID)
     silent, message = written(tenant_id, channel_id, LID), written(tenant_id, channel_id, NUMBER)
-    said = Said({"id": message.id, "data": {"text": message.message.text}})
+    said = {"id": message.id, "data": {"text": message.message.text}}
     taken = await store.take_and_tell(db, [silent, message], [None, said], LATER)
     assert taken[silent.id].told is None
     told = taken[message.id].told

@@ -329,7 +329,7 @@ async def test_what_the_database_says_of_a_message_is_what_the_contract_says(db:
         (taken,) = (await store.take_and_tell(db, [incoming], [saying], DAY)).values()
         assert taken.turn is not None
         assert taken.told is not None
-        whole = received(incoming, taken.turn, taken, saying.envelope["traceparent"], attended=False)
+        whole = received(incoming, taken.turn, taken, saying["traceparent"], attended=False)
         assert Envelope[MessageReceived].model_validate_json(taken.told.body) == whole
         assert json.loads(taken.told.body).keys() == whole.model_dump().keys()
         assert json.loads(taken.told.body)["data"].keys() == whole.data.model_dump().keys()

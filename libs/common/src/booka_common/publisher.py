@@ -6,8 +6,8 @@ It has a connection of its own, because a broker alarm blocks publishing connect
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import aio_pika
@@ -20,8 +20,7 @@ __all__ = ["Outgoing", "Publisher"]
 _UNHEARD = frozenset(message.key for message in UNHEARD)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message as it goes over the wire. `id` becomes the AMQP message id."""
 
     id: UUID

@@ -48,8 +48,8 @@ class SecretSet:
         """
         if not self.values:
             raise NotConfigured(self.variable, f"set it to a random secret of at least {MIN_SECRET_BYTES} bytes")
-        encoded = tuple(value.encode() for value in self.values)
-        if any(len(value) < MIN_SECRET_BYTES for value in encoded):
+        encoded = tuple([value.encode() for value in self.values])
+        if min(map(len, encoded)) < MIN_SECRET_BYTES:
             raise NotConfigured(self.variable, f"every secret in it needs at least {MIN_SECRET_BYTES} bytes")
         return encoded
 

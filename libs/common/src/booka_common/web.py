@@ -119,7 +119,7 @@ class _Edge:
     def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, hot: Hot) -> None:
         self._app = app
         self._hot = hot
-        self._metrics = metrics
+        self._requests = metrics.requests
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,8 +161,7 @@ class _Edge:
                 await response(scope, receive, send)
             finally:
                 route = scope["path"] if hot else getattr(scope.get("route"), "path", "unmatched")
-                self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
-                self._metrics.http_seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
+                self._requests.count(scope["method"], route, status, time.perf_counter() - started)
         return None
 
 

@@ -1,9 +1,9 @@
 """Reads what Evolution API 2.2.3 to 2.4 sends to a webhook. Pure, and total: any JSON gives events, never an exception."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from itertools import islice
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from booka_messaging.domain.media import Media, natural
@@ -118,29 +118,14 @@ def read(payload: Mapping[str, Any], now: datetime, *, path_event: str | None = 
         now: times that the gateway does not tell, or tells from the future, become this.
         path_event: the event's name at the end of the webhook's path, for bodies without one.
     """
-    data = payload.get("data")
-    items = data if isinstance(data, list) else [data]
-    own = alias_of(payload.get("sender"))
-    events: Iterator[ChatEvent]
-    match _spelling(payload.get("event") or path_event):
-        case "messages.upsert":
-            events = (_message(item, own, now) for item in items)
-        case "send.message":
-            events = (_echo(item, own, now) for item in items)
-        case "messages.update":
-            events = (_receipt(item) for item in items)
-        case "messages.edited":
-            events = (_edit(item) for item in items)
-        case "messages.delete":
-            events = (_deletion(item) for item in items)
-        case "connection.update":
-            events = (_connection(item) for item in items)
-        case _:
-            events = iter((Ignored("event"),))
-    found = tuple(islice(events, MAX_EVENTS))
-    if next(events, None) is not None:
-        return (*found, Ignored(UNREADABLE))
-    return found or (Ignored("empty"),)
+    reader = _READERS.get(_spelling(payload.get("event") or path_event))
+    if reader is None:
+        return (Ignored("event"),)
+    data, own = payload.get("data"), alias_of(payload.get("sender"))
+    if not isinstance(data, list):
+        return (reader(data, own, now),)
+    found = tuple([reader(item, own, now) for item in data[:MAX_EVENTS]]) or (Ignored("empty"),)
+    return found if len(data) <= MAX_EVENTS else (*found, Ignored(UNREADABLE))
 
 
 def read_stored(record: object, now: datetime) -> ChatMessage | None:
@@ -161,8 +146,11 @@ def read_kept(record: object, own: Alias | None, now: datetime) -> ChatMessage |
 
 def alias_of(jid: object) -> Alias | None:
     """The person whom a WhatsApp address names: `351912345678@s.whatsapp.net`, `77001122334455@lid`; None for others."""
-    if not isinstance(jid, str):
-        return None
+    return _alias(jid) if isinstance(jid, str) else None
+
+
+@lru_cache(maxsize=2048)  # the same few people write, and the salon is named in each of their messages
+def _alias(jid: str) -> Alias | None:
     user, _, server = jid.partition("@")
     digits = user.partition(":")[0].partition("_")[0]  # a device or an agent number may follow
     kind = _SERVERS.get(server)
@@ -182,12 +170,10 @@ def _message(data: object, own: Alias | None, now: datetime) -> ChatEvent:
     provider_id = identifier(key.get("id"))
     if provider_id is None:
         return Ignored(UNREADABLE)
-    if (crowd := _crowd(key.get("remoteJid"))) is not None:
-        return Ignored(crowd)
     from_me = key.get("fromMe") is True
     chat = alias_of(key.get("remoteJid"))
     if chat is None:
-        return Ignored(UNREADABLE)
+        return Ignored(_crowd(key.get("remoteJid")) or UNREADABLE)
     if chat == own:
         return Ignored("chat")
     name, body = _content(data)
@@ -237,7 +223,7 @@ def _echo(data: object, own: Alias | None, now: datetime) -> ChatEvent:
     return Echoed("echo", message.provider_id, message.aliases, message.text, message.sent_at)
 
 
-def _edit(data: object) -> ChatEvent:
+def _edit(data: object, _own: Alias | None, _now: datetime) -> ChatEvent:
     """A `protocolMessage`: a new text for an old message, or, in some versions, its revocation."""
     whole = mapping(data)
     key = mapping(whole.get("key"))
@@ -255,7 +241,7 @@ def _edit(data: object) -> ChatEvent:
     return Edited("edited", provider_id, _read(name, body, {}).text[:MAX_TEXT])
 
 
-def _deletion(data: object) -> ChatEvent:
+def _deletion(data: object, _own: Alias | None, _now: datetime) -> ChatEvent:
     """The key of the message that was taken back, bare or as `key`."""
     whole = mapping(data)
     key = mapping(whole.get("key"))
@@ -280,8 +266,10 @@ def _content(data: Mapping[str, Any]) -> tuple[str, Any]:
         message = wrapped.get("message")
     if not isinstance(message, dict):
         return "", None
-    said = [name for name in message if isinstance(name, str) and name not in _SILENT and message[name] is not None]
-    declared = data["messageType"] if isinstance(data.get("messageType"), str) else ""
+    said = [name for name, body in message.items() if body is not None and name not in _SILENT]
+    declared = data.get("messageType")
+    if not isinstance(declared, str):
+        declared = ""
     if not said or (declared in _SILENT and declared in message):
         return "", None
     name = declared if declared in said else said[0]
@@ -353,14 +341,16 @@ def _metadata(
     for field in ("remoteJid", "addressingMode"):
         if value := line(key.get(field), 64):
             facts[field] = value
-    if quoted := identifier(mapping(data.get("contextInfo")).get("stanzaId")):
+    if (context := data.get("contextInfo")) and (quoted := identifier(mapping(context).get("stanzaId"))):
         facts["quoted"] = quoted
     kind = _MEDIA.get(name)
+    if kind is None:
+        return facts
     fields = mapping(body)
     if kind == "location":
         place = {word: fact(fields.get(f"degrees{word.title()}")) for word in ("latitude", "longitude")}
         facts["place"] = {word: degrees for word, degrees in place.items() if degrees is not None}
-    elif kind is not None:
+    else:
         facts["media"] = Media(
             provider_id,
             mime_type=line(fields.get("mimetype"), 256) or None,
@@ -372,7 +362,7 @@ def _metadata(
     return facts
 
 
-def _receipt(data: object) -> ChatEvent:
+def _receipt(data: object, _own: Alias | None, _now: datetime) -> ChatEvent:
     if not isinstance(data, dict):
         return Ignored("shape")
     status = data.get("status")
@@ -387,10 +377,20 @@ def _receipt(data: object) -> ChatEvent:
     return Ignored("shape") if provider_id is None else Receipt(provider_id, delivery)
 
 
-def _connection(data: object) -> ChatEvent:
+def _connection(data: object, _own: Alias | None, _now: datetime) -> ChatEvent:
     if not isinstance(data, dict) or not (state := line(data.get("state"), 32)):
         return Ignored("shape")
     if state == "refused":  # by WhatsApp; of a line, the word says that the gateway refuses us
         state = "close"
     reason = fact(data.get("statusReason"))
     return ConnectionChanged(state, None if reason is None else str(reason)[:32])
+
+
+_READERS: Mapping[str, Callable[[object, Alias | None, datetime], ChatEvent]] = {
+    "messages.upsert": _message,
+    "send.message": _echo,
+    "messages.update": _receipt,
+    "messages.edited": _edit,
+    "messages.delete": _deletion,
+    "connection.update": _connection,
+}

@@ -1,9 +1,9 @@
 """The words of messaging: aliases, chat events as every gateway's adapter reads them, delivery states, identities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import phonenumbers
@@ -42,16 +42,14 @@ Delivery = Literal["sent", "failed", "delivered", "read"]
 _RANKS: tuple[str, ...] = ("queued", "sent", "failed", "delivered", "read")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Alias:
+class Alias(NamedTuple):
     """One name by which a gateway knows a person: phone number digits (`pn`), LID digits, or business-scoped id."""
 
     kind: AliasKind
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
+class ChatMessage(NamedTuple):
     """Something that was written in a chat.
 
     Attributes:
@@ -73,7 +71,7 @@ class ChatMessage:
     text: str
     choice_id: str | None
     sent_at: datetime
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

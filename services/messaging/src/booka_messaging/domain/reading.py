@@ -59,8 +59,8 @@ def identifier(value: object, longest: int = MAX_ID) -> str | None:
 
 def person_name(value: object) -> str | None:
     """What a client calls themselves; gateways put digits of a number, or "Você" for the salon, where a name is missing."""
-    name = " ".join(line(value, 120).split())
-    if not any(letter.isalpha() for letter in name) or name.casefold() == "você":
+    name = " ".join(text(value)[:120].split())
+    if not any(map(str.isalpha, name)) or name.casefold() == "você":
         return None
     return name
 
@@ -71,10 +71,10 @@ def instant(value: object, now: datetime) -> datetime:
         value = value.get("low")
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e14:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e14:
         return now
-    seconds = value / 1000 if value > 1e11 else value
-    return min(datetime.fromtimestamp(seconds, UTC), now)
+    told = datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+    return told if told < now else now
 
 
 def fact(value: object) -> str | bool | int | float | None:

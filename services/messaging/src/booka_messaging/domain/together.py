@@ -1,7 +1,6 @@
 """Messages that are taken in together, person by person, so that each of them is answered once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from booka_messaging.domain.identity import people_of
 from booka_messaging.domain.model import Alias, ChatMessage
@@ -27,6 +26,6 @@ def by_person(messages: Sequence[ChatMessage]) -> list[list[ChatMessage]]:
 def _alike(said: Sequence[ChatMessage], aliases: frozenset[Alias]) -> list[ChatMessage]:
     name = next((message.name for message in reversed(said) if message.name is not None), None)
     return [
-        replace(message, aliases=tuple(sorted(aliases)), name=name if message.author == "client" else None)
+        message._replace(aliases=tuple(sorted(aliases)), name=name if message.author == "client" else None)
         for message in said
     ]

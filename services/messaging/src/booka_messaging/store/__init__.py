@@ -16,7 +16,6 @@ from booka_messaging.store.channels import (
 from booka_messaging.store.identity import lock_identity, people, put_person, record_merge
 from booka_messaging.store.incoming import (
     Incoming,
-    Said,
     Taken,
     TakenMeanwhile,
     messages_there,
@@ -62,7 +61,6 @@ __all__ = [
     "Incoming",
     "OutboundMessage",
     "Queued",
-    "Said",
     "StateChange",
     "Taken",
     "TakenMeanwhile",

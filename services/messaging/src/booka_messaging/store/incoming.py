@@ -1,9 +1,8 @@
 """What clients write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -16,7 +15,6 @@ from booka_messaging.domain.model import ChatMessage
 
 __all__ = [
     "Incoming",
-    "Said",
     "Taken",
     "TakenMeanwhile",
     "messages_there",
@@ -31,8 +29,7 @@ class TakenMeanwhile(Exception):
     """A concurrent delivery of the same message was first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A message to be stored as `id`.
 
     Attributes:
@@ -49,15 +46,7 @@ class Incoming:
     typed: Typed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is to be said of a message: the envelope, which has the message's id, as far as it is known before that is stored."""
-
-    envelope: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A message that was stored, and where it belongs.
 
     Attributes:
@@ -76,60 +65,61 @@ class Taken:
 
 
 async def take_and_tell(
-    db: Database, batch: Sequence[Incoming], said: Sequence[Said | None], handed_off_for: timedelta
-) -> dict[UUID, Taken]:
+    db: Database, batch: Sequence[Incoming], said: Sequence[Mapping[str, Any] | None], handed_off_for: timedelta
+) -> dict[int, Taken]:
     """Store messages of known contacts, of any tenants, say of each what is to be said of it, and commit.
 
     Args:
         batch: one message of each person.
+        said: the envelope of what is to be said of each, as far as it is known before the message is stored. It has its id.
         handed_off_for: see `outbox`.
 
     Returns:
-        What became of each, by its id; not of one that is there already, or whose author has to be settled first.
+        What became of each, by its place in `batch`; not of one that is there already, or whose author has to be settled first.
 
     Raises:
         TakenMeanwhile: one of them is being stored by somebody else, so none of them was.
     """
     tenants = {item.tenant_id for item in batch}
     try:
-        begun = [None if saying is None else _begun(saying.envelope) for saying in said]
+        begun = [None if saying is None else _begun(saying) for saying in said]
         rows = await db.shared_call(tenants, "take_messages", _described(batch), begun, handed_off_for)
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
     taken = {}
-    for item, conversation_id, contact_id, turn, name, phone, attended, rest in rows:
-        id = batch[item].id
-        told = None if rest is None else Outgoing(id, MessageReceived.key, id, begun[item] + rest)
-        taken[id] = Taken(conversation_id, contact_id, turn, name, phone, attended, told)
+    for place, conversation_id, contact_id, turn, name, phone, attended, rest in rows:
+        id, start = batch[place].id, begun[place]
+        told = None if rest is None or start is None else Outgoing(id, MessageReceived.key, id, start + rest)
+        taken[place] = Taken(conversation_id, contact_id, turn, name, phone, attended, told)
     return taken
 
 
-async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> dict[UUID, Taken]:
+async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> dict[int, Taken]:
     """As `take_and_tell`, in `tx` and without saying anything."""
     try:
         rows = await tx.fetch(queries["messages_take"], _described(batch))
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
-    return {batch[item].id: Taken(*where) for item, *where, _ in rows}
+    return {place: Taken(*where) for place, *where, _ in rows}
 
 
 def _described(batch: Sequence[Incoming]) -> list[Mapping[str, Any]]:
     described: list[Mapping[str, Any]] = []
     for number, item in enumerate(batch):
         message = item.message
-        first, *others = message.aliases
-        second, more = (others[0], others[1:]) if others else (None, [])
+        (kind1, value1), *others = message.aliases
+        (kind2, value2), *more = others or ((None, None),)
         described.append(
             {
                 "item": number,
                 "tenant_id": item.tenant_id,
                 "channel_id": item.channel_id,
-                "kind1": first.kind,
-                "value1": first.value,
-                "kind2": second and second.kind,
-                "value2": second and second.value,
-                "kinds": [alias.kind for alias in more] or None,
-                "values": [alias.value for alias in more] or None,
+                "kind1": kind1,
+                "value1": value1,
+                "kind2": kind2,
+                "value2": value2,
+                "kinds": [kind for kind, _ in more] if more else None,
+                "values": [value for _, value in more] if more else None,
                 "name": message.name,
                 "counts": 1 if item.counts else 0,
                 "received_at": item.received_at,

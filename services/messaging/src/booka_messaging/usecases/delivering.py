@@ -6,8 +6,8 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from booka_common.db import Database
@@ -33,13 +33,13 @@ Outcome = Taken | Literal["kept", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("kept", "accepted", "stale", "duplicate", "unknown", "ignored")
 #: Groups of events of one body that are under way at once: each may need a connection to the database.
 _AT_ONCE = 8
-_HEARD_EVERY_SECONDS = 60
+_HEARD_EVERY = timedelta(minutes=1)
 _MAX_REMEMBERED = 10_000
+_UNREADABLE = Ignored(UNREADABLE)
 _NAMED_LINE = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,64})"')
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came of a webhook. `strangers`: how many lines it told of that nobody here has."""
 
     outcome: Outcome
@@ -55,8 +55,7 @@ class Reread:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     outcome: Outcome
     problem: str | None = None
 
@@ -159,25 +158,25 @@ class Deliveries:
             return _Read("kept", f"the parser failed: {type(error).__name__}")
         try:
             if len(events) == 1:
-                outcomes = [await self._intake.receive(channel, events, now=now)]
+                outcome = await self._intake.receive(channel, events, now=now)
             else:
                 groups = _by_person(events)
                 outcomes = await _all(self._intake.receive(channel, group, now=now) for group in groups)
+                outcome = min(outcomes, key=OUTCOMES.index)
         except Exception as error:
             if isinstance(error, BookaError) or is_transient(error):
                 raise
             _log.exception("the intake failed")
             return _Read("kept", f"the intake failed: {type(error).__name__}")
-        await self._note_heard(channel, now)
-        if any(type(event) is Ignored and event.reason == UNREADABLE for event in events):
+        heard = self._heard.get(channel.id)
+        if heard is None or now - heard >= _HEARD_EVERY:
+            await self._note_heard(channel, now)
+        if _UNREADABLE in events:
             return _Read("kept", "a message without its id, its author or its content")
-        return _Read(min(outcomes, key=OUTCOMES.index))
+        return _Read(outcome)
 
     async def _note_heard(self, channel: Channel, now: datetime) -> None:
         """To the minute: what is told here is whether a line is silent, not when exactly it spoke."""
-        before = self._heard.get(channel.id)
-        if before is not None and (now - before).total_seconds() < _HEARD_EVERY_SECONDS:
-            return
         if len(self._heard) >= _MAX_REMEMBERED:
             self._heard.clear()
         self._heard[channel.id] = now

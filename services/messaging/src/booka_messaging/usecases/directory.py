@@ -62,6 +62,10 @@ class Directory:
         """
         return await self._by_id.get(channel_id)
 
+    def known(self, channel_id: UUID) -> Found | None:
+        """The same, if it is remembered."""
+        return self._by_id.known(channel_id)
+
     async def lines(self, line_ids: Collection[str]) -> Mapping[str, Channel]:
         """The active channels of these Cloud API lines, as far as the installation's own Meta app serves them."""
         asked = list(line_ids)
@@ -100,6 +104,10 @@ class _Remembered(Generic[_Key, _Value]):
         self._monotonic = monotonic
         self._kept: OrderedDict[_Key, tuple[float, _Value]] = OrderedDict()
         self._loading: dict[_Key, asyncio.Task[_Value]] = {}
+
+    def known(self, key: _Key) -> _Value | None:
+        kept = self._kept.get(key)
+        return kept[1] if kept is not None and self._monotonic() < kept[0] else None
 
     async def get(self, key: _Key) -> _Value:
         kept = self._kept.get(key)

@@ -1,10 +1,9 @@
 """What comes in from a gateway: messages, receipts, the state of the connection."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 from uuid import UUID
 
 from booka_common import jobs, outbox
@@ -16,7 +15,7 @@ from booka_common.ids import new_id
 from booka_common.jobs import NewJob
 from booka_common.observability import current_traceparent
 from booka_messaging import store
-from booka_messaging.domain.attending import is_fresh, typed
+from booka_messaging.domain.attending import Typed, is_fresh, typed
 from booka_messaging.domain.media import is_to_be_heard
 from booka_messaging.domain.model import (
     ChatEvent,
@@ -48,8 +47,7 @@ class _Unsettled(Exception):
     """Somebody of this batch is known by another name once the others are settled."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Arrival(NamedTuple):
     """A message that waits for its commit, and the trace that it continues. `to_be_heard`: it is told once it is transcribed."""
 
     incoming: Incoming
@@ -75,19 +73,26 @@ class Intake:
         self._known: Batcher[_Arrival, bool] = Batcher(self._store, key=_identity)
         self._others: Batcher[_Arrival, bool] = Batcher(self._settle_and_store, key=_identity)
 
-    async def receive(self, channel: Channel, events: Sequence[ChatEvent], *, now: datetime) -> Outcome:
+    def receive(self, channel: Channel, events: Sequence[ChatEvent], *, now: datetime) -> Awaitable[Outcome]:
         """Take the events of one webhook, one after the other; repeated, they change nothing.
 
         Returns:
             What came of the first event that was for us, else `ignored`.
         """
+        return self._one(channel, events[0], now) if len(events) == 1 else self._in_turn(channel, events, now)
+
+    async def _in_turn(self, channel: Channel, events: Sequence[ChatEvent], now: datetime) -> Outcome:
         outcomes = [await self._one(channel, event, now) for event in events]
         return next((outcome for outcome in outcomes if outcome != "ignored"), "ignored")
 
-    async def _one(self, channel: Channel, event: ChatEvent, now: datetime) -> Outcome:
+    def _one(self, channel: Channel, event: ChatEvent, now: datetime) -> Awaitable[Outcome]:
+        if isinstance(event, ChatMessage):
+            return self._message(channel, event, now)
+        return self._notice(channel, event, now)
+
+    async def _notice(self, channel: Channel, event: Receipt | ConnectionChanged | Ignored, now: datetime) -> Outcome:
+        """Take what is no message."""
         match event:
-            case ChatMessage():
-                return await self._message(channel, event, now)
             case Receipt():
                 touched = await self._receipts.receive(channel, event, now=now)
                 return "accepted" if touched else "duplicate"
@@ -117,15 +122,15 @@ class Intake:
     async def _message(self, channel: Channel, message: ChatMessage, now: datetime) -> Outcome:
         """Store a message and say that it was received, unless the salon wrote it or it is too old to be answered."""
         fresh = is_fresh(message.sent_at, now, stale_after=self._stale_after, line_since=channel.created_at)
-        takeover = None if channel.takeover_minutes is None else timedelta(minutes=channel.takeover_minutes)
+        of_client = message.author == "client"
         incoming = Incoming(
             id=new_id(),
             tenant_id=channel.tenant_id,
             channel_id=channel.id,
             message=message,
-            counts=message.author == "client" and fresh,
+            counts=of_client and fresh,
             received_at=now,
-            typed=typed(message.sent_at, now, takeover=takeover, fresh=fresh) if message.author == "salon" else None,
+            typed=None if of_client else _typed(channel, message, now, fresh=fresh),
         )
         heard = self._transcribes and channel.transcribe
         to_be_heard = heard and is_to_be_heard(message.kind, message.text, message.metadata)
@@ -154,7 +159,7 @@ class Intake:
             outbox.handed_off_for(signals),
         )
         outbox.hand_over(signals, [one.told for one in taken.values() if one.told is not None])
-        return [arrival.incoming.id in taken for arrival in batch]
+        return [place in taken for place in range(len(batch))]
 
     async def _settle_and_store(self, batch: Sequence[_Arrival]) -> list[bool]:
         """The same for those who are new, or known by another name or under several; False: it is there already.
@@ -184,25 +189,30 @@ class Intake:
             return [arrival.incoming.id not in there for arrival in batch]
 
 
-def _identity(arrival: _Arrival) -> tuple[UUID, str]:
-    return arrival.incoming.channel_id, arrival.incoming.message.provider_id
+def _identity(arrival: _Arrival) -> tuple[int, str]:
+    return arrival.incoming.channel_id.int, arrival.incoming.message.provider_id
 
 
-def _person(arrival: _Arrival) -> tuple[UUID, str]:
-    return arrival.incoming.channel_id, arrival.incoming.message.aliases[0].value
+def _person(arrival: _Arrival) -> tuple[int, str]:
+    return arrival.incoming.channel_id.int, arrival.incoming.message.aliases[0].value
 
 
 def _is_plain(batch: Sequence[_Arrival]) -> bool:
     """Whether each message can be stored and told of without a look at the others."""
-    if any(arrival.incoming.typed is not None or arrival.to_be_heard for arrival in batch):
-        return False
-    return len({_person(arrival) for arrival in batch}) == len(batch)
+    people = {_person(arrival) for arrival in batch if arrival.incoming.typed is None and not arrival.to_be_heard}
+    return len(people) == len(batch)
+
+
+def _typed(channel: Channel, message: ChatMessage, now: datetime, *, fresh: bool) -> Typed | None:
+    """What it means that a person of the salon typed this on the line's phone."""
+    takeover = None if channel.takeover_minutes is None else timedelta(minutes=channel.takeover_minutes)
+    return typed(message.sent_at, now, takeover=takeover, fresh=fresh)
 
 
 def _rounds(batch: Sequence[_Arrival]) -> list[list[_Arrival]]:
     """`batch` in parts that have one message of each person, the first ones first."""
     rounds: list[list[_Arrival]] = []
-    seen: Counter[tuple[UUID, str]] = Counter()
+    seen: Counter[tuple[int, str]] = Counter()
     for arrival in batch:
         person = _person(arrival)
         if seen[person] == len(rounds):
@@ -216,7 +226,8 @@ async def _take(tx: Tx, batch: Sequence[_Arrival]) -> list[bool]:
     """Store what can be stored; say of each message that counts that it was received, and who has taken what over."""
     taken: dict[UUID, Taken] = {}
     for part in _rounds(batch):
-        taken |= await store.take_messages(tx, [arrival.incoming for arrival in part])
+        found = await store.take_messages(tx, [arrival.incoming for arrival in part])
+        taken |= {part[place].incoming.id: one for place, one in found.items()}
     stored = [(arrival, taken[arrival.incoming.id]) for arrival in batch if arrival.incoming.id in taken]
     typed_in = await _take_over(
         tx, [(arrival, one.conversation_id) for arrival, one in stored if arrival.incoming.typed]

@@ -5,10 +5,10 @@ Whatever is wrong is answered so that the gateway does the right thing: repeat w
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -88,6 +88,7 @@ class Webhooks:
         self._verify_tokens = verify_tokens
         self._max_body_bytes = max_body_bytes
         self._now = now
+        self._requests = metrics.requests
         self._counts = _Counts(metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,93 +96,74 @@ class Webhooks:
         if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
             return await self._app(scope, receive, send)
         started = time.perf_counter()
-        gateway, _, rest = scope["path"][len(_PREFIX) :].partition("/")
         call = _Call(scope, receive, self._max_body_bytes)
-        route, status = "unmatched", 500
+        method, route, status = scope["method"], "unmatched", 500
         try:
             with work(traceparent=call.traceparent):
                 try:
-                    route, answer = self._route(scope["method"], gateway, rest)
-                    status, response = 200, await answer(call)
+                    address = _address(scope["path"])
+                    route = address.route
+                    response = await self._answering(method, address)(call, address)
                 except _Gone:
                     status = 499
                     return None
                 except Exception as error:
                     response = answer_to(error)
-                    status = response.status_code
+                status = response.status_code
         finally:
-            self._counts.http(scope["method"], route, status, time.perf_counter() - started)
+            self._requests.count(method, route, status, time.perf_counter() - started)
         await response(scope, receive, send)
         return None
 
-    def _route(self, method: str, gateway: str, rest: str) -> "tuple[str, Callable[[_Call], Any]]":
-        """The route's template and what answers it.
+    def _answering(self, method: str, address: "_Address") -> "Callable[[_Call, _Address], Awaitable[Any]]":
+        """What answers a call of this address.
 
         Raises:
-            HTTPException: 404 or 405.
+            HTTPException: 405.
         """
-        parts = rest.split("/") if rest else []
-        if gateway == "evolution" and 1 <= len(parts) <= 2:
-            template = "/webhooks/evolution/{channel}" + ("/{event}" if len(parts) == 2 else "")
-            path_event = parts[1] if len(parts) == 2 else None
-            answers: dict[str, Callable[[_Call], Any]] = {
-                "POST": lambda call: self._of_channel(call, "evolution", parts[0], path_event)
-            }
-        elif gateway == "cloud" and len(parts) <= 1:
-            template = "/webhooks/cloud" + ("/{channel}" if parts else "")
-            if parts:
-                answers = {
-                    "POST": lambda call: self._of_channel(call, "cloud", parts[0], None),
-                    "GET": lambda call: self._challenge(call, parts[0]),
-                }
-            else:
-                answers = {"POST": self._of_app, "GET": lambda call: self._challenge(call, None)}
-        else:
-            raise NotFound("there is no webhook of this address")
-        if method not in answers:
-            raise HTTPException(405, "this method is not for webhooks", {"allow": ", ".join(answers)})
-        return template, answers[method]
+        if method == "POST":
+            return self._deliver
+        if address.gateway != "cloud":
+            raise HTTPException(405, "this method is not for webhooks", {"allow": "POST"})
+        if method != "GET":
+            raise HTTPException(405, "this method is not for webhooks", {"allow": "POST, GET"})
+        return self._challenge
 
-    async def _of_channel(self, call: "_Call", gateway: str, endpoint: str, path_event: str | None) -> _Taken:
-        async def take() -> Answer:
-            found = await self._directory.find(_endpoint(endpoint))
-            channel = found.channel
-            if channel.gateway != gateway or channel.secret is None:
-                raise UnknownChannel
-            body = await call.body()
-            now = self._now()
-            used = authenticate(channel.auth_mode, found.secrets(now), call.headers, body, now)
-            self._counts.secret(used)
-            return await self._deliveries.of_channel(channel, body, path_event=path_event, now=now)
-
-        return await self._answered(gateway, take)
-
-    async def _of_app(self, call: "_Call") -> _Taken:
-        async def take() -> Answer:
-            self._app_secrets.usable()  # said before anything is read
-            body = await call.body()
-            self._counts.secret(verify_delivery(self._app_secrets, call.headers, body))
-            return await self._deliveries.of_app(body, now=self._now())
-
-        return await self._answered("cloud", take)
-
-    async def _answered(self, gateway: str, take: Callable[[], Any]) -> _Taken:
+    async def _deliver(self, call: "_Call", address: "_Address") -> _Taken:
         try:
-            answer: Answer = await take()
+            answer = await (self._of_app(call) if address.channel is None else self._of_channel(call, address))
         except _Gone:
             raise
         except Exception as error:
-            self._counts.webhook(gateway, _refusal(error))
+            self._counts.webhook(address.gateway, _refusal(error))
             raise
-        self._counts.webhook(gateway, answer.outcome)
+        self._counts.webhook(address.gateway, answer.outcome)
         self._counts.strangers(answer.strangers)
         return _TAKEN[answer.outcome]
 
-    async def _challenge(self, call: "_Call", endpoint: str | None) -> Response:
+    async def _of_channel(self, call: "_Call", address: "_Address") -> Answer:
+        endpoint = _endpoint(address.channel)
+        found = self._directory.known(endpoint) or await self._directory.find(endpoint)
+        channel = found.channel
+        if channel.gateway != address.gateway or channel.secret is None:
+            raise UnknownChannel
+        body = await call.body()
+        now = self._now()
+        used = authenticate(channel.auth_mode, found.secrets(now), call.headers, body, now)
+        self._counts.secret(used)
+        return await self._deliveries.of_channel(channel, body, path_event=address.event, now=now)
+
+    async def _of_app(self, call: "_Call") -> Answer:
+        self._app_secrets.usable()  # said before anything is read
+        body = await call.body()
+        self._counts.secret(verify_delivery(self._app_secrets, call.headers, body))
+        return await self._deliveries.of_app(body, now=self._now())
+
+    async def _challenge(self, call: "_Call", address: "_Address") -> Response:
         """Meta asks whether the address is ours, when somebody enters it there."""
         tokens = self._verify_tokens
-        if endpoint is not None:
-            tokens = self._tokens((await self._directory.find(_endpoint(endpoint))).channel)
+        if address.channel is not None:
+            tokens = self._tokens((await self._directory.find(_endpoint(address.channel))).channel)
         try:
             return PlainTextResponse(answer_challenge(tokens, call.query))
         except Unauthenticated as refusal:
@@ -192,6 +174,39 @@ class Webhooks:
             raise UnknownChannel
         token = self._sealer.open(channel.tenant_id, token_field(channel.id), channel.verify_token)
         return SecretSet(f"auth.verify_token of channel {channel.id}", (token,))
+
+
+class _Address(NamedTuple):
+    """What the path of a webhook names.
+
+    Attributes:
+        route: its template.
+        channel: as it stands there; None: the address of the installation's own Meta app.
+        event: which Evolution may tell there.
+    """
+
+    route: str
+    gateway: str
+    channel: str | None
+    event: str | None = None
+
+
+@lru_cache(maxsize=1024)
+def _address(path: str) -> _Address:
+    """Raises `NotFound`: there is none."""
+    gateway, _, rest = path.removeprefix(_PREFIX).partition("/")
+    parts = rest.split("/") if rest else []
+    match gateway, parts:
+        case "evolution", [channel]:
+            return _Address("/webhooks/evolution/{channel}", gateway, channel)
+        case "evolution", [channel, event]:
+            return _Address("/webhooks/evolution/{channel}/{event}", gateway, channel, event)
+        case "cloud", []:
+            return _Address("/webhooks/cloud", gateway, None)
+        case "cloud", [channel]:
+            return _Address("/webhooks/cloud/{channel}", gateway, channel)
+        case _:
+            raise NotFound("there is no webhook of this address")
 
 
 class _Call:
@@ -220,27 +235,19 @@ class _Call:
         """All of it.
 
         Raises:
-            HTTPException: 413, without reading more than the limit.
+            HTTPException: 413, as soon as it is more than the limit.
             _Gone: it never became complete.
         """
-        declared = self.headers("content-length")
-        if declared and declared[0].isascii() and declared[0].isdigit() and int(declared[0]) > self._max_body_bytes:
-            raise self._too_large()
         message = await self._receive()
         body: bytes = message.get("body", b"")
-        while message.get("more_body", False):
+        while message.get("more_body", False) and len(body) <= self._max_body_bytes:
             message = await self._receive()
             body += message.get("body", b"")
-            if len(body) > self._max_body_bytes:
-                break
         if message["type"] == "http.disconnect":
             raise _Gone
         if len(body) > self._max_body_bytes:
-            raise self._too_large()
+            raise HTTPException(413, f"the body is larger than {self._max_body_bytes} bytes")
         return body
-
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"the body is larger than {self._max_body_bytes} bytes")
 
 
 class _Counts:
@@ -259,16 +266,8 @@ class _Counts:
             "Lines of the Cloud API that webhooks told of and no channel has.",
             registry=metrics.registry,
         )
-        self._http: dict[tuple[str, str, int], tuple[Any, Any]] = {}
         self._webhooks: dict[tuple[str, str], Any] = {}
         self._used: dict[bool, Any] = {}
-
-    def http(self, method: str, route: str, status: int, seconds: float) -> None:
-        if (found := self._http.get((method, route, status))) is None:
-            requests = self._metrics.http_requests.labels(method, route, str(status))
-            found = self._http[method, route, status] = (requests, self._metrics.http_seconds.labels(method, route))
-        found[0].inc()
-        found[1].observe(seconds)
 
     def webhook(self, gateway: str, outcome: str) -> None:
         if (found := self._webhooks.get((gateway, outcome))) is None:
