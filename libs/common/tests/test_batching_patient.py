@@ -46,7 +46,7 @@ async def test_a_full_batch_waits_for_nobody() -> None:
 async def test_a_lonely_call_waits_for_nobody() -> None:
     work = Work()
     batcher = Batcher(work.run, patient=True)
-    call = asyncio.create_task(batcher.do(1))
+    call = batcher.do(1)
     for _ in range(6):  # of the loop: the call, two that bring nobody, the batch, its end
         await asyncio.sleep(0)
     assert call.done()
