@@ -1,75 +1,74 @@
-"""Over real sockets: an answer in one piece is the same answer."""
+"""Over real sockets: an answer in one piece is the answer that uvicorn gives, byte for byte."""
 
 import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from booka_common.serving import OnePiece, Together
+from booka_common.serving import OnePiece
 from booka_common.testing import eventually
 
 
-class Wire:
-    """What a transport is told to do."""
+class Written(OnePiece):
+    """Remembers what was written at once."""
 
-    def __init__(self) -> None:
-        self.done: list[bytes | str] = []
+    pieces: list[bytes] = []  # noqa: RUF012 - of the one connection of a test
 
-    def write(self, data: bytes) -> None:
-        self.done.append(data)
+    def connection_made(self, transport):
+        write, Written.pieces = transport.write, []
 
-    def close(self) -> None:
-        self.done.append("closed")
+        class Remembering:
+            def write(self, data):
+                Written.pieces.append(bytes(data))
+                write(data)
 
-    def is_closing(self) -> bool:
-        return "closed" in self.done
+            def __getattr__(self, name):
+                return getattr(transport, name)
 
-
-async def the_loop_has_turned() -> None:
-    """What was due before this is done."""
-    loop = asyncio.get_running_loop()
-    turned = loop.create_future()
-    loop.call_soon(turned.set_result, None)
-    await turned
+        super().connection_made(Remembering())
 
 
-async def test_what_is_written_in_one_turn_of_the_loop_goes_together():
-    wire = Wire()
-    transport = Together(wire, asyncio.get_running_loop())
-    transport.write(b"head ")
-    transport.write(b"body")
-    assert wire.done == []
-    await the_loop_has_turned()
-    assert wire.done == [b"head body"]
-    transport.write(b"next")
-    await the_loop_has_turned()
-    assert wire.done == [b"head body", b"next"]
-
-
-async def test_nothing_is_lost_when_it_is_closed_at_once():
-    wire = Wire()
-    transport = Together(wire, asyncio.get_running_loop())
-    transport.write(b"last words")
-    transport.close()
-    await the_loop_has_turned()
-    assert wire.done == [b"last words", "closed"]
-    assert transport.is_closing()
+NINE = [(b"Content-Type", b"text/plain"), (b"content-length", b"9")]
+#: By path: status, headers and pieces.
+ANSWERS = {
+    "/closes": (200, [*NINE, (b"connection", b"close")], [b"two words"]),
+    "/split": (200, [*NINE, (b"x-evil", b"a\r\nset-cookie: b")], [b"two words"]),
+    "/short": (200, NINE, [b"two"]),
+    "/empty": (200, [(b"content-length", b"0")], [b""]),
+    "/nothing": (204, [], [b""]),
+    "/ends-later": (200, NINE, [b"two words", b""]),
+    "/fails": (200, NINE, []),
+    **{f"/pieces/{count}": (200, [], [b"x" * 100_000] * count + [b"two words"]) for count in (0, 1, 2, 50)},
+}
 
 
 async def answer(scope, receive, send):
-    """`/pieces/N`: a body of N pieces of 100 000 bytes; anything else: two words."""
-    assert scope["type"] == "http"
-    pieces = int(scope["path"].rpartition("/")[2]) if scope["path"].startswith("/pieces/") else 0
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    for _ in range(pieces):
-        await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
-    await send({"type": "http.response.body", "body": b"two words"})
+    """What its path says; `/echo`: what it is told; anything else: two words."""
+    path, told, more = scope["path"], b"", scope["path"] != "/unread"
+    while more:
+        message = await receive()
+        told, more = told + message.get("body", b""), message.get("more_body", False)
+    echo = (200, [(b"content-length", str(len(told)).encode())], [told])
+    status, headers, pieces = ANSWERS.get(path, echo if path == "/echo" else (200, NINE, [memoryview(b"two words")]))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if path == "/takes-turns":
+        for _ in range(5):
+            await asyncio.sleep(0)
+    for number, piece in enumerate(pieces, 1):
+        await send({"type": "http.response.body", "body": piece, "more_body": number < len(pieces)})
+    if path == "/fails":
+        raise RuntimeError
+    if path == "/unread":
+        await receive()
 
 
 @asynccontextmanager
-async def served():
-    config = uvicorn.Config(answer, port=0, http=OnePiece, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+async def served(protocol=OnePiece, app=answer, **options):
+    config = uvicorn.Config(
+        app, port=0, http=protocol, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **options
+    )
     server = uvicorn.Server(config)
     bound = config.bind_socket()
     task = asyncio.create_task(server.serve(sockets=[bound]))
@@ -85,6 +84,20 @@ async def served():
         await task
 
 
+def request(path: str, *headers: str, method: str = "GET") -> bytes:
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "host: x", *headers, "", "")).encode()
+
+
+async def all_of(port: int, *parts: bytes) -> bytes:
+    """Everything that is answered until the server hangs up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"".join(parts))
+    async with asyncio.timeout(10):
+        found = await reader.read()
+    writer.close()
+    return found
+
+
 async def read(reader) -> tuple[bytes, bytes]:
     """Head and body, chunked."""
     head, body = await reader.readuntil(b"\r\n\r\n"), b""
@@ -94,19 +107,137 @@ async def read(reader) -> tuple[bytes, bytes]:
     return head, body
 
 
-@pytest.mark.parametrize(("path", "size"), [("/", 9), ("/pieces/1", 100_009), ("/pieces/50", 5_000_009)])
+LAST = request("/", "connection: close")
+EXCHANGES = {
+    "plain": [request("/"), request("/?a=%20b#c"), LAST],
+    "quoted": [request("/ech%6F"), request("http://x/echo?y"), LAST],
+    "bodies": [
+        request("/echo", "content-length: 5", method="POST") + b"hello",
+        request("/echo", "transfer-encoding: chunked", method="POST") + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+        request("/echo", "content-length: 200000", method="POST") + b"x" * 200_000,
+        LAST,
+    ],
+    "unread": [request("/unread", "content-length: 5", method="POST") + b"hello", LAST],
+    "unread and expected": [
+        request("/unread", "content-length: 5", "expect: 100-continue", method="POST") + b"hello",
+        LAST,
+    ],
+    "one after the other": [request("/takes-turns"), request("/"), LAST],
+    "one piece and its end": [request("/ends-later"), LAST],
+    "expected": [request("/echo", "content-length: 2", "expect: 100-continue", method="POST") + b"hi", LAST],
+    "head": [request("/", method="HEAD"), LAST],
+    "nothing": [request("/nothing"), LAST],
+    "empty": [request("/empty"), LAST],
+    "in pieces": [request("/pieces/2"), request("/"), LAST],
+    "closed by the answer": [request("/closes"), LAST],
+    "old": [b"GET / HTTP/1.0\r\n\r\n"],
+    "too short": [request("/short")],
+    "a header that splits the answer": [request("/split")],
+    "no HTTP": [b"what is this?\r\n\r\n"],
+}
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+async def test_answers_are_those_of_uvicorn(name):
+    parts = EXCHANGES[name]
+    async with served(HttpToolsProtocol) as theirs, served() as ours:
+        expected = await all_of(theirs, *parts)
+        assert await all_of(ours, *parts) == expected
+
+
+async def test_a_small_answer_is_one_write():
+    async with served(Written) as port:
+        await all_of(port, request("/"), request("/empty"), LAST)
+    heads, bodies = zip(*(piece.split(b"\r\n\r\n") for piece in Written.pieces[:2]), strict=True)
+    assert all(head.startswith(b"HTTP/1.1 200 OK\r\n") for head in heads)
+    assert bodies == (b"two words", b"")
+
+
+async def test_who_fails_before_the_body_is_answered_500():
+    async with served() as port:
+        found = await all_of(port, request("/fails"))
+    assert found.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert found.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(("path", "size"), [("/pieces/0", 9), ("/pieces/1", 100_009), ("/pieces/50", 5_000_009)])
 async def test_answers_arrive_whole_one_after_the_other(path, size):
     async with served() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        request = f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
-        writer.write(request + request)  # the second before the first is answered
+        writer.write(request(path) + request(path))  # the second before the first is answered
         for _ in range(2):
             head, body = await read(reader)
             assert head.startswith(b"HTTP/1.1 200 OK\r\n")
             assert len(body) == size
             assert body.endswith(b"two words")
-        writer.write(request.replace(b"host: x", b"host: x\r\nconnection: close"))
+        writer.write(request(path, "connection: close"))
         _, body = await read(reader)
         assert len(body) == size
         assert await reader.read() == b"", "and closed"
         writer.close()
+
+
+class Clock(OnePiece):
+    """A connection whose timer is fired by hand, on a clock that is set by hand."""
+
+    connection: "Clock"
+    now = 0.0
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        loop = self.loop
+        Clock.connection, Clock.now = self, 0.0
+        self.timers: list[float] = []
+
+        class ByHand:
+            def time(self):
+                return Clock.now
+
+            def call_later(self, seconds, _callback):
+                Clock.connection.timers.append(seconds)
+                return loop.call_later(3600, lambda: None)
+
+            def __getattr__(self, name):
+                return getattr(loop, name)
+
+        self.loop = ByHand()
+
+    def fire(self, now: float) -> None:
+        Clock.now = now
+        self.timeout_keep_alive_handler()
+
+
+async def test_only_an_idle_connection_is_closed_and_has_one_timer():
+    async with served(Clock, timeout_keep_alive=60) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def ask(path="/"):
+            writer.write(request(path))
+            return (await reader.readuntil(b"two words"))[:15]
+
+        assert await ask() == b"HTTP/1.1 200 OK"
+        connection = Clock.connection
+        assert connection.timers == [60]
+        Clock.now = 40.0
+        await ask()
+        assert connection.timers == [60], "the same"
+        connection.fire(60.0)
+        assert connection.timers == [60, 40], "it was idle for twenty seconds"
+        writer.write(request("/")[:10])  # a request that does not come at once
+
+        async def begun() -> bool:
+            return connection._idle_since is None
+
+        await eventually(begun)
+        connection.fire(100.0)
+        writer.write(request("/")[10:])
+        await reader.readuntil(b"two words")
+        assert connection.timers == [60, 40, 60], "set again by the end of the answer"
+        connection.fire(160.0)
+        assert await reader.read() == b"", "closed"
+        writer.close()
+
+        async def forgotten() -> bool:
+            return connection.timeout_keep_alive_task is None
+
+        await eventually(forgotten)

@@ -1,8 +1,8 @@
 """HTTP as uvicorn speaks it, with less to do for a small answer to a small request, which is what services exchange.
 
 uvicorn writes the head of an answer and its body one after the other, and uvloop sends each at once: two system calls, and two
-packets that wake the client twice. It renders and checks each head anew, and sets a timer after each answer, only to stop it
-when the next request comes. Together that cost a webhook more than all that is done to find its answer.
+packets that wake the client twice. It renders and checks every head anew, and sets a timer after each answer, only to stop it
+when the next request comes. To a webhook that costs as much as its signature and its JSON.
 """
 
 import asyncio
@@ -21,36 +21,32 @@ from uvicorn.protocols.http.httptools_impl import (
 
 __all__ = ["OnePiece"]
 
-Message = Any
-
 
 class _Exchange(RequestResponseCycle):
     """One request and its answer. The head of the answer waits for the body, and both are written at once."""
 
-    _start: Message = None
+    _start: Any = None
 
-    async def send(self, message: Message) -> None:
-        """Write the answer as far as it is known."""
+    async def send(self, message: Any) -> None:
+        """Write the answer as far as it is known; what is not in one piece is written by uvicorn."""
         if message["type"] == "http.response.start" and not self.response_started:
             self._start = message
             return
         start, self._start = self._start, None
         if start is not None:
-            head = self._head(start, message)
-            if head is None:
-                await super().send(start)
-            else:
-                self._finish(head + message["body"])
+            if (head := self._head(start, message)) is not None:
+                self._finish(b"".join((head, message.get("body", b""))))
                 return
+            await super().send(start)
         await super().send(message)
 
-    def _head(self, start: Message, message: Message) -> bytes | None:
-        """The head of an answer whose one and only piece is `message`; None if uvicorn has to look at it."""
-        if message.get("more_body", False) or not self.keep_alive or self.flow.write_paused or self.disconnected:
+    def _head(self, start: Any, message: Any) -> bytes | None:
+        """The head of an answer of which `message` is the only piece; None if it is not, or not as simple as that."""
+        if message["type"] != "http.response.body" or message.get("more_body", False) or not self.keep_alive:
             return None
-        if self.scope["method"] == "HEAD" or message["type"] != "http.response.body":
+        if self.scope["method"] == "HEAD" or self.disconnected or self.flow.write_paused:
             return None
-        rendered = _rendered(start["status"], (*self.default_headers, *start["headers"]))
+        rendered = _rendered(start["status"], (*self.default_headers, *start.get("headers", ())))
         return rendered[0] if rendered is not None and rendered[1] == len(message.get("body", b"")) else None
 
     def _finish(self, answer: bytes) -> None:
@@ -63,7 +59,7 @@ class _Exchange(RequestResponseCycle):
 
 @lru_cache(maxsize=512)
 def _rendered(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int] | None:
-    """The head and the length of its body; None for what is not that simple. Most answers have one of a few heads."""
+    """A head, and the length of its body; None for one that uvicorn has to look at. Most answers have one of a few heads."""
     lines, length = [STATUS_LINE[status]], None
     for name, value in headers:
         lower = name.lower()
@@ -76,31 +72,16 @@ def _rendered(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[by
 
 
 class OnePiece(HttpToolsProtocol):
-    """uvicorn's protocol with such exchanges. It does not speak WebSocket."""
+    """uvicorn's protocol with such exchanges, and one timer for a connection instead of one for each answer."""
 
-    _idle_since = 0.0
-
-    def on_response_complete(self) -> None:
-        """Begin with the request that came meanwhile, or wait for the next one, but not for ever."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-            return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def _unset_keepalive_if_required(self) -> None:
-        pass
+    #: On the loop's clock; None while there is something to do.
+    _idle_since: float | None = None
 
     def on_headers_complete(self) -> None:
         """Begin with a request; its body follows."""
         parser, scope = self.parser, self.scope
+        if parser.should_upgrade():
+            return super().on_headers_complete()
         version = parser.get_http_version()
         path, raw_path, query = _target(self.url)
         scope["method"] = parser.get_method().decode("ascii")
@@ -127,6 +108,44 @@ class OnePiece(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+        return None
+
+    def on_response_complete(self) -> None:
+        """Begin with the request that came meanwhile, or wait for one, but not for ever."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_after(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for so long; look again when one may have been that is not."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the end of its answer sets the timer again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_after(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _look_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
 
 @lru_cache(maxsize=1024)
