@@ -67,7 +67,14 @@ async def answer(scope, receive, send):
 @asynccontextmanager
 async def served(protocol=OnePiece, app=answer, **options):
     config = uvicorn.Config(
-        app, port=0, http=protocol, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **options
+        app,
+        port=0,
+        http=protocol,
+        lifespan="off",
+        log_config=None,
+        date_header=False,
+        timeout_graceful_shutdown=1,
+        **options,
     )
     server = uvicorn.Server(config)
     bound = config.bind_socket()
