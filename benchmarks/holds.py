@@ -45,6 +45,7 @@ CREATE TABLE public.bare (
     active boolean NOT NULL,
     EXCLUDE USING gist (tenant_id WITH =, calendar_id WITH =, during WITH &&) WHERE (active)
 );
+ALTER TABLE public.bare ALTER COLUMN during SET STORAGE PLAIN;
 INSERT INTO public.bare (tenant_id, calendar_id, busy_from, busy_until, reservation_id, active)
 SELECT tenant_id, calendar_id, busy_from, busy_until, reservation_id, active FROM booking.claims;
 """
