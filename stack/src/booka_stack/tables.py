@@ -53,7 +53,9 @@ def _unheard() -> Iterator[str]:
                 )
                 continue
             said = f"SELECT id FROM {said_by[message]}.outbox WHERE tenant_id = $1 AND routing_key = '{message.key}'"  # noqa: S608
-            if service == "dialog":  # what belongs to no conversation, it has nobody to tell
+            if (
+                service == "dialog" and "conversation_id" in message.model_fields
+            ):  # what belongs to no conversation, it has nobody to tell
                 said += " AND (convert_from(body, 'UTF8')::json #>> '{data,conversation_id}') IS NOT NULL"
             if (service, message) == _TURNS:
                 yield (

@@ -34,6 +34,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
     "dialog": (
         messaging.MessageReceived,
         messaging.MessageFailed,
+        messaging.ContactMerged,
         messaging.ContactErased,
         booking.CatalogueChanged,
         booking.AvailabilityFound,
@@ -69,6 +70,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         waitlist.WaitlistLeaveRequested,
         payments.DepositPaid,
         scheduler.ReminderDue,
+        messaging.ContactMerged,
         messaging.ContactErased,
     ),
     "payments": (
@@ -96,6 +98,7 @@ SAYS: dict[str, tuple[type[Message], ...]] = {
         messaging.ConversationHandedBack,
         messaging.ChannelStateChanged,
         messaging.ChannelFellSilent,
+        messaging.ContactMerged,
         messaging.ContactErased,
     ),
     "dialog": (

@@ -13,7 +13,9 @@ __all__ = [
     "Choice",
     "Choices",
     "ContactErased",
+    "ContactMerged",
     "ConversationHandedBack",
+    "ConversationMerged",
     "ConversationTakenOver",
     "MessageDelivered",
     "MessageFailed",
@@ -162,6 +164,28 @@ class ChannelFellSilent(Message):
 
     channel_id: UUID
     last_heard_at: AwareDatetime
+
+
+class ConversationMerged(Fact):
+    """Which conversation goes on in which."""
+
+    conversation_id: UUID = Field(description="where the talk goes on")
+    merged_conversation_id: UUID = Field(description="nothing new comes in it; what is said there is said in the other")
+
+
+class ContactMerged(Message):
+    """Two contacts turned out to be one person: everything of the one is the other's from now on.
+
+    The one that stays may be merged into a third later, and of several such messages any may be heard first.
+    """
+
+    key: ClassVar[str] = "messaging.contact.merged.v1"
+
+    contact_id: UUID = Field(description="who they are from now on")
+    merged_contact_id: UUID = Field(description="who they were taken for, besides")
+    conversations: tuple[ConversationMerged, ...] = Field(
+        description="every conversation that the merged contact had, also those merged into one of its own before"
+    )
 
 
 class ContactErased(Message):

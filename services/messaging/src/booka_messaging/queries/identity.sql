@@ -37,9 +37,9 @@ UPDATE contact_aliases SET contact_id = $2 WHERE tenant_id = $1 AND contact_id =
 
 -- name: merge_conversations
 -- Also those that were merged into one of these before, so that one step always leads to where the talk goes on. Whoever
--- attends to one of them attends to that: of several takeovers the one that lasts longest counts.
+-- attends to one of them attends to that: of several takeovers the one that lasts longest counts. Returns whose they were.
 WITH other AS (
-    SELECT id, attended_by, attended_until, takeover_id, handed_back_at, typed_at, client_at
+    SELECT id, contact_id, attended_by, attended_until, takeover_id, handed_back_at, typed_at, client_at
     FROM conversations
     WHERE tenant_id = $1 AND (id = ANY ($4::uuid[]) OR merged_into = ANY ($4::uuid[]))
     ORDER BY id
@@ -58,22 +58,24 @@ WITH other AS (
     SET contact_id = $2, merged_into = $3, attended_by = NULL, attended_until = NULL
     FROM other
     WHERE v.tenant_id = $1 AND v.id = other.id
+), goes_on AS (
+    UPDATE conversations AS v
+    SET client_at = greatest(v.client_at, latest.client_at),
+        handed_back_at = greatest(v.handed_back_at, latest.handed_back_at),
+        typed_at = greatest(v.typed_at, latest.typed_at),
+        attended_by = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.attended_by
+            ELSE coalesce(longest.attended_by, v.attended_by) END,
+        takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.takeover_id
+            ELSE coalesce(longest.takeover_id, v.takeover_id) END,
+        attended_until = CASE
+            WHEN longest.takeover_id IS NULL THEN v.attended_until
+            WHEN NOT is_attended(v.attended_by, v.attended_until, $5) THEN longest.attended_until
+            WHEN v.attended_until IS NULL OR longest.attended_until IS NULL THEN NULL
+            ELSE greatest(v.attended_until, longest.attended_until) END
+    FROM latest LEFT JOIN longest ON true
+    WHERE v.tenant_id = $1 AND v.id = $3
 )
-UPDATE conversations AS v
-SET client_at = greatest(v.client_at, latest.client_at),
-    handed_back_at = greatest(v.handed_back_at, latest.handed_back_at),
-    typed_at = greatest(v.typed_at, latest.typed_at),
-    attended_by = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.attended_by
-        ELSE coalesce(longest.attended_by, v.attended_by) END,
-    takeover_id = CASE WHEN is_attended(v.attended_by, v.attended_until, $5) THEN v.takeover_id
-        ELSE coalesce(longest.takeover_id, v.takeover_id) END,
-    attended_until = CASE
-        WHEN longest.takeover_id IS NULL THEN v.attended_until
-        WHEN NOT is_attended(v.attended_by, v.attended_until, $5) THEN longest.attended_until
-        WHEN v.attended_until IS NULL OR longest.attended_until IS NULL THEN NULL
-        ELSE greatest(v.attended_until, longest.attended_until) END
-FROM latest LEFT JOIN longest ON true
-WHERE v.tenant_id = $1 AND v.id = $3;
+SELECT id, contact_id FROM other ORDER BY id;
 
 -- name: merge_contacts
 -- Who was blocked stays so, whatever else they turn out to be called.

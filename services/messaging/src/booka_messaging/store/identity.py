@@ -67,13 +67,20 @@ async def put_person(
     )
 
 
-async def record_merge(tx: Tx, tenant_id: UUID, survivor: Person, absorbed: Sequence[Person], *, now: datetime) -> None:
-    """Make `absorbed` part of `survivor`, and their conversations part of its conversation."""
+async def record_merge(
+    tx: Tx, tenant_id: UUID, survivor: Person, absorbed: Sequence[Person], *, now: datetime
+) -> dict[UUID, list[UUID]]:
+    """Make `absorbed` part of `survivor`, and their conversations part of its conversation.
+
+    Returns:
+        For each of `absorbed`, by id, the conversations that were theirs, in the order of their ids.
+    """
+    theirs: dict[UUID, list[UUID]] = {person.contact_id: [] for person in absorbed}
     contacts = [person.contact_id for person in absorbed]
     await tx.execute(queries["merge_aliases"], tenant_id, survivor.contact_id, contacts)
     conversations = [person.conversation_id for person in absorbed if person.conversation_id]
     if conversations:
-        await tx.execute(
+        rows = await tx.fetch(
             queries["merge_conversations"],
             tenant_id,
             survivor.contact_id,
@@ -81,4 +88,7 @@ async def record_merge(tx: Tx, tenant_id: UUID, survivor: Person, absorbed: Sequ
             conversations,
             now,
         )
+        for row in rows:
+            theirs[row["contact_id"]].append(row["id"])
     await tx.execute(queries["merge_contacts"], tenant_id, survivor.contact_id, contacts)
+    return theirs

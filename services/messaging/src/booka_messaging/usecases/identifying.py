@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from booka_common import outbox
+from booka_common.contracts import Envelope
+from booka_common.contracts.messaging import ContactMerged, ConversationMerged
 from booka_common.db import Tx
 from booka_common.ids import new_id
 from booka_messaging import store
 from booka_messaging.domain.identity import resolve
-from booka_messaging.domain.model import Alias, phone_of
+from booka_messaging.domain.model import Alias, Person, phone_of
 
 __all__ = ["settle", "sighted"]
 
@@ -35,7 +38,7 @@ async def settle(
     found = resolve(aliases, known)
     survivor = found.survivor
     if survivor is not None and found.absorbed:
-        await store.record_merge(tx, tenant_id, survivor, found.absorbed, now=now)
+        await _merge(tx, tenant_id, survivor, found.absorbed, now=now)
     newest = sorted(aliases, key=lambda alias: alias not in found.added)  # a new number takes the place of the old one
     people = (survivor, *found.absorbed) if survivor is not None else ()
     await store.put_person(
@@ -50,6 +53,25 @@ async def settle(
         contested=found.contested,
         now=now,
     )
+
+
+async def _merge(tx: Tx, tenant_id: UUID, survivor: Person, absorbed: Sequence[Person], *, now: datetime) -> None:
+    """Make `absorbed` part of `survivor`, and tell those who know them by their ids."""
+    theirs = await store.record_merge(tx, tenant_id, survivor, absorbed, now=now)
+    goes_on = survivor.conversation_id
+    said = [
+        ContactMerged(
+            contact_id=survivor.contact_id,
+            merged_contact_id=contact_id,
+            conversations=tuple(
+                ConversationMerged(conversation_id=goes_on, merged_conversation_id=id)
+                for id in conversation_ids
+                if goes_on is not None
+            ),
+        )
+        for contact_id, conversation_ids in theirs.items()
+    ]
+    await outbox.put(tx, *(Envelope.of(one, tenant_id=tenant_id, now=now) for one in said))
 
 
 async def sighted(tx: Tx, tenant_id: UUID, channel_id: UUID, aliases: Sequence[Alias], *, now: datetime) -> bool:
