@@ -11,14 +11,14 @@ from booka_booking.domain.policy import PolicyChange
 from booka_booking.domain.salon import Profile, Service, Skill, Staff, TimeOff, Weekly
 from booka_booking.domain.times import Span
 from booka_booking.store import catalogue, offer, people, policies
-from booka_booking.usecases import availability, changes, clients, confirmations, deposits, reminders, waitlist
+from booka_booking.usecases import availability, changes, clients, confirmations, deposits, merging, reminders, waitlist
 from booka_booking.usecases.catalogue import publish
 from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
 from booka_booking.usecases.holding import Holds
 from booka_booking.usecases.occasion import Occasion
 from booka_common.contracts import booking
 from booka_common.contracts.envelope import Envelope, Message, enveloped
-from booka_common.contracts.messaging import ContactErased
+from booka_common.contracts.messaging import ContactErased, ContactMerged
 from booka_common.contracts.payments import DepositPaid
 from booka_common.contracts.scheduler import ReminderDue
 from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistRequested
@@ -41,6 +41,7 @@ HANDLERS: dict[type[Message], Any] = {
     booking.CancellationRequested: changes.answer_cancellation,
     DepositPaid: deposits.answer,
     ReminderDue: reminders.answer,
+    ContactMerged: merging.answer,
     ContactErased: clients.answer_erased,
     WaitlistRequested: waitlist.answer,
     WaitlistLeaveRequested: waitlist.answer_leave,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from booka_booking.usecases import availability, changes, clients, confirmations, deposits, reminders, waitlist
+from booka_booking.usecases import availability, changes, clients, confirmations, deposits, merging, reminders, waitlist
 from booka_booking.usecases.holding import Holds
 from booka_common.consuming import Consumers
 from booka_common.contracts.booking import (
@@ -15,7 +15,7 @@ from booka_common.contracts.booking import (
     MoveRequested,
 )
 from booka_common.contracts.envelope import Envelope
-from booka_common.contracts.messaging import ContactErased
+from booka_common.contracts.messaging import ContactErased, ContactMerged
 from booka_common.contracts.payments import DepositPaid
 from booka_common.contracts.scheduler import ReminderDue
 from booka_common.contracts.waitlist import WaitlistLeaveRequested, WaitlistRequested
@@ -57,9 +57,6 @@ def subscribe(consumers: Consumers, db: Database, holds: Holds, now: Callable[[]
     async def waitlist_leave_requested(envelope: Envelope[WaitlistLeaveRequested]) -> None:
         await waitlist.answer_leave(db, envelope, now())
 
-    async def contact_erased(envelope: Envelope[ContactErased]) -> None:
-        await clients.answer_erased(db, envelope, now())
-
     consumers.subscribe(AvailabilityRequested, availability_requested)
     consumers.subscribe(HoldRequested, hold_requested)
     consumers.subscribe(ConfirmationRequested, confirmation_requested)
@@ -70,4 +67,15 @@ def subscribe(consumers: Consumers, db: Database, holds: Holds, now: Callable[[]
     consumers.subscribe(ReminderDue, reminder_due)
     consumers.subscribe(WaitlistRequested, waitlist_requested)
     consumers.subscribe(WaitlistLeaveRequested, waitlist_leave_requested)
+    _subscribe_people(consumers, db, now)
+
+
+def _subscribe_people(consumers: Consumers, db: Database, now: Callable[[], datetime]) -> None:
+    async def contact_merged(envelope: Envelope[ContactMerged]) -> None:
+        await merging.answer(db, envelope, now())
+
+    async def contact_erased(envelope: Envelope[ContactErased]) -> None:
+        await clients.answer_erased(db, envelope, now())
+
+    consumers.subscribe(ContactMerged, contact_merged)
     consumers.subscribe(ContactErased, contact_erased)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from booka_booking.usecases.clients import FORGET_CONTACT, forget
 from booka_booking.usecases.expiry import EXPIRE_HOLD, expire
+from booka_booking.usecases.merging import GATHER_CONTACT, gather
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.waitlist import end
 from booka_booking.usecases.waitlist_jobs import END_WAITING, OFFER_FREED
@@ -44,9 +45,16 @@ def job_types(now: Callable[[], datetime]) -> Mapping[str, JobType]:
 
         return Done(record)
 
+    async def gather_contact(job: Job) -> Outcome:
+        async def record(tx: Tx) -> None:
+            await gather(tx, UUID(job.payload["contact_id"]))
+
+        return Done(record)
+
     return {
         EXPIRE_HOLD: JobType(expire_hold, max_attempts=20),
         OFFER_FREED: JobType(offer_freed),
         END_WAITING: JobType(end_waiting),
         FORGET_CONTACT: JobType(forget_contact, max_attempts=20),
+        GATHER_CONTACT: JobType(gather_contact, max_attempts=20),
     }

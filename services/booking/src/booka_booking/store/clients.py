@@ -97,16 +97,18 @@ async def ahead_until(tx: Tx, client_id: UUID, now: datetime) -> datetime | None
     return until
 
 
-async def erase(
-    tx: Tx, client_id: UUID, contact_id: UUID | None, reservation_ids: Iterable[UUID], now: datetime
-) -> int:
-    """Remove everything personal about a locked client, wherever it is; return the new version."""
+async def erase(tx: Tx, client_id: UUID, contact_id: UUID | None, named_by: Iterable[UUID], now: datetime) -> int:
+    """Remove everything personal about a locked client, wherever it is; return the new version.
+
+    Args:
+        named_by: other ids of what is theirs, by which messages and answers that are kept for a while tell of them.
+    """
     await tx.execute(queries["client_erase_history"], tx.tenant_id, client_id)
     await tx.execute(queries["client_erase_reservations"], tx.tenant_id, client_id)
     if contact_id is not None:
         await tx.execute(queries["client_erase_offers"], tx.tenant_id, contact_id)
         await tx.execute(queries["client_erase_entries"], tx.tenant_id, contact_id)
-    named = [f"%{id}%" for id in (client_id, contact_id, *reservation_ids) if id is not None]
+    named = [f"%{id}%" for id in (client_id, contact_id, *named_by) if id is not None]
     await tx.execute(queries["client_erase_messages"], tx.tenant_id, named)
     await tx.execute(queries["client_erase_answers"], tx.tenant_id, named)
     version: int = await tx.fetchval(queries["client_erase"], tx.tenant_id, client_id, now)

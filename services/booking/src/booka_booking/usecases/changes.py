@@ -12,7 +12,7 @@ from booka_booking.domain.lifecycle import Nothing, Refused
 from booka_booking.domain.planning import Ask, Party, Plan
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.salon import Salon
-from booka_booking.store import reservations
+from booka_booking.store import merging, reservations
 from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
 from booka_booking.usecases.holds import around, lapsed_in_the_way
@@ -47,7 +47,7 @@ async def answer_quote(db: Database, envelope: Envelope[CancellationQuoteRequest
         if not await inbox.once(tx, "booking.quote", envelope.id):
             return
         it = await reservations.get(tx, asked.reservation_id)
-        theirs = it is not None and it.conversation_id == asked.conversation_id
+        theirs = it is not None and await merging.same(tx, it.conversation_id, asked.conversation_id)
         quote = rules.quote(it, now) if it is not None and theirs else None
         told = CancellationQuoted(
             request_id=asked.request_id,
@@ -72,7 +72,7 @@ async def answer_cancellation(db: Database, envelope: Envelope[CancellationReque
         if not await inbox.once(tx, "booking.cancellation", envelope.id):
             return
         it = await reservations.lock(tx, asked.reservation_id)
-        if it is not None and it.conversation_id == asked.conversation_id:
+        if it is not None and await merging.same(tx, it.conversation_id, asked.conversation_id):
             await cancel(
                 tx,
                 it,
@@ -142,7 +142,7 @@ async def answer_move(db: Database, envelope: Envelope[MoveRequested], now: date
             return
         it = await reservations.lock(tx, asked.reservation_id)
         outcome: Reservation | Refused | NotHeld | None = None
-        if it is not None and it.conversation_id == asked.conversation_id:
+        if it is not None and await merging.same(tx, it.conversation_id, asked.conversation_id):
             outcome = await move(tx, it, occasion, by="client", start=asked.start, staff_ids=asked.staff_ids)
         if isinstance(outcome, Reservation):
             return

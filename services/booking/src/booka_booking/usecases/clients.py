@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from booka_booking.store import clients, reservations
+from booka_booking.store import clients, merging, reservations
 from booka_booking.store import waitlist as waiting
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.waitlist import leave
@@ -54,7 +54,8 @@ async def erase(tx: Tx, client_id: UUID, now: datetime) -> Erased | Ahead | None
     until = await clients.ahead_until(tx, client_id, now)
     if until is not None:
         return Ahead(until)
-    return Erased(now, await clients.erase(tx, client_id, found.contact_id, booked, now))
+    before = await merging.merged(tx, found.contact_id) if found.contact_id else []
+    return Erased(now, await clients.erase(tx, client_id, found.contact_id, (*booked, *before), now))
 
 
 async def answer_erased(db: Database, envelope: Envelope[ContactErased], now: datetime) -> None:
@@ -77,7 +78,7 @@ async def forget(tx: Tx, contact_id: UUID, erased_at: datetime, occasion: Occasi
     A visit stays as it was booked, because nobody has cancelled it: the salon expects somebody and has to know whom.
     A day after the contact was erased there is one more look, for what came late.
     """
-    client_id = await clients.find(tx, contact_id)
+    client_id = await clients.find(tx, await merging.resolve(tx, contact_id))
     outcome = await erase(tx, client_id, occasion.now) if client_id else None
     if isinstance(outcome, Ahead):
         await _plan(tx, contact_id, erased_at, occasion, outcome.until)

@@ -6,7 +6,7 @@ from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.lifecycle import Nothing, Refused
 from booka_booking.domain.planning import Ask
 from booka_booking.domain.reservation import Reservation
-from booka_booking.store import catalogue, reservations
+from booka_booking.store import catalogue, merging, reservations
 from booka_booking.usecases.availability import load, next_slots
 from booka_booking.usecases.expiry import end_if_overdue, plan_expiry
 from booka_booking.usecases.occasion import Occasion
@@ -34,7 +34,7 @@ async def answer(db: Database, envelope: Envelope[ConfirmationRequested], now: d
         if not await inbox.once(tx, "booking.confirmation", envelope.id):
             return
         it = await reservations.lock(tx, asked.reservation_id)
-        if it is None or it.conversation_id != asked.conversation_id:
+        if it is None or not await merging.same(tx, it.conversation_id, asked.conversation_id):
             refused = ConfirmationRefused(
                 reservation_id=asked.reservation_id, conversation_id=asked.conversation_id, code="unknown_reservation"
             )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from booka_booking.domain.planning import Ask, Party, Refusal
 from booka_booking.domain.waitlist import MOST_ENTRIES, Entry, Look, days_to_wait
-from booka_booking.store import clients, reservations
+from booka_booking.store import clients, merging, reservations
 from booka_booking.store import waitlist as store
 from booka_booking.usecases.availability import load
 from booka_booking.usecases.changes import cancel
@@ -130,7 +130,7 @@ async def answer_leave(db: Database, envelope: Envelope[WaitlistLeaveRequested],
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.waitlist_leave", envelope.id):
             return
-        theirs = await store.live(tx, conversation_id=asked.conversation_id)
+        theirs = await store.live(tx, conversation_id=await merging.resolve(tx, asked.conversation_id))
         chosen = [entry for entry in theirs if asked.entry_id in (None, entry.id)]
         await leave(tx, chosen, Occasion.message(envelope, now, "client"), by="client")
 
