@@ -39,6 +39,9 @@ def register(consumers: Consumers, deps: Deps, metrics: Metrics) -> None:
         if envelope.data.code not in _WANTED:
             _log.warning("a reply will not reach the client: %s", envelope.data.code)
 
+    async def contact_merged(envelope: Envelope[messaging.ContactMerged]) -> None:
+        await usecases.merge(deps, envelope)
+
     async def contact_erased(envelope: Envelope[messaging.ContactErased]) -> None:
         await usecases.forget(deps, envelope)
 
@@ -53,6 +56,7 @@ def register(consumers: Consumers, deps: Deps, metrics: Metrics) -> None:
 
     consumers.subscribe(messaging.MessageReceived, message_received)
     consumers.subscribe(messaging.MessageFailed, message_failed)
+    consumers.subscribe(messaging.ContactMerged, contact_merged)
     consumers.subscribe(messaging.ContactErased, contact_erased)
     consumers.subscribe(booking.CatalogueChanged, catalogue_changed)
     consumers.subscribe(llm.LlmSettingsChanged, llm_settings_changed)

@@ -32,7 +32,7 @@ ORDER BY h.number;
 -- only if it is not the one that is remembered ($4). A statement of its own, after the locks, so that it sees what their
 -- previous holders committed.
 SELECT w.tenant_id, w.conversation_id, s.state, coalesce(s.turns_taken, 0) AS turns_taken, coalesce(s.said, 0) AS said,
-    s.forgotten_at IS NOT NULL AS forgotten, coalesce(c.llm_enabled, false) AS llm_enabled, c.catalogue IS NOT NULL AS published,
+    s.forgotten_at IS NOT NULL AS forgotten, s.merged_into, coalesce(c.llm_enabled, false) AS llm_enabled, c.catalogue IS NOT NULL AS published,
     CASE WHEN c.revision IS DISTINCT FROM w.revision THEN c.catalogue END AS catalogue,
     (SELECT jsonb_agg(jsonb_build_object('turn', t.turn, 'payload', t.payload) ORDER BY t.turn)
      FROM turns AS t
@@ -72,8 +72,27 @@ ON CONFLICT (tenant_id, conversation_id) DO UPDATE
 SET state = excluded.state, version = sessions.version + 1, updated_at = excluded.updated_at,
     forgotten_at = coalesce(sessions.forgotten_at, excluded.forgotten_at);
 
+-- name: session_merge
+-- What comes for $2 is for $3 from now on, and so is what comes for those that were merged into $2.
+WITH others AS (
+    UPDATE sessions SET merged_into = $3 WHERE tenant_id = $1 AND merged_into = $2
+)
+INSERT INTO sessions (tenant_id, conversation_id, state, merged_into, created_at, updated_at) VALUES ($1, $2, $4, $3, $5, $5)
+ON CONFLICT (tenant_id, conversation_id) DO UPDATE
+SET state = excluded.state, merged_into = excluded.merged_into, version = sessions.version + 1, updated_at = excluded.updated_at;
+
+-- name: sessions_resolve
+-- Where the talk of each of $2 goes on, in that order.
+SELECT coalesce(s.merged_into, w.id) AS id
+FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
+LEFT JOIN sessions AS s ON s.tenant_id = $1 AND s.conversation_id = w.id
+ORDER BY w.place;
+
 -- name: session_get
-SELECT state, turns_taken, version, updated_at FROM sessions WHERE tenant_id = $1 AND conversation_id = $2;
+-- Where the talk goes on, if it was merged.
+SELECT state, turns_taken, version, updated_at FROM sessions
+WHERE tenant_id = $1 AND conversation_id = coalesce(
+    (SELECT m.merged_into FROM sessions AS m WHERE m.tenant_id = $1 AND m.conversation_id = $2), $2);
 
 -- name: catalogue_put
 INSERT INTO salons (tenant_id, catalogue, revision) VALUES ($1, $2, $3)

@@ -22,9 +22,13 @@ __all__ = [
     "get_session",
     "load",
     "load_all",
+    "load_more",
     "lock",
+    "lock_merging",
+    "merge",
     "put_catalogue",
     "put_llm_setting",
+    "resolve",
     "save",
 ]
 
@@ -73,6 +77,7 @@ class Conversation:
         said: how many things the client has been told so far.
         known: numbers of turns that were kept or taken before, of those from the first one that has come.
         forgotten: the client's data was erased; nothing is said there any more.
+        merged_into: the conversation in which the talk goes on.
     """
 
     tenant_id: UUID
@@ -85,6 +90,7 @@ class Conversation:
     pending: tuple[Turn, ...]
     known: frozenset[int]
     forgotten: bool = False
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +149,11 @@ async def load_all(tx: Tx, arrivals: Sequence[Arrival]) -> list[Conversation]:
     return await _load(tx, wanted) if wanted else []
 
 
+async def load_more(tx: Tx, conversations: Sequence[tuple[UUID, UUID]]) -> list[Conversation]:
+    """Conversations by tenant and id. Lock them first."""
+    return await _load(tx, dict.fromkeys(conversations))
+
+
 async def _load(tx: Tx, wanted: Mapping[tuple[UUID, UUID], int | None]) -> list[Conversation]:
     """Conversations by tenant and id, with the number of the first turn that has come."""
     memory = tx.memories.of(Salon)
@@ -173,6 +184,7 @@ def _conversation(row: Any, salon: Salon | None) -> Conversation:
         pending=tuple(_turn(item) for item in row["pending"] or ()),
         known=frozenset(row["known"]),
         forgotten=row["forgotten"],
+        merged_into=row["merged_into"],
     )
 
 
@@ -198,6 +210,22 @@ async def forget(tx: Tx, conversation_id: UUID, *, now: datetime) -> None:
     """Empty the session and the turns that wait, for good. Lock the conversation first."""
     blank = dump_session(Session(conversation_id=conversation_id))
     await tx.execute(_queries["session_forget"], tx.tenant_id, conversation_id, blank, now)
+
+
+async def lock_merging(tx: Tx) -> None:
+    """Wait until nobody else merges conversations of this salon. Goes before the locks of conversations."""
+    await tx.lock([f"dialog:merging:{tx.tenant_id}"])
+
+
+async def resolve(tx: Tx, conversation_ids: Sequence[UUID]) -> list[UUID]:
+    """Where the talk of each goes on: there, unless it was merged."""
+    return [row["id"] for row in await tx.fetch(_queries["sessions_resolve"], tx.tenant_id, conversation_ids)]
+
+
+async def merge(tx: Tx, conversation_id: UUID, goes_on: UUID, *, now: datetime) -> None:
+    """Empty a session, and have what comes for it, and for those merged into it, go on in another one. Lock both first."""
+    blank = dump_session(Session(conversation_id=conversation_id))
+    await tx.execute(_queries["session_merge"], tx.tenant_id, conversation_id, goes_on, blank, now)
 
 
 async def get_session(tx: Tx, conversation_id: UUID) -> StoredSession | None:

@@ -14,6 +14,7 @@ from booka_dialog.domain.inputs import (
     SessionEnded,
     SlotsUpdated,
 )
+from booka_dialog.domain.joining import joined
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import Session, dump_session, load_session
 from booka_dialog.domain.step import converse, step
@@ -35,6 +36,7 @@ __all__ = [
     "SlotsUpdated",
     "converse",
     "dump_session",
+    "joined",
     "load_session",
     "step",
 ]

@@ -1,6 +1,7 @@
 """What dialog does: each use case takes a conversation's lock, feeds the domain, and stores what comes of it."""
 
 from booka_dialog.usecases.knowing import forget, keep_catalogue, keep_llm_setting
+from booka_dialog.usecases.merging import merge
 from booka_dialog.usecases.over_http import Stepped, get_session, input_over_http, start_session
 from booka_dialog.usecases.taking import (
     Deps,
@@ -26,6 +27,7 @@ __all__ = [
     "input_over_http",
     "keep_catalogue",
     "keep_llm_setting",
+    "merge",
     "start_session",
     "take_answer",
     "take_gap",

@@ -9,7 +9,7 @@ from booka_dialog import store
 from booka_dialog.domain import ClientSaid, Input, Session
 from booka_dialog.errors import SalonNotOpen, SessionExists, SessionNotFound
 from booka_dialog.usecases.taking import Deps
-from booka_dialog.usecases.talking import Cause, Talk, keep
+from booka_dialog.usecases.talking import Cause, Talk, in_hand, keep
 
 __all__ = ["Stepped", "get_session", "input_over_http", "start_session"]
 
@@ -74,10 +74,10 @@ async def input_over_http(
         found = await store.load(tx, tenant_id, conversation_id)
         if found.session is None:
             raise SessionNotFound("no conversation of this id")
+        talks = await in_hand(tx, [found], deps.limits, deps.now())
         if not fresh:
-            return Stepped(found.session, ())
-        talk = Talk(found, deps.limits, deps.now())
+            return Stepped(talks[-1].session, ())
         cause = input_id or new_id()
-        texts = talk.take([given], Cause(cause, tenant_id, cause))
-        await keep(tx, [talk])
-    return Stepped(talk.session, texts)
+        texts = talks[0].take([given], Cause(cause, tenant_id, cause))
+        await keep(tx, talks)
+    return Stepped(talks[-1].session, texts)

@@ -17,7 +17,7 @@ from booka_common.db import Database, Tx
 from booka_common.jobs import Job
 from booka_dialog import store
 from booka_dialog.domain import Answer, AnswerOverdue, ClientSaid, Input, InterpretationTimedOut, QuoteTimedOut
-from booka_dialog.usecases.talking import Cause, Limits, Talk, keep
+from booka_dialog.usecases.talking import Cause, Limits, Talk, in_hand, keep
 
 __all__ = ["Deps", "take_answer", "take_gap", "take_overdue", "take_quote_timeout", "take_timeout", "take_turn"]
 
@@ -100,10 +100,9 @@ async def _hear(deps: Deps, tx: Tx, batch: Sequence[_Heard]) -> list[bool]:
     """Take in what was heard of conversations that are free; whether each was. Turns of the others are kept."""
     states = await store.arrive(tx, [heard.arrival for heard in batch])
     fresh = [heard for heard, state in zip(batch, states, strict=True) if state == "fresh"]
-    talks = {
-        (found.tenant_id, found.conversation_id): Talk(found, deps.limits, deps.now())
-        for found in await store.load_all(tx, [heard.arrival for heard in fresh])
-    }
+    found = await store.load_all(tx, [heard.arrival for heard in fresh])
+    in_reach = await in_hand(tx, found, deps.limits, deps.now())
+    talks = {(talk.found.tenant_id, talk.found.conversation_id): talk for talk in in_reach}
     turns: dict[Talk, Cause] = {}
     for heard in fresh:
         talk = talks[heard.cause.tenant_id, heard.conversation_id]
@@ -114,15 +113,15 @@ async def _hear(deps: Deps, tx: Tx, batch: Sequence[_Heard]) -> list[bool]:
             talk.take([heard.what], heard.cause)
     for talk, cause in turns.items():  # after what was said about earlier ones
         talk.drain(cause)
-    await keep(tx, list(talks.values()))
+    await keep(tx, in_reach)
     return [state != "busy" for state in states]
 
 
 async def take_gap(deps: Deps, tx: Tx, job: Job) -> None:
     """A turn has been missing for long enough: answer those after it. The missing one is answered if it ever comes."""
-    talk, cause = await _of_job(deps, tx, job)
-    talk.drain(cause, wait_for_missing=False)
-    await keep(tx, [talk])
+    talks, cause = await _of_job(deps, tx, job)
+    talks[0].drain(cause, wait_for_missing=False)
+    await keep(tx, talks)
 
 
 async def take_timeout(deps: Deps, tx: Tx, job: Job) -> None:
@@ -141,13 +140,14 @@ async def take_overdue(deps: Deps, tx: Tx, job: Job) -> None:
 
 
 async def _timed_out(deps: Deps, tx: Tx, job: Job, given: Input) -> None:
-    talk, cause = await _of_job(deps, tx, job)
-    talk.take([given], cause)
-    await keep(tx, [talk])
+    talks, cause = await _of_job(deps, tx, job)
+    talks[0].take([given], cause)
+    await keep(tx, talks)
 
 
-async def _of_job(deps: Deps, tx: Tx, job: Job) -> tuple[Talk, Cause]:
+async def _of_job(deps: Deps, tx: Tx, job: Job) -> tuple[list[Talk], Cause]:
+    """The conversation of a job, in hand, and after it the one in which it goes on, if it was merged."""
     conversation_id = UUID(job.payload["conversation_id"])
     await store.lock(tx, conversation_id)
     found = await store.load(tx, job.tenant_id, conversation_id)
-    return Talk(found, deps.limits, deps.now()), Cause(job.id, job.tenant_id, job.correlation_id)
+    return await in_hand(tx, [found], deps.limits, deps.now()), Cause(job.id, job.tenant_id, job.correlation_id)

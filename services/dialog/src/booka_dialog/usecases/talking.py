@@ -1,7 +1,7 @@
 """A conversation in hand: what is fed to it, and what comes of that, written with what came of others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,9 +15,19 @@ from booka_common.ids import derived_id
 from booka_common.jobs import NewJob
 from booka_common.observability import current_traceparent
 from booka_dialog import store
-from booka_dialog.domain import Context, Effect, Input, Say, Session, converse
+from booka_dialog.domain import ClientSaid, Context, Effect, Input, Say, Session, converse
 
-__all__ = ["ANSWER_OVERDUE", "GAP", "INTERPRETATION_TIMEOUT", "QUOTE_TIMEOUT", "Cause", "Limits", "Talk", "keep"]
+__all__ = [
+    "ANSWER_OVERDUE",
+    "GAP",
+    "INTERPRETATION_TIMEOUT",
+    "QUOTE_TIMEOUT",
+    "Cause",
+    "Limits",
+    "Talk",
+    "in_hand",
+    "keep",
+]
 
 GAP = "gap"
 INTERPRETATION_TIMEOUT = "interpretation_timeout"
@@ -64,6 +74,8 @@ class Talk:
     Attributes:
         session: as it stands after what it was fed.
         turns: those to be written: None has been taken, the others wait for a missing one.
+        goes_on: the talk with the same client that takes in what comes here, since this conversation was merged into it. Turns
+            are still counted here.
     """
 
     def __init__(self, found: store.Conversation, limits: Limits, now: datetime) -> None:
@@ -75,6 +87,7 @@ class Talk:
         self.envelopes: list[Envelope[Message]] = []
         self.jobs: list[NewJob] = []
         self.now = now
+        self.goes_on: Talk | None = None
         self._stepped = False
         self._limits = limits
         self._pending = {turn.turn: turn for turn in found.pending}
@@ -116,6 +129,8 @@ class Talk:
 
     def take(self, given: Sequence[Input], cause: Cause) -> tuple[str, ...]:
         """Step through `given`; the texts that the client is told."""
+        if self.goes_on is not None:
+            return self.goes_on.take([_of_somebody_else(one) for one in given], cause)
         context = Context(
             now=self.now,
             request_id=derived_id(cause.id, "request"),
@@ -182,6 +197,33 @@ class Talk:
                 traceparent=cause.traceparent or current_traceparent(),
             )
         )
+
+
+def _of_somebody_else(given: Input) -> Input:
+    """What was said under an id that the client does not go by any more."""
+    return replace(given, contact_id=None) if isinstance(given, ClientSaid) else given
+
+
+async def in_hand(tx: Tx, found: Sequence[store.Conversation], limits: Limits, now: datetime) -> "list[Talk]":
+    """Talks of locked conversations, in their order, and after them those in which merged ones go on, which it locks.
+
+    Those are waited for with other conversations in hand. Should two transactions wait for each other so, which takes two clients
+    who have just been merged, PostgreSQL ends one, and what it had heard is heard again.
+    """
+    talks = {(one.tenant_id, one.conversation_id): Talk(one, limits, now) for one in found}
+    while missing := {
+        (one.found.tenant_id, one.found.merged_into)
+        for one in talks.values()
+        if one.found.merged_into is not None and (one.found.tenant_id, one.found.merged_into) not in talks
+    }:
+        for _, conversation_id in sorted(missing, key=lambda key: key[1]):
+            await store.lock(tx, conversation_id)
+        for one in await store.load_more(tx, sorted(missing)):
+            talks[one.tenant_id, one.conversation_id] = Talk(one, limits, now)
+    for talk in talks.values():
+        if talk.found.merged_into is not None:
+            talk.goes_on = talks[talk.found.tenant_id, talk.found.merged_into]
+    return list(talks.values())
 
 
 async def keep(tx: Tx, talks: Sequence[Talk]) -> None:
