@@ -1,17 +1,24 @@
 """Intakes that note what they are given, or fail where a test wants it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from booka_common.db import Database
 from booka_messaging.domain.model import ChatMessage
+from booka_messaging.providers.kind import Kind
+from booka_messaging.providers.registry import kinds_of_gateways
 from booka_messaging.settings import Settings
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.rereading import Unread
 
 from .meta import Line
+
+
+def kinds(settings: Settings) -> Mapping[str, Kind]:
+    """All that there are, by name."""
+    return {kind.name: kind for kind in kinds_of_gateways(settings)}
 
 
 class Noting:
@@ -43,4 +50,4 @@ def deliveries(
 ) -> tuple[Deliveries, Partly]:
     sealer = settings.sealer()
     partly: Any = Partly(intake, line.id, error)
-    return Deliveries(db, Directory(db, sealer, seconds=0), partly, Unread(db, sealer, ())), partly
+    return Deliveries(db, Directory(db, sealer, seconds=0), partly, Unread(db, sealer, ()), kinds(settings)), partly

@@ -19,7 +19,7 @@ from booka_messaging.usecases.rereading import Unread
 
 from .meta import APP_SECRET, OLD_APP_SECRET, VERIFY_TOKEN, Line, body_of, change, hub, text
 from .salon import code
-from .taking import Noting
+from .taking import Noting, kinds
 
 OWN = "the-salon's-own-meta-app-secret-01"
 
@@ -73,7 +73,7 @@ async def test_what_evolution_tells_at_once_is_taken_person_by_person(
     ]
     noting: Any = Noting()
     directory = Directory(db, settings.sealer(), seconds=0)
-    taking = Deliveries(db, directory, noting, Unread(db, settings.sealer(), ()))
+    taking = Deliveries(db, directory, noting, Unread(db, settings.sealer(), ()), kinds(settings))
     channel = (await directory.find(salon.channel_id)).channel
     for event in (None, "messages-upsert"):
         await taking.of_channel(channel, salon.body(said, event), path_event="MESSAGES_UPSERT", now=system_clock())
@@ -96,8 +96,10 @@ async def test_what_one_person_said_stays_in_order(open_line: Any, db: Database,
         change(line.number, statuses=[read, read]),
     )  # fmt: skip
     noting: Any = Noting()
-    taking = Deliveries(db, Directory(db, settings.sealer(), seconds=0), noting, Unread(db, settings.sealer(), ()))
-    await taking.of_app(body, now=system_clock())
+    taking = Deliveries(
+        db, Directory(db, settings.sealer(), seconds=0), noting, Unread(db, settings.sealer(), ()), kinds(settings)
+    )
+    await taking.of_app("cloud", body, now=system_clock())
     assert sorted(noting.together) == [["a", "c", "x", "f"], ["b", "e"], ["d", "g"], ["read", "read"]]
 
 

@@ -39,11 +39,11 @@ async def test_what_could_be_stored_in_part_is_to_be_repeated(open_line: Any, db
         db, settings, away, Unavailable("the database is away"), Intake(db, stale_after=timedelta(days=1))
     )
     with pytest.raises(Unavailable):
-        await taking.of_app(body, now=system_clock())
+        await taking.of_app("cloud", body, now=system_clock())
     assert (await one.texts(), await away.texts()) == (["one"], []), "what could be committed is"
     partly.broken = False
     for outcome in ("accepted", "duplicate"):
-        assert (await taking.of_app(body, now=system_clock())).outcome == outcome
+        assert (await taking.of_app("cloud", body, now=system_clock())).outcome == outcome
     assert (await one.texts(), await away.texts()) == (["one"], ["away"])
 
 
@@ -55,8 +55,8 @@ async def test_a_message_that_makes_us_fail_is_kept_and_read_again(
     taking, _ = deliveries(
         db, settings, failing, ValueError("a bug of ours"), Intake(db, stale_after=timedelta(days=1))
     )
-    assert (await taking.of_app(body, now=system_clock())).outcome == "kept"
-    assert await taking.of_app(body, now=system_clock())
+    assert (await taking.of_app("cloud", body, now=system_clock())).outcome == "kept"
+    assert await taking.of_app("cloud", body, now=system_clock())
     assert (await one.texts(), await failing.texts()) == (["one of another salon"], [])
     (kept,) = await failing.unread()
     assert (kept["error"], kept["deliveries"]) == ("the intake failed: ValueError", 2)

@@ -1,7 +1,7 @@
 """The composition root: what messaging is made of."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, nullcontext
 from datetime import datetime, timedelta
 
 from fastapi import FastAPI
@@ -21,10 +21,9 @@ from booka_messaging.api.unread import unread_routes
 from booka_messaging.api.webhooks import Webhooks, document
 from booka_messaging.consumers import subscribe
 from booka_messaging.jobs import job_types
-from booka_messaging.providers.cloud import Cloud
-from booka_messaging.providers.evolution import Evolution
-from booka_messaging.providers.gateway import Gateway
+from booka_messaging.providers.kind import Calls, Kind, Known
 from booka_messaging.providers.media import MediaLimits
+from booka_messaging.providers.registry import kinds_of_gateways
 from booka_messaging.providers.transcription import OpenAITranscription
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.usecases.channels import Channels
@@ -44,34 +43,40 @@ from booka_messaging.usecases.watching import Lines, Watching
 __all__ = ["create_app", "describe"]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -> FastAPI:
-    """The service as an ASGI application; its lifespan opens and closes everything."""
+def create_app(
+    settings: Settings, now: Callable[[], datetime] = system_clock, *, gateways: Sequence[Kind] | None = None
+) -> FastAPI:
+    """The service as an ASGI application; its lifespan opens and closes everything.
+
+    Args:
+        gateways: the kinds that it knows; all that there are unless said otherwise.
+    """
     runtime = Runtime.of(SERVICE, settings, now)
     sealer = settings.sealer()
     connect = timedelta(seconds=settings.gateway_connect_seconds)
     total = timedelta(seconds=settings.gateway_total_seconds)
-    connections = 2 * settings.worker_concurrency
     media = MediaLimits(
         max_bytes=settings.media_max_bytes,
         total=timedelta(seconds=settings.media_seconds),
         hosts=settings.media_sources(),
     )
-    evolution = Evolution(connect=connect, total=total, connections=connections, media=media)
-    cloud = Cloud(connect=connect, total=total, connections=connections, media=media)
-    gateways: Mapping[str, Gateway] = {"evolution": evolution, "cloud": cloud}
+    kinds = Known({kind.name: kind for kind in (kinds_of_gateways(settings) if gateways is None else gateways)})
+    calls = Calls(connect, total, connections=2 * settings.worker_concurrency, media=media)
+    called = Known({name: kind.gateway(calls) for name, kind in kinds.items()})
+    apps = Known({name: kind.shared for name, kind in kinds.items() if kind.shared is not None})
     sending = Sending(
         runtime.db,
         sealer,
-        gateways,
+        called,
         recheck=timedelta(seconds=settings.send_recheck_seconds),
         within=timedelta(hours=settings.send_within_hours),
         probe=total,
         listening_since=now(),
     )
     directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
-    channels = Channels(runtime.db, sealer, directory, gateways, graph_url=settings.cloud_graph_url)
-    app_secrets, verify_tokens = settings.secret_set("cloud_app_secrets"), settings.cloud_verify_tokens()
-    unread = Unread(runtime.db, sealer, (*app_secrets.values, *verify_tokens.values))
+    channels = Channels(runtime.db, sealer, directory, called, apps=apps)
+    secrets = [value for app in apps.values() for known in (app.secrets, app.verify_tokens) for value in known.values]
+    unread = Unread(runtime.db, sealer, secrets)
     charges = Charges(runtime.db, runtime.metrics.registry)
     receipts = Receipts(runtime.db, charges, attempts=settings.send_attempts)
     intake = Intake(
@@ -80,11 +85,11 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         receipts=receipts,
         transcribes=bool(settings.transcription_url),
     )
-    deliveries = Deliveries(runtime.db, directory, intake, unread)
+    deliveries = Deliveries(runtime.db, directory, intake, unread, kinds)
     sweeps = Sweeps(
         runtime.db,
         sealer,
-        gateways,
+        called,
         intake,
         runtime.metrics.registry,
         grace=timedelta(seconds=settings.sweep_grace_seconds),
@@ -92,12 +97,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     watching = Watching(
         runtime.db,
         sealer,
-        gateways,
+        called,
         sweeps,
         every=timedelta(seconds=settings.watch_seconds),
         silent_after=timedelta(hours=settings.silent_after_hours),
     )
-    attachments = Attachments(runtime.db, sealer, gateways, runtime.metrics.registry)
+    attachments = Attachments(runtime.db, sealer, called, runtime.metrics.registry)
     transcription = _transcription(settings, connect)
     transcribing = Transcribing(
         attachments,
@@ -109,16 +114,18 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with evolution, cloud, transcription or nullcontext(), lines.kept():
+        async with AsyncExitStack() as stack, transcription or nullcontext(), lines.kept():
+            for gateway in called.values():
+                await stack.enter_async_context(gateway)
             yield
 
     app = assemble(runtime, job_types(settings, sending, watching, sweeps, transcribing, now), resources=resources)
-    app.include_router(channel_routes(runtime, channels), responses=SIGNED)
+    app.include_router(channel_routes(runtime, channels, list(kinds.values())), responses=SIGNED)
     app.include_router(
         unread_routes(runtime, channels, unread, deliveries),
         responses=refusals({404: "unknown_channel unknown_unread"}),
     )
-    windows = {name: gateway.capabilities.window for name, gateway in gateways.items()}
+    windows = Known({name: gateway.capabilities.window for name, gateway in called.items()})
     app.include_router(
         conversation_routes(runtime, windows=windows, send_attempts=settings.send_attempts), responses=SIGNED
     )
@@ -128,15 +135,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = system_clock) -
         template_routes(runtime, Templates(runtime.db)), responses=refusals({404: "unknown_channel unknown_template"})
     )
     app.include_router(charge_routes(runtime, charges), responses=refusals({400: "bad_range"}))
-    document(app)
+    document(app, kinds.values())
     # Before all middleware: what it does for other routes costs as much as a webhook itself.
     app.middleware_stack = Webhooks(
         app.build_middleware_stack(),
         directory=directory,
         deliveries=deliveries,
         sealer=sealer,
-        app_secrets=app_secrets,
-        verify_tokens=verify_tokens,
+        kinds=kinds,
         metrics=runtime.metrics,
         max_body_bytes=settings.webhook_max_bytes,
         now=now,

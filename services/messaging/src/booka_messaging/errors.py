@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from booka_common.errors import Conflict, Invalid, NotFound
+from booka_common.errors import Conflict, Invalid, NotFound, Unavailable
 
 __all__ = [
     "ChannelInactive",
@@ -17,6 +17,7 @@ __all__ = [
     "UnknownChannel",
     "UnknownContact",
     "UnknownConversation",
+    "UnknownGateway",
     "UnknownMessage",
     "WindowClosed",
 ]
@@ -29,6 +30,15 @@ class UnknownChannel(NotFound):
 
     def __init__(self) -> None:
         super().__init__("no channel of this id")
+
+
+class UnknownGateway(Unavailable):
+    """A line is of a kind of gateway that this version does not have, as after a rollback: one that has it may go on with it."""
+
+    default_code = "unknown_gateway"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"this version knows no gateway {name!r}", gateway=name)
 
 
 class UnknownConversation(NotFound):

@@ -1,11 +1,12 @@
 """`/v1/channels`: the lines of a salon are provisioned, looked at and tried."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Query
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, HttpUrl, SecretStr, Tag
+from pydantic import BaseModel, Discriminator, Field, SecretStr, Tag
 
 from booka_common.errors import Invalid
 from booka_common.idempotency import Once, OnceRoute, once
@@ -14,108 +15,46 @@ from booka_common.runtime import Runtime
 from booka_messaging.api.refusals import changes as once_refusals
 from booka_messaging.api.refusals import refusals
 from booka_messaging.domain.model import Alias
-from booka_messaging.domain.verification import AuthMode, min_secret_bytes
 from booka_messaging.providers.gateway import NotNow, OutcomeUnknown, Refused, SendOutcome, Sent
+from booka_messaging.providers.kind import Kind, Known, LineOrder, Pace, Request, Secret, Takeover
 from booka_messaging.store import Channel, ChannelChange, Habits
 from booka_messaging.usecases.channels import ChannelOrder, Channels, Tested
 
 __all__ = ["channel_routes"]
 
-_META = "https://graph.facebook.com/v23.0"
 _THERE = refusals({404: "unknown_channel"})
 _TEST_TEXT = "Booka: this line works."
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+def _any_of(kinds: Sequence[Kind]) -> Any:
+    """The body by which a channel of any of these kinds is ordered; one that names none means the first."""
+
+    def named(order: Any) -> str:
+        given = order.get("gateway", kinds[0].name) if isinstance(order, dict) else getattr(order, "gateway", None)
+        return given if isinstance(given, str) else "?"
+
+    orders = tuple(Annotated[kind.order, Tag(kind.name)] for kind in kinds)
+    return Annotated[Union[orders], Discriminator(named)]  # noqa: UP007 - of as many as there are
 
 
-_Secret = Annotated[
-    SecretStr, Field(max_length=512, description="visible ASCII, at least 24 bytes; for jwt at least 32")
-]
-_Takeover = Annotated[
-    int | None,
-    Field(ge=1, le=43_200, description="Booka falls silent so long once a person types; null: until it is handed back"),
-]
-_Pace = Annotated[int, Field(ge=1, le=60_000, description="what is sent on the line at most")]
-
-
-class EvolutionAuth(_Request):
-    """How the channel's webhooks prove where they come from.
-
-    `hmac`: `x-booka-signature: sha256=<hex HMAC of the raw body>`; `header`: `x-booka-webhook-secret: <secret>`;
-    `jwt`: Evolution's `jwt_key`, sent as `Authorization: Bearer <HS256 JWT>`.
-    """
-
-    mode: Literal["hmac", "header", "jwt"]
-    secret: _Secret
-
-
-class MetaAuth(_Request):
-    """The app secret of a Meta app of the salon's own, and what Meta is told to say when it asks whether the address is ours."""
-
-    mode: Literal["meta"] = "meta"
-    secret: _Secret
-    verify_token: _Secret
-
-
-class _ChannelPut(_Request):
-    api_key: SecretStr = Field(min_length=8, max_length=1024, description="the gateway's key or access token")
-    active: bool = Field(True, description="False: its webhooks are not taken, and nothing is sent")
-    takeover_minutes: _Takeover = 120
-    messages_per_minute: _Pace = 1200
-    show_typing: bool = Field(
-        False, description="show the client that an answer is being written, where that is possible"
-    )
-    transcribe: bool = Field(False, description="have voice messages written down, if the installation can")
-
-
-class EvolutionPut(_ChannelPut):
-    """A line of Evolution API as it is to be."""
-
-    gateway: Literal["evolution"] = "evolution"
-    instance: str = Field(min_length=1, max_length=120, description="the gateway's name of the WhatsApp connection")
-    base_url: HttpUrl = Field(description="where the gateway's API is")
-    auth: EvolutionAuth
-
-
-class CloudPut(_ChannelPut):
-    """A line of WhatsApp's Cloud API as it is to be."""
-
-    gateway: Literal["cloud"]
-    instance: str = Field(pattern=r"^[0-9]{5,32}$", description="the phone number id")
-    base_url: HttpUrl = Field(HttpUrl(_META), description="Meta's Graph API with its version at the end")
-    auth: MetaAuth | None = Field(None, description="null: the line belongs to the installation's own Meta app")
-
-
-def _gateway(order: Any) -> Any:
-    given = order.get("gateway", "evolution") if isinstance(order, dict) else getattr(order, "gateway", None)
-    return given if isinstance(given, str) else "?"
-
-
-ChannelPut = Annotated[
-    Annotated[EvolutionPut, Tag("evolution")] | Annotated[CloudPut, Tag("cloud")], Discriminator(_gateway)
-]
-
-
-class ChannelPatch(_Request):
+class ChannelPatch(Request):
     """What is to be different; what is absent stays."""
 
     active: bool = True
-    takeover_minutes: _Takeover = None
-    messages_per_minute: _Pace = 1200
+    takeover_minutes: Takeover = None
+    messages_per_minute: Pace = 1200
     show_typing: bool = False
     transcribe: bool = False
 
 
-class SecretRotation(_Request):
+class SecretRotation(Request):
     """A new webhook secret; the one before it stays valid for a while."""
 
-    secret: _Secret
+    secret: Secret
     keep_previous_hours: int = Field(168, ge=1, le=168)
 
 
-class ChannelTest(_Request):
+class ChannelTest(Request):
     """Without `to`, only the connection is asked."""
 
     to: str | None = Field(None, pattern=r"^\+?[0-9]{5,20}$", description="a phone number that a text is sent to")
@@ -125,15 +64,15 @@ class ChannelTest(_Request):
 class ChannelView(BaseModel):
     """A channel without its secrets.
 
-    `state` is what was last known of the connection: open, connecting, close, refused, away. `own_app`: of the Cloud API, with a
-    Meta app of its own. `heard_at`: of the last webhook, to the minute.
+    `state` is what was last known of the connection: open, connecting, close, refused, away. `own_app`: with an
+    app of its own at the gateway, where salons may share one. `heard_at`: of the last webhook, to the minute.
     """
 
     id: UUID
     gateway: str
     instance: str
     base_url: str
-    auth_mode: AuthMode
+    auth_mode: str
     own_app: bool
     previous_secret_until: datetime | None
     active: bool
@@ -193,8 +132,9 @@ class PairingView(BaseModel):
     image: str | None
 
 
-def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
-    """Provisioning, state and trial of channels."""
+def channel_routes(runtime: Runtime, channels: Channels, kinds: Sequence[Kind]) -> APIRouter:
+    """Provisioning, state and trial of channels of these kinds of gateways."""
+    by_name, Ordered = Known({kind.name: kind for kind in kinds}), _any_of(kinds)
     caller = authenticate(runtime.settings.secret_set("internal_secrets"), runtime.now)
     Signed = Annotated[Caller, Depends(caller)]
     router = APIRouter(prefix="/v1/channels", tags=["channels"])
@@ -212,8 +152,8 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
             503: "gateway_away",
         }),
     )  # fmt: skip
-    async def put_channel(who: Signed, channel_id: UUID, order: Annotated[ChannelPut, Body()]) -> ChannelView:
-        return _view(await channels.put(who.tenant_id, channel_id, _order(order), now=runtime.now()))
+    async def put_channel(who: Signed, channel_id: UUID, line: Annotated[Ordered, Body()]) -> ChannelView:  # type: ignore[valid-type]
+        return _view(await channels.put(who.tenant_id, channel_id, _order(by_name, line), now=runtime.now()))
 
     @router.patch(
         "/{channel_id}",
@@ -245,7 +185,8 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
     )
     async def rotate_secret(asked: Asked, channel_id: UUID, rotation: SecretRotation) -> ChannelView:
         channel = await channels.get(asked.tenant_id, channel_id)
-        secret = _usable(channel.auth_mode, rotation.secret, "secret")
+        mode = channel.auth_mode
+        secret = _usable(rotation.secret, "secret", mode, by_name[channel.gateway].min_secret_bytes(mode))
         keep = timedelta(hours=rotation.keep_previous_hours)
         async with asked.tx() as tx:
             return _view(await channels.rotate(tx, channel, secret, keep=keep, now=runtime.now()))
@@ -285,35 +226,27 @@ def channel_routes(runtime: Runtime, channels: Channels) -> APIRouter:
     return whole
 
 
-def _order(order: EvolutionPut | CloudPut) -> ChannelOrder:
+def _order(kinds: Mapping[str, Kind], order: LineOrder) -> ChannelOrder:
     url = order.base_url
     if url.username or url.password or url.query or url.fragment:
         raise Invalid("base_url is an address only: no user, password, query or fragment", code="bad_base_url")
     base_url = str(url).rstrip("/")
-    mode: AuthMode = "meta" if order.auth is None else order.auth.mode
-    secret, verify_token = None, None
-    if order.auth is not None:
-        secret = _usable(mode, order.auth.secret, "auth.secret")
-    if isinstance(order.auth, MetaAuth):
-        verify_token = _usable(mode, order.auth.verify_token, "auth.verify_token")
-    if isinstance(order, CloudPut) and not _versioned(base_url):
-        raise Invalid("base_url has to end with the version of Meta's Graph API, e.g. /v23.0", code="bad_base_url")
+    proof = order.proof()
+    least = kinds[order.gateway].min_secret_bytes(proof.mode)
+    secret = None if proof.secret is None else _usable(proof.secret, "auth.secret", proof.mode, least)
+    token = None if proof.verify_token is None else _usable(proof.verify_token, "auth.verify_token", proof.mode, least)
+    order.check_address(base_url)
     return ChannelOrder(
         gateway=order.gateway,
         instance=order.instance,
         base_url=base_url,
         api_key=_visible(order.api_key, "api_key"),
-        auth_mode=mode,
+        auth_mode=proof.mode,
         secret=secret,
-        verify_token=verify_token,
+        verify_token=token,
         active=order.active,
         habits=Habits(order.takeover_minutes, order.messages_per_minute, order.show_typing, order.transcribe),
     )
-
-
-def _versioned(base_url: str) -> bool:
-    version = base_url.rpartition("/")[2]
-    return version[:1] == "v" and version[1:].replace(".", "", 1).isdigit()
 
 
 def _visible(secret: SecretStr, name: str) -> str:
@@ -323,10 +256,10 @@ def _visible(secret: SecretStr, name: str) -> str:
     return value
 
 
-def _usable(mode: AuthMode, secret: SecretStr, name: str) -> str:
+def _usable(secret: SecretStr, name: str, mode: str, least: int) -> str:
     value = _visible(secret, name)
-    if len(value) < min_secret_bytes(mode):
-        raise Invalid(f"{name} needs at least {min_secret_bytes(mode)} bytes for {mode}", code="weak_secret")
+    if len(value) < least:
+        raise Invalid(f"{name} needs at least {least} bytes for {mode}", code="weak_secret")
     return value
 
 
@@ -348,14 +281,14 @@ def _message(outcome: SendOutcome) -> TestedMessage:
 
 
 def _view(channel: Channel) -> ChannelView:
-    shared = channel.gateway == "cloud" and channel.secret is None
+    shared = channel.secret is None
     return ChannelView(
         id=channel.id,
         gateway=channel.gateway,
         instance=channel.instance,
         base_url=channel.base_url,
         auth_mode=channel.auth_mode,
-        own_app=channel.gateway == "cloud" and not shared,
+        own_app=channel.verify_token is not None,
         previous_secret_until=channel.previous_until,
         active=channel.active,
         takeover_minutes=channel.takeover_minutes,
@@ -367,7 +300,7 @@ def _view(channel: Channel) -> ChannelView:
         state_at=channel.state_at,
         heard_at=channel.heard_at,
         silent_since=channel.silent_since,
-        webhook_path="/webhooks/cloud" if shared else f"/webhooks/{channel.gateway}/{channel.id}",
+        webhook_path=f"/webhooks/{channel.gateway}" + ("" if shared else f"/{channel.id}"),
         created_at=channel.created_at,
         updated_at=channel.updated_at,
     )

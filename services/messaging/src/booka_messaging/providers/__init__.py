@@ -1,1 +1,1 @@
-"""The gateways that carry messages: one port, one adapter each."""
+"""The gateways that carry messages: one port, and one declaration of each kind."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from booka_messaging.domain.media import Media
 from booka_messaging.domain.model import Alias, ChatMessage
@@ -215,8 +215,13 @@ class Pairing:
 class Gateway(Protocol):
     """A way to clients' phones. No method ever raises for what the gateway does, except those that ask its store.
 
-    `reference` is ours; a gateway whose `proof` is `receipts` brings it back with them.
+    Its connections are open while it is entered. `reference` is ours; a gateway whose `proof` is `receipts` brings it back with
+    them.
     """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *error: object) -> None: ...
 
     @property
     def capabilities(self) -> Capabilities:

@@ -9,12 +9,12 @@ FROM channels
 WHERE id = $1;
 
 -- name: channels_by_line
--- cross-tenant: runs under the system role. Lines of the installation's own Meta app; others have an address of their own.
+-- cross-tenant: runs under the system role. Lines of the installation's own app at a gateway; others have an address of their own.
 SELECT id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, previous_secret, previous_until, verify_token,
     active, takeover_minutes, messages_per_minute, show_typing, transcribe, state, state_reason, state_at, heard_at,
     swept_through, silent_since, created_at, updated_at
 FROM channels
-WHERE gateway = 'cloud' AND instance = ANY ($1::text[]) AND secret IS NULL;
+WHERE gateway = $1 AND instance = ANY ($2::text[]) AND secret IS NULL;
 
 -- name: channel_put
 -- Replacing a channel with another secret ends the old one at once; rotation is what keeps both for a while.

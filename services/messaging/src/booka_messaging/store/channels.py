@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 
 from booka_common.db import Tx, load_queries
-from booka_messaging.domain.verification import AuthMode
 from booka_messaging.errors import LineTaken, UnknownChannel
 
 __all__ = [
@@ -28,8 +27,8 @@ __all__ = [
 
 queries = load_queries("booka_messaging", "queries/channels.sql")
 
-#: One channel for each line.
-_LINES = frozenset({"channels_cloud_line", "channels_evolution_line"})
+#: One channel for each line; of the Cloud API, also if it is not in use.
+_LINES = frozenset({"channels_cloud_line", "channels_line"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,9 @@ class Channel:
 
     Attributes:
         instance: the gateway's name of the line; for the Cloud API its phone number id.
-        secret: what its webhooks are made with; None: the installation's own Meta app.
-        verify_token: what Meta must say when it asks whether the address is ours; None without a Meta app of its own.
+        auth_mode: one of the `modes` of its kind of gateway.
+        secret: what its webhooks are made with; None: the installation's own app at the gateway.
+        verify_token: what the gateway must say when it asks whether the address is ours, if it asks.
         takeover_minutes: how long Booka falls silent once a person of the salon types; None: until it is handed back.
         heard_at: of the last webhook, to the minute.
         swept_through: up to where the gateway's store was looked through for what was missed.
@@ -52,7 +52,7 @@ class Channel:
     instance: str
     base_url: str
     api_key: bytes
-    auth_mode: AuthMode
+    auth_mode: str
     secret: bytes | None
     previous_secret: bytes | None
     previous_until: datetime | None
@@ -99,9 +99,9 @@ async def channel_by_id(tx: Tx, channel_id: UUID) -> Channel | None:
     return Channel(**row) if row else None
 
 
-async def channels_by_line(tx: Tx, line_ids: Sequence[str]) -> list[Channel]:
-    """The channels of these Cloud API lines that the installation's own Meta app serves; `tx` is a system transaction."""
-    return [Channel(**row) for row in await tx.fetch(queries["channels_by_line"], list(line_ids))]
+async def channels_by_line(tx: Tx, gateway: str, line_ids: Sequence[str]) -> list[Channel]:
+    """The channels of these lines that the installation's own app at that gateway serves; `tx` is a system transaction."""
+    return [Channel(**row) for row in await tx.fetch(queries["channels_by_line"], gateway, list(line_ids))]
 
 
 async def put_channel(
@@ -112,7 +112,7 @@ async def put_channel(
     instance: str,
     base_url: str,
     api_key: bytes,
-    auth_mode: AuthMode,
+    auth_mode: str,
     secret: bytes | None,
     verify_token: bytes | None = None,
     active: bool,

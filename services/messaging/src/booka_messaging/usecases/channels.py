@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from booka_common.db import Database, Tx
-from booka_common.errors import Conflict, Invalid, Unavailable, Unprocessable
+from booka_common.errors import Conflict, Unavailable
 from booka_common.sealing import Sealer
 from booka_messaging import store
 from booka_messaging.domain.model import Alias
-from booka_messaging.domain.verification import AuthMode
 from booka_messaging.errors import UnknownChannel
 from booka_messaging.providers.gateway import Connection, Gateway, Line, NotNow, Pairing, Refused, SendOutcome, Sent
+from booka_messaging.providers.kind import Known, SharedApp
 from booka_messaging.store import Channel, ChannelChange, Habits
 from booka_messaging.store.outgoing import sent_by_software
 from booka_messaging.usecases.directory import Directory, key_field, secret_field, token_field
@@ -27,15 +27,15 @@ class ChannelOrder:
     """A channel as it is to be. `base_url` has no trailing slash; credentials are in the clear.
 
     Attributes:
-        secret: of its webhooks; None: those of the installation's own Meta app.
-        verify_token: for Meta's question whether the address is ours; with a `secret` of mode `meta` only.
+        secret: of its webhooks; None: those of the installation's own app at the gateway.
+        verify_token: for the gateway's question whether the address is ours, if it asks; with a `secret` only.
     """
 
     gateway: str
     instance: str
     base_url: str
     api_key: str
-    auth_mode: AuthMode
+    auth_mode: str
     secret: str | None
     active: bool
     verify_token: str | None = None
@@ -59,7 +59,7 @@ class Channels:
     Args:
         directory: where webhooks find them; told of every change.
         gateways: by the name in `channels.gateway`.
-        graph_url: Meta's Graph API, the only one who is believed whose a line of the installation's own Meta app is.
+        apps: the installation's own, by the name of their gateway.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Channels:
         directory: Directory,
         gateways: Mapping[str, Gateway],
         *,
-        graph_url: str = "https://graph.facebook.com",
+        apps: Mapping[str, SharedApp] | None = None,
     ) -> None:
         self._db = db
         self._sealer = sealer
         self._directory = directory
         self._gateways = gateways
-        self._graph_url = graph_url.rstrip("/")
+        self._apps = Known[SharedApp]() if apps is None else apps
 
     async def put(self, tenant_id: UUID, channel_id: UUID, order: ChannelOrder, *, now: datetime) -> Channel:
         """Create or replace a channel; the previous secret, if there was one, ends at once.
@@ -83,14 +83,15 @@ class Channels:
         Raises:
             UnknownChannel: the id belongs to another tenant.
             LineTaken: another channel has this line.
-            Invalid, Unprocessable, Unavailable: see `_prove`.
+            Invalid, Unprocessable, Unavailable: see `SharedApp.prove`.
             NotConfigured: no encryption key.
         """
         sealed_key = self._sealer.seal(tenant_id, key_field(channel_id), order.api_key)
         secret = self._sealed(tenant_id, secret_field(channel_id), order.secret)
         verify_token = self._sealed(tenant_id, token_field(channel_id), order.verify_token)
         if order.secret is None and order.active:
-            await self._prove(order.gateway, Line(order.base_url, order.instance, order.api_key))
+            line = Line(order.base_url, order.instance, order.api_key)
+            await self._apps[order.gateway].prove(self._gateways[order.gateway], line)
         async with self._db.tx(tenant_id) as tx:
             channel = await store.put_channel(
                 tx,
@@ -110,27 +111,6 @@ class Channels:
         self._directory.forget(channel)
         return channel
 
-    async def _prove(self, gateway: str, line: Line) -> None:
-        """What arrives for this line at the installation's own Meta app will go to this salon: it has to be theirs.
-
-        Raises:
-            Invalid: `bad_base_url`: who would be asked is not Meta.
-            Unprocessable: `line_refused`: the token does not reach the line.
-            Unavailable: `gateway_away`: Meta cannot be asked.
-        """
-        if line.base_url.rpartition("/")[0] != self._graph_url:
-            raise Invalid(
-                f"base_url of a line of the installation's own Meta app has to be {self._graph_url}/<version>",
-                code="bad_base_url",
-            )
-        found = await self._gateways[gateway].connection(line)
-        if found.state == "refused":
-            raise Unprocessable(
-                f"this access token does not reach this phone number id: {found.detail}", code="line_refused"
-            )
-        if found.state == "away":
-            raise Unavailable(f"Meta cannot be asked whose line this is: {found.detail}", code="gateway_away")
-
     def _sealed(self, tenant_id: UUID, field: str, secret: str | None) -> bytes | None:
         return None if secret is None else self._sealer.seal(tenant_id, field, secret)
 
@@ -139,14 +119,14 @@ class Channels:
 
         Raises:
             UnknownChannel: none of this tenant.
-            Invalid, Unprocessable, Unavailable: it is to be switched on, and see `_prove`.
+            Invalid, Unprocessable, Unavailable: it is to be switched on, and see `SharedApp.prove`.
             LineTaken: it is to be switched on, and another channel has its line.
             Conflict: `line_changed`: it became another line while that was looked into.
             NotConfigured: as above.
         """
         before = await self.get(tenant_id, channel_id) if change.active else None
         if before is not None and before.secret is None and not before.active:
-            await self._prove(before.gateway, self._line(before))
+            await self._apps[before.gateway].prove(self._gateways[before.gateway], self._line(before))
         async with self._db.tx(tenant_id) as tx:
             channel = await store.set_channel(tx, channel_id, change, now=now)
             if channel is None:
@@ -167,7 +147,8 @@ class Channels:
         """
         if channel.secret is None:
             raise Conflict(
-                "this line has no secret of its own: MESSAGING_CLOUD_APP_SECRETS has those of the installation's Meta app",
+                f"this line has no secret of its own: {self._apps[channel.gateway].secrets.variable} has those of the"
+                " installation's own app",
                 code="shared_app",
             )
         sealed = self._sealer.seal(channel.tenant_id, secret_field(channel.id), secret)

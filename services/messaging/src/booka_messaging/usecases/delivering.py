@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,11 +12,11 @@ from uuid import UUID
 from booka_common.db import Database
 from booka_common.errors import BookaError, is_transient
 from booka_messaging import store
-from booka_messaging.domain import cloud, evolution
 from booka_messaging.domain.bodies import UnreadableBody, parse
 from booka_messaging.domain.model import Alias, ChatEvent, Ignored
 from booka_messaging.domain.reading import UNREADABLE
-from booka_messaging.errors import MalformedWebhook, UnknownChannel
+from booka_messaging.errors import MalformedWebhook, UnknownChannel, UnknownGateway
+from booka_messaging.providers.kind import Kind
 from booka_messaging.store import Channel, UnreadDelivery
 from booka_messaging.usecases.directory import Directory
 from booka_messaging.usecases.receiving import Intake
@@ -36,7 +35,6 @@ _AT_ONCE = 8
 _HEARD_EVERY = timedelta(minutes=1)
 _MAX_REMEMBERED = 10_000
 _UNREADABLE = Ignored(UNREADABLE)
-_NAMED_LINE = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,64})"')
 
 
 class Answer(NamedTuple):
@@ -61,13 +59,20 @@ class _Read(NamedTuple):
 
 
 class Deliveries:
-    """Takes in whole webhooks. Whatever comes of one is committed when its answer is known."""
+    """Takes in whole webhooks. Whatever comes of one is committed when its answer is known.
 
-    def __init__(self, db: Database, directory: Directory, intake: Intake, unread: Unread) -> None:
+    Args:
+        kinds: of gateways, by name.
+    """
+
+    def __init__(
+        self, db: Database, directory: Directory, intake: Intake, unread: Unread, kinds: Mapping[str, Kind]
+    ) -> None:
         self._db = db
         self._directory = directory
         self._intake = intake
         self._unread = unread
+        self._kinds = kinds
         self._heard: dict[UUID, datetime] = {}
 
     async def of_channel(self, channel: Channel, body: bytes, *, path_event: str | None, now: datetime) -> Answer:
@@ -78,6 +83,7 @@ class Deliveries:
             UnknownChannel: it is of another instance of the gateway.
             Unavailable: something of it could not be stored; repeated, what was stored is not stored again.
         """
+        kind = self._kinds[channel.gateway]
         try:
             payload = parse(body)
         except UnreadableBody as error:
@@ -85,48 +91,53 @@ class Deliveries:
             raise MalformedWebhook(str(error)) from None
         read = await self._take(channel, payload, path_event, now)
         if read.problem is not None:
-            mine = body if channel.gateway != "cloud" else _text(cloud.part_of(payload, channel.instance))
-            await self._unread.keep(channel, mine, path_event=path_event, error=read.problem, now=now)
-        strangers = 0
-        if channel.gateway == "cloud":
-            strangers = sum(line != channel.instance for line in cloud.lines_of(payload))
+            mine = kind.part_of(payload, channel.instance)
+            kept = body if mine is payload else _text(mine)
+            await self._unread.keep(channel, kept, path_event=path_event, error=read.problem, now=now)
+        strangers = sum(line != channel.instance for line in kind.lines_of(payload))
         return Answer("unknown" if read.outcome == "ignored" and strangers else read.outcome, strangers)
 
-    async def of_app(self, body: bytes, *, now: datetime) -> Answer:
-        """A body of the installation's own Meta app: of any lines, of any salons. Lines that nobody has are passed over.
+    async def of_app(self, gateway: str, body: bytes, *, now: datetime) -> Answer:
+        """A body of the installation's own app there: of any lines, of any salons. Lines that nobody has are passed over.
 
         Raises:
             MalformedWebhook: it is no JSON object. It is kept: by the line that it names, else as nobody's.
             Unavailable: something of it could not be stored, perhaps of one line only.
         """
+        kind = self._kinds[gateway]
         try:
             payload = parse(body)
         except UnreadableBody as error:
-            await self._keep_unparsed(body, str(error), now)
+            await self._keep_unparsed(kind, body, str(error), now)
             raise MalformedWebhook(str(error)) from None
-        told = cloud.lines_of(payload)
+        told = kind.lines_of(payload)
         if not told:
             return Answer("ignored")
-        channels = await self._directory.lines(told)
-        work = (self._of_line(channel, payload, alone=len(told) == 1, now=now) for channel in channels.values())
+        channels = await self._directory.lines(gateway, told)
+        alone = len(told) == 1
+        work = (self._of_line(kind, channel, payload, alone=alone, now=now) for channel in channels.values())
         outcomes = await _all(work)
         strangers = [line for line in told if line not in channels]
         if strangers:
-            _log.warning("a webhook of Meta tells of lines that no channel has: %s", ", ".join(strangers[:10]))
+            _log.warning(
+                "a webhook of %s tells of lines that no channel has: %s", kind.title, ", ".join(strangers[:10])
+            )
             outcomes.append("unknown")
         return Answer(min(outcomes, key=OUTCOMES.index), len(strangers))
 
-    async def _of_line(self, channel: Channel, payload: Mapping[str, Any], *, alone: bool, now: datetime) -> Outcome:
-        mine = payload if alone else cloud.part_of(payload, channel.instance)
+    async def _of_line(
+        self, kind: Kind, channel: Channel, payload: Mapping[str, Any], *, alone: bool, now: datetime
+    ) -> Outcome:
+        mine = payload if alone else kind.part_of(payload, channel.instance)
         read = await self._take(channel, mine, None, now)
         if read.problem is not None:
             await self._unread.keep(channel, _text(mine), path_event=None, error=read.problem, now=now)
         return read.outcome
 
-    async def _keep_unparsed(self, body: bytes, error: str, now: datetime) -> None:
+    async def _keep_unparsed(self, kind: Kind, body: bytes, error: str, now: datetime) -> None:
         """Nobody can tell which part of it belongs to whom: a salon is shown it if it names that line and no other."""
-        named = {line.decode() for line in _NAMED_LINE.findall(body)}
-        channels = await self._directory.lines(named)
+        named = () if kind.shared is None else kind.shared.named_in(body)
+        channels = await self._directory.lines(kind.name, named)
         if len(named) == 1 and channels:
             for channel in channels.values():
                 await self._unread.keep(channel, body, path_event=None, error=error, now=now)
@@ -150,8 +161,8 @@ class Deliveries:
     async def _take(self, channel: Channel, payload: Mapping[str, Any], path_event: str | None, now: datetime) -> _Read:
         """Take in what can be read of `payload`, and say what cannot."""
         try:
-            events = _events(channel, payload, path_event, now)
-        except UnknownChannel:
+            events = self._kinds[channel.gateway].events(payload, channel.instance, path_event, now)
+        except (UnknownChannel, UnknownGateway):
             raise
         except Exception as error:
             _log.exception("the parser of %s failed", channel.gateway)
@@ -187,16 +198,6 @@ class Deliveries:
             if not is_transient(error):
                 raise
             self._heard.pop(channel.id, None)  # what came is stored; the next one notes it
-
-
-def _events(
-    channel: Channel, payload: Mapping[str, Any], path_event: str | None, now: datetime
-) -> tuple[ChatEvent, ...]:
-    if channel.gateway == "cloud":
-        return cloud.read_for(payload, channel.instance, now) or (Ignored("event"),)
-    if payload.get("instance") != channel.instance:
-        raise UnknownChannel
-    return evolution.read(payload, now, path_event=path_event)
 
 
 def _by_person(events: Sequence[ChatEvent]) -> list[list[ChatEvent]]:

@@ -38,7 +38,7 @@ class Found:
 
 
 class Directory:
-    """The channels of all tenants by endpoint id, and by line for those that share a Meta app, remembered for a few seconds.
+    """The channels of all tenants by endpoint id, and by line for those that share an app, remembered for a few seconds.
 
     Args:
         seconds: how long another replica's change may go unnoticed here.
@@ -51,7 +51,7 @@ class Directory:
         self._db = db
         self._sealer = sealer
         self._by_id: _Remembered[UUID, Found] = _Remembered(self._load, seconds, monotonic)
-        self._by_line: _Remembered[str, Channel | None] = _Remembered(self._load_line, seconds, monotonic)
+        self._by_line: _Remembered[tuple[str, str], Channel | None] = _Remembered(self._load_line, seconds, monotonic)
 
     async def find(self, channel_id: UUID) -> Found:
         """The active channel of this endpoint id, whoever owns it.
@@ -66,16 +66,16 @@ class Directory:
         """The same, if it is remembered."""
         return self._by_id.known(channel_id)
 
-    async def lines(self, line_ids: Collection[str]) -> Mapping[str, Channel]:
-        """The active channels of these Cloud API lines, as far as the installation's own Meta app serves them."""
+    async def lines(self, gateway: str, line_ids: Collection[str]) -> Mapping[str, Channel]:
+        """The active channels of these lines, as far as the installation's own app at that gateway serves them."""
         asked = list(line_ids)
-        found = await asyncio.gather(*(self._by_line.get(line_id) for line_id in asked))
+        found = await asyncio.gather(*(self._by_line.get((gateway, line_id)) for line_id in asked))
         return {line_id: channel for line_id, channel in zip(asked, found, strict=True) if channel is not None}
 
     def forget(self, channel: Channel) -> None:
         """It has changed."""
         self._by_id.forget(channel.id)
-        self._by_line.forget(channel.instance)
+        self._by_line.forget((channel.gateway, channel.instance))
 
     async def _load(self, channel_id: UUID) -> Found:
         async with self._db.system_tx(durable=False) as tx:
@@ -87,9 +87,10 @@ class Directory:
         opened = tuple(self._sealer.open(channel.tenant_id, field, one) for one in sealed)
         return Found(channel, SecretSet(named, opened[:1]), SecretSet(named, opened))
 
-    async def _load_line(self, line_id: str) -> Channel | None:
+    async def _load_line(self, line: tuple[str, str]) -> Channel | None:
+        gateway, line_id = line
         async with self._db.system_tx(durable=False) as tx:
-            channels = await store.channels_by_line(tx, [line_id])
+            channels = await store.channels_by_line(tx, gateway, [line_id])
         return next((channel for channel in channels if channel.active), None)
 
 

@@ -65,7 +65,11 @@ class Unread:
         digest = hashlib.sha256(body).digest()
         async with self._db.system_tx() as tx:
             await store.keep_nobodys(tx, digest=digest, body=bare, error=error[:500], now=now, most=most)
-        _log.error("a webhook of Meta, %d bytes, cannot be read and is kept as nobody's: %s", len(body), error)
+        _log.error(
+            "a webhook of an app of many salons, %d bytes, cannot be read and is kept as nobody's: %s",
+            len(body),
+            error,
+        )
 
     def _secrets_of(self, channel: Channel) -> list[str]:
         sealed = (

@@ -1,59 +1,23 @@
 """What the OpenAPI document says of the webhooks, which FastAPI does not know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 
+from booka_messaging.providers.kind import Challenge, Kind
+
 __all__ = ["document"]
 
-_UPSERT = {
-    "event": "messages.upsert",
-    "instance": "salon-maria",
-    "data": {
-        "key": {"remoteJid": "351912345678@s.whatsapp.net", "fromMe": False, "id": "3EB0C767D26A1B2C3D4E"},
-        "pushName": "Rui",
-        "message": {"conversation": "olá"},
-        "messageType": "conversation",
-        "messageTimestamp": 1772442000,
-    },
-}
-_MESSAGES = {
-    "object": "whatsapp_business_account",
-    "entry": [
-        {
-            "id": "102290129340398",
-            "changes": [
-                {
-                    "field": "messages",
-                    "value": {
-                        "messaging_product": "whatsapp",
-                        "metadata": {"display_phone_number": "351210000000", "phone_number_id": "106540352242922"},
-                        "contacts": [{"profile": {"name": "Rui"}, "wa_id": "351912345678"}],
-                        "messages": [
-                            {
-                                "from": "351912345678",
-                                "id": "wamid.HBgMMzUx",
-                                "timestamp": "1772442000",
-                                "type": "text",
-                                "text": {"body": "olá"},
-                            }
-                        ],
-                    },
-                }
-            ],
-        }
-    ],
-}
 
-
-def document(app: FastAPI) -> None:
-    """Have the OpenAPI document of `app` tell of the webhooks."""
+def document(app: FastAPI, kinds: Iterable[Kind]) -> None:
+    """Have the OpenAPI document of `app` tell of the webhooks of these kinds of gateways."""
     made = app.openapi
+    paths = {path: operations for kind in kinds for path, operations in _paths(kind).items()}
 
     def openapi() -> dict[str, Any]:
         whole = made()
-        whole["paths"] |= _PATHS
+        whole["paths"] |= paths
         return whole
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -98,11 +62,11 @@ def _parameter(name: str, place: str = "path") -> dict[str, Any]:
     return {"name": name, "in": place, "required": True, "schema": {"type": "string"}}
 
 
-def _get(*parameters: str) -> dict[str, Any]:
-    asked = [_parameter(f"hub.{name}", "query") for name in ("mode", "challenge", "verify_token")]
+def _get(kind: Kind, challenge: Challenge, *parameters: str) -> dict[str, Any]:
+    asked = [_parameter(name, "query") for name in challenge.parameters]
     return {
         "tags": ["webhooks"],
-        "summary": "Meta asks whether the address is ours",
+        "summary": f"{kind.title} asks whether the address is ours",
         "parameters": [*(_parameter(name) for name in parameters), *asked],
         "responses": {
             "200": {
@@ -115,17 +79,19 @@ def _get(*parameters: str) -> dict[str, Any]:
     }
 
 
-_PATHS: Mapping[str, Any] = {
-    "/webhooks/evolution/{channel}": {"post": _post("A webhook of Evolution API", _UPSERT, "channel")},
-    "/webhooks/evolution/{channel}/{event}": {
-        "post": _post("The same, as Evolution calls it with `byEvents`", _UPSERT, "channel", "event")
-    },
-    "/webhooks/cloud": {
-        "post": _post("A webhook of the installation's own Meta app: many lines of many salons", _MESSAGES),
-        "get": _get(),
-    },
-    "/webhooks/cloud/{channel}": {
-        "post": _post("A webhook of a Meta app of the salon's own", _MESSAGES, "channel"),
-        "get": _get("channel"),
-    },
-}
+def _paths(kind: Kind) -> dict[str, Any]:
+    address, told = f"/webhooks/{kind.name}", f"A webhook of {kind.title}"
+    found = {f"{address}/{{channel}}": {"post": _post(told, kind.example, "channel")}}
+    if kind.event_in_path:
+        same = "The same, with its event in the address"
+        found[f"{address}/{{channel}}/{{event}}"] = {"post": _post(same, kind.example, "channel", "event")}
+    if kind.shared is not None:
+        shared = f"{told}, of the installation's own app there: many lines of many salons"
+        found[address] = {"post": _post(shared, kind.example)}
+        found[f"{address}/{{channel}}"] = {
+            "post": _post(f"{told}, of an app of the salon's own", kind.example, "channel")
+        }
+    if kind.challenge is not None:
+        for path, operations in found.items():
+            operations["get"] = _get(kind, kind.challenge, *(["channel"] if "{channel}" in path else []))
+    return found

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -22,9 +22,8 @@ from booka_common.observability import Metrics, work
 from booka_common.sealing import Sealer
 from booka_common.signing import SecretSet
 from booka_common.web import answer_to, problem
-from booka_messaging.domain.cloud_verification import answer_challenge, verify_delivery
-from booka_messaging.domain.verification import authenticate
 from booka_messaging.errors import MalformedWebhook, UnknownChannel
+from booka_messaging.providers.kind import Kind, SharedApp
 from booka_messaging.store import Channel
 from booka_messaging.usecases.delivering import OUTCOMES, Answer, Deliveries, Outcome
 from booka_messaging.usecases.directory import Directory, token_field
@@ -63,8 +62,7 @@ class Webhooks:
 
     Args:
         app: the rest of the service.
-        app_secrets: of the installation's own Meta app.
-        verify_tokens: for Meta's question whether the address of that app is ours.
+        kinds: of gateways, by name.
     """
 
     def __init__(
@@ -74,8 +72,7 @@ class Webhooks:
         directory: Directory,
         deliveries: Deliveries,
         sealer: Sealer,
-        app_secrets: SecretSet,
-        verify_tokens: SecretSet,
+        kinds: Mapping[str, Kind],
         metrics: Metrics,
         max_body_bytes: int,
         now: Callable[[], datetime],
@@ -84,8 +81,7 @@ class Webhooks:
         self._directory = directory
         self._deliveries = deliveries
         self._sealer = sealer
-        self._app_secrets = app_secrets
-        self._verify_tokens = verify_tokens
+        self._address = lru_cache(maxsize=1024)(partial(_address, kinds))
         self._max_body_bytes = max_body_bytes
         self._now = now
         self._requests = metrics.requests
@@ -101,7 +97,7 @@ class Webhooks:
         try:
             with work(traceparent=call.traceparent):
                 try:
-                    address = _address(scope["path"])
+                    address = self._address(scope["path"])
                     route = address.route
                     response = await self._answering(method, address)(call, address)
                 except _Gone:
@@ -123,49 +119,55 @@ class Webhooks:
         """
         if method == "POST":
             return self._deliver
-        if address.gateway != "cloud":
+        if address.kind.challenge is None:
             raise HTTPException(405, "this method is not for webhooks", {"allow": "POST"})
         if method != "GET":
             raise HTTPException(405, "this method is not for webhooks", {"allow": "POST, GET"})
         return self._challenge
 
     async def _deliver(self, call: "_Call", address: "_Address") -> _Taken:
+        gateway, shared = address.kind.name, address.shared
         try:
-            answer = await (self._of_app(call) if address.channel is None else self._of_channel(call, address))
+            answer = await (self._of_channel(call, address) if shared is None else self._of_app(call, address, shared))
         except _Gone:
             raise
         except Exception as error:
-            self._counts.webhook(address.gateway, _refusal(error))
+            self._counts.webhook(gateway, _refusal(error))
             raise
-        self._counts.webhook(address.gateway, answer.outcome)
+        self._counts.webhook(gateway, answer.outcome)
         self._counts.strangers(answer.strangers)
         return _TAKEN[answer.outcome]
 
     async def _of_channel(self, call: "_Call", address: "_Address") -> Answer:
         endpoint = _endpoint(address.channel)
         found = self._directory.known(endpoint) or await self._directory.find(endpoint)
-        channel = found.channel
-        if channel.gateway != address.gateway or channel.secret is None:
+        channel, kind = found.channel, address.kind
+        if channel.gateway != kind.name or channel.secret is None:
             raise UnknownChannel
         body = await call.body()
         now = self._now()
-        used = authenticate(channel.auth_mode, found.secrets(now), call.headers, body, now)
+        used = kind.authenticate(channel.auth_mode, found.secrets(now), call.headers, body, now)
         self._counts.secret(used)
         return await self._deliveries.of_channel(channel, body, path_event=address.event, now=now)
 
-    async def _of_app(self, call: "_Call") -> Answer:
-        self._app_secrets.usable()  # said before anything is read
+    async def _of_app(self, call: "_Call", address: "_Address", app: SharedApp) -> Answer:
+        app.secrets.usable()  # said before anything is read
         body = await call.body()
-        self._counts.secret(verify_delivery(self._app_secrets, call.headers, body))
-        return await self._deliveries.of_app(body, now=self._now())
+        now = self._now()
+        self._counts.secret(address.kind.authenticate(app.mode, app.secrets, call.headers, body, now))
+        return await self._deliveries.of_app(address.kind.name, body, now=now)
 
     async def _challenge(self, call: "_Call", address: "_Address") -> Response:
-        """Meta asks whether the address is ours, when somebody enters it there."""
-        tokens = self._verify_tokens
-        if address.channel is not None:
+        """The gateway asks whether the address is ours, when somebody enters it there."""
+        challenge, app = address.kind.challenge, address.shared
+        if challenge is None:
+            raise UnknownChannel
+        if app is not None:
+            tokens = app.verify_tokens
+        else:
             tokens = self._tokens((await self._directory.find(_endpoint(address.channel))).channel)
         try:
-            return PlainTextResponse(answer_challenge(tokens, call.query))
+            return PlainTextResponse(challenge.answer(tokens, call.query))
         except Unauthenticated as refusal:
             return problem(403, refusal.code, refusal.detail)
 
@@ -181,32 +183,33 @@ class _Address(NamedTuple):
 
     Attributes:
         route: its template.
-        channel: as it stands there; None: the address of the installation's own Meta app.
-        event: which Evolution may tell there.
+        channel: as it stands there.
+        event: which a gateway may tell there.
+        shared: the installation's own app at the gateway, if the address is that one's.
     """
 
     route: str
-    gateway: str
-    channel: str | None
+    kind: Kind
+    channel: str = ""
     event: str | None = None
+    shared: SharedApp | None = None
 
 
-@lru_cache(maxsize=1024)
-def _address(path: str) -> _Address:
+def _address(kinds: Mapping[str, Kind], path: str) -> _Address:
     """Raises `NotFound`: there is none."""
-    gateway, _, rest = path.removeprefix(_PREFIX).partition("/")
+    name, _, rest = path.removeprefix(_PREFIX).partition("/")
     parts = rest.split("/") if rest else []
-    match gateway, parts:
-        case "evolution", [channel]:
-            return _Address("/webhooks/evolution/{channel}", gateway, channel)
-        case "evolution", [channel, event]:
-            return _Address("/webhooks/evolution/{channel}/{event}", gateway, channel, event)
-        case "cloud", []:
-            return _Address("/webhooks/cloud", gateway, None)
-        case "cloud", [channel]:
-            return _Address("/webhooks/cloud/{channel}", gateway, channel)
-        case _:
-            raise NotFound("there is no webhook of this address")
+    kind = kinds.get(name)
+    if kind is not None:
+        route = f"{_PREFIX}{name}"
+        match parts:
+            case [] if kind.shared is not None:
+                return _Address(route, kind, shared=kind.shared)
+            case [channel]:
+                return _Address(f"{route}/{{channel}}", kind, channel)
+            case [channel, event] if kind.event_in_path:
+                return _Address(f"{route}/{{channel}}/{{event}}", kind, channel, event)
+    raise NotFound("there is no webhook of this address")
 
 
 class _Call:
@@ -263,7 +266,7 @@ class _Counts:
         )
         self._strangers = Counter(
             "booka_messaging_unknown_lines_total",
-            "Lines of the Cloud API that webhooks told of and no channel has.",
+            "Lines that webhooks told of and no channel has.",
             registry=metrics.registry,
         )
         self._webhooks: dict[tuple[str, str], Any] = {}

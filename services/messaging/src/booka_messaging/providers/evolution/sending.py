@@ -12,7 +12,7 @@ from booka_messaging.domain.model import Alias, ChatMessage
 from booka_messaging.domain.reading import mapping
 from booka_messaging.providers.calling import Answer
 from booka_messaging.providers.connected import Connected
-from booka_messaging.providers.evolution_reading import fetch_medium, received_between
+from booka_messaging.providers.evolution.reading import fetch_medium, received_between
 from booka_messaging.providers.gateway import (
     Capabilities,
     Choices,
