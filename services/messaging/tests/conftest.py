@@ -1,6 +1,6 @@
 """The service, a salon of the test's own, its lines as each layer sees them, and the gateways outside."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from booka_messaging import store
 from booka_messaging.app import create_app
 from booka_messaging.providers.cloud import Cloud
 from booka_messaging.providers.evolution import Evolution
+from booka_messaging.providers.kind import Kind
 from booka_messaging.settings import SERVICE, Settings
 from booka_messaging.store import Habits
 from booka_sandbox.app import create_app as sandbox_app
@@ -56,12 +57,12 @@ async def db(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def started_app(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def started_app(settings: Settings, gateways: Sequence[Kind] | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """The service running and connected to its broker.
 
     To stop it while it still connects would leave the broker's client reconnecting for ever.
     """
-    async with running(create_app(settings)) as client:
+    async with running(create_app(settings, gateways=gateways)) as client:
 
         async def connected() -> bool:
             return bool((await client.get("/readyz")).json()["rabbitmq"])
@@ -73,8 +74,8 @@ async def started_app(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def started(
     forget_jobs: Callable[[Service], None],
-) -> Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]:
-    """`async with started(settings) as client`; it has nothing to do for other tests' salons."""
+) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """`async with started(settings) as client`, or `started(settings, gateways)`; it has nothing to do for others' salons."""
     forget_jobs(SERVICE)
     return started_app
 
