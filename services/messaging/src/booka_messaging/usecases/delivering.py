@@ -94,7 +94,8 @@ class Deliveries:
             mine = kind.part_of(payload, channel.instance)
             kept = body if mine is payload else _text(mine)
             await self._unread.keep(channel, kept, path_event=path_event, error=read.problem, now=now)
-        strangers = sum(line != channel.instance for line in kind.lines_of(payload))
+        told = kind.lines_of(payload)
+        strangers = sum(line != channel.instance for line in told) if told else 0
         return Answer("unknown" if read.outcome == "ignored" and strangers else read.outcome, strangers)
 
     async def of_app(self, gateway: str, body: bytes, *, now: datetime) -> Answer:

@@ -6,13 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from booka_common.signing import SecretSet
 from booka_messaging.domain import evolution as parser
 from booka_messaging.domain import verification
 from booka_messaging.domain.model import ChatEvent
 from booka_messaging.errors import UnknownChannel
 from booka_messaging.providers.evolution.sending import Evolution
-from booka_messaging.providers.kind import Calls, Kind, LineOrder, Named, Proof, Request, Secret
+from booka_messaging.providers.kind import Calls, Kind, LineOrder, Proof, Request, Secret
 
 __all__ = ["Evolution", "EvolutionKind", "EvolutionPut"]
 
@@ -48,6 +47,7 @@ class EvolutionKind(Kind):
     order = EvolutionPut
     modes = ("hmac", "header", "jwt")
     event_in_path = True  # as it calls with `byEvents`
+    authenticate = staticmethod(verification.authenticate)
     example: ClassVar = {
         "event": "messages.upsert",
         "instance": "salon-maria",
@@ -63,10 +63,6 @@ class EvolutionKind(Kind):
     def gateway(self, calls: Calls) -> Evolution:
         """See `sending`."""
         return Evolution(connect=calls.connect, total=calls.total, connections=calls.connections, media=calls.media)
-
-    def authenticate(self, mode: str, secrets: SecretSet, headers: Named, body: bytes, now: datetime) -> int:
-        """See `domain.verification`."""
-        return verification.authenticate(mode, secrets, headers, body, now)
 
     def min_secret_bytes(self, mode: str) -> int:
         """A JWT needs a longer one."""
