@@ -164,7 +164,7 @@ def test_tests_that_are_named_exist(page):
 
 def test_decisions_are_numbered_and_listed():
     numbers = [int(path.name[:4]) for path in ADRS]
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == list(range(1, len(numbers) + 1))
     index = (ROOT / "docs" / "adr" / "README.md").read_text("utf-8")
     assert [path.name for path in ADRS if f"]({path.name})" not in index] == []
 
