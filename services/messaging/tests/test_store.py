@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 
 from booka_common.db import Database, load_queries
 from booka_common.ids import new_id
+from booka_common.service import Service
+from booka_common.testing.plugin import Migrated
 from booka_common.testing.statements import nodes, prepare
 from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage
@@ -139,11 +142,17 @@ async def test_a_foreign_key_cannot_reach_another_salon(db: Database, tenant_id:
             )
 
 
+@pytest.fixture(scope="session")
+def untouched(migrated: Callable[[Service, str], Migrated]) -> str:
+    """The URL of a database that nothing has been written to."""
+    return migrated(SERVICE, "untouched").database_url
+
+
 @pytest.mark.parametrize("name", ["sends_queue", "sends_begin", "sends_done", "send_release", "send_job"])
-async def test_what_is_sent_is_found_by_its_keys(settings: Settings, name: str) -> None:
+async def test_what_is_sent_is_found_by_its_keys(untouched: str, name: str) -> None:
     """Plans are made once, perhaps while the tables are empty: no row may be looked for among all there are."""
     connection = await asyncpg.connect(
-        settings.database_url.get_secret_value(),
+        untouched,
         server_settings={
             "search_path": "messaging, public",
             "plan_cache_mode": "force_generic_plan",
