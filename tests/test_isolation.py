@@ -133,6 +133,7 @@ async def test_a_statement_without_a_where_sees_one_tenant_or_nothing(stack, ope
     # Only booking's API asks for keys so far, and what messaging hears has a key of its own.
     keys = {f"{service}.idempotency_keys" for service in SERVICES if service != "booking"}
     rare = {
+        "booking.merged_ids",
         "messaging.charges",
         "messaging.channel_templates",
         "messaging.unread_deliveries",
