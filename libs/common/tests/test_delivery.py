@@ -44,6 +44,15 @@ def relay_of(db: Database, amqp_url: str, faults: FaultPoints | None = None) -> 
     return Relay(db, publisher, Metrics("test"), faults or FaultPoints()), publisher
 
 
+async def relaying(db: Database) -> None:
+    """Wait until what commits is handed to the relay."""
+
+    async def takes() -> bool:
+        return db.signals.handoff is not None
+
+    await eventually(takes)
+
+
 async def unsent(db: Database, tenant_id: UUID) -> int:
     async with db.tx(tenant_id) as tx:
         return await tx.fetchval("SELECT count(*) FROM outbox WHERE tenant_id = $1 AND sent_at IS NULL", tenant_id)
@@ -125,7 +134,7 @@ async def test_a_broker_that_is_away_is_not_looked_for_with_every_commit(db, amq
     publisher = Away(amqp_url, "test")
     relay = Relay(db, publisher, Metrics("test"), FaultPoints())
     running = asyncio.create_task(relay.run())
-    await asyncio.sleep(0)
+    await relaying(db)
     for _ in range(5):
         envelope = paid(tenant_id)
         publisher.ours.add(envelope.id)
@@ -145,7 +154,7 @@ async def test_a_broker_that_is_away_is_not_looked_for_with_every_commit(db, amq
 async def test_what_is_in_hand_at_the_end_is_published_and_marked(db, amqp_url, tenant_id):
     relay, publisher = relay_of(db, amqp_url)
     running = asyncio.create_task(relay.run())
-    await asyncio.sleep(0)
+    await relaying(db)
     async with db.tx(tenant_id) as tx:
         await outbox.put(tx, *(paid(tenant_id) for _ in range(300)))
     running.cancel()

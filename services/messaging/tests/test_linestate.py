@@ -13,18 +13,14 @@ from booka_common.ids import new_id
 from booka_messaging import store
 from booka_messaging.usecases.linestate import line_changed
 
+from .lines import Line
+
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-async def channel_id(db: Database, tenant_id: UUID) -> UUID:
-    channel_id = new_id()
-    async with db.tx(tenant_id) as tx:
-        await store.put_channel(
-            tx, channel_id, gateway="evolution", instance=f"salon-{channel_id}", base_url="http://127.0.0.1:9", api_key=b"sealed",
-            auth_mode="hmac", secret=b"sealed", active=True, now=NOW,
-        )  # fmt: skip
-    return channel_id
+def channel_id(line: Line) -> UUID:
+    return line.channel.id
 
 
 async def said(db: Database, tenant_id: UUID) -> list[dict[str, Any]]:

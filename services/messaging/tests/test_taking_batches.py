@@ -13,20 +13,16 @@ from booka_messaging import store
 from booka_messaging.domain.model import Alias, ChatMessage
 from booka_messaging.store import Incoming
 
+from .lines import Line
+
 NOW = datetime(2026, 3, 2, 9, 7, tzinfo=UTC)
 LATER = timedelta(minutes=1)
 NUMBER, LID, USER = Alias("pn", "351912345678"), Alias("lid", "77"), Alias("bsuid", "PT.1")
 
 
 @pytest.fixture
-async def channel_id(db: Database, tenant_id: UUID) -> UUID:
-    channel_id = new_id()
-    async with db.tx(tenant_id) as tx:
-        await store.put_channel(
-            tx, channel_id, gateway="evolution", instance=f"salon-{channel_id}", base_url="http://127.0.0.1:9", api_key=b"sealed",
-            auth_mode="hmac", secret=b"sealed", active=True, now=NOW,
-        )  # fmt: skip
-    return channel_id
+def channel_id(line: Line) -> UUID:
+    return line.channel.id
 
 
 async def known(db: Database, tenant_id: UUID, channel_id: UUID, *aliases: Alias) -> None:

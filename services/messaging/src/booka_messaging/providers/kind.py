@@ -87,7 +87,7 @@ class Proof:
     verify_token: SecretStr | None = None
 
 
-class LineOrder(Request):
+class LineOrder(Request, ABC):
     """A line as it is to be. Each kind says `gateway: Literal["<its name>"]`, and how its webhooks prove themselves."""
 
     gateway: str
@@ -102,9 +102,9 @@ class LineOrder(Request):
     )
     transcribe: bool = Field(False, description="have voice messages written down, if the installation can")
 
+    @abstractmethod
     def proof(self) -> Proof:
         """How its webhooks prove themselves."""
-        raise NotImplementedError
 
     def check_address(self, base_url: str) -> None:
         """Refuse an address that the gateway's API cannot have.
