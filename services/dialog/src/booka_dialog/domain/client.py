@@ -156,6 +156,9 @@ def _nothing_new(
         return repeat(session, ctx, lines)
     if Intent.THANKS in reading.intents:
         return repeat(session, ctx, voice("welcome"))
+    if Intent.HESITATE in reading.intents:
+        until = voice.formats.until(session.held.expires_at, ctx.now) if session.held else None
+        return repeat(session, ctx, voice("no_hurry_until", until=until) if until else voice("no_hurry"))
     if understood:
         return repeat(session, ctx)
     return not_understood(session, ctx)

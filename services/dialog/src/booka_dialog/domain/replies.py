@@ -37,7 +37,7 @@ __all__ = ["at_any_time", "by_state", "taken_in"]
 
 #: Said without wanting anything new: the question is simply asked again.
 _SMALL_TALK = frozenset(
-    {Intent.GREETING, Intent.THANKS, Intent.BOOK, Intent.HELP, Intent.YES, Intent.NO, Intent.CHANGE}
+    {Intent.GREETING, Intent.THANKS, Intent.BOOK, Intent.HELP, Intent.YES, Intent.NO, Intent.CHANGE, Intent.HESITATE}
 )
 _CORRECTING = frozenset({Intent.CHANGE, Intent.ADD, Intent.REMOVE, Intent.ONLY, Intent.INSTEAD})
 #: Where "reschedule" means a confirmed visit rather than the booking in the making.
@@ -161,6 +161,8 @@ def _about_another_service(session: Session, reading: Reading, ctx: Context) -> 
 
 
 def _named(session: Session, reading: Reading, ctx: Context) -> Moved | None:
+    if Intent.HESITATE in reading.intents:
+        return None
     found = guest_name(reading.text)
     if found and found[1]:
         return named(session, found[0], ctx)

@@ -64,6 +64,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "start_over": "All right, from the start.",
     "not_understood": "Sorry, I did not understand that.",
     "still_not_understood": 'Sorry, I still do not understand. A number from the list always works, and "cancel" stops the booking.',
+    "no_hurry": "Take your time.",
+    "no_hurry_until": "Take your time. I am keeping it for you until {until}.",
     "pick_from": "Please choose a number from 1 to {last}.",
     "text_only": "I can only read text for now, sorry. Please write it.",
     "one_moment": "One moment, I am on it.",

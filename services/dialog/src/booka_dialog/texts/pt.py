@@ -64,6 +64,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "start_over": "Tudo bem, do começo.",
     "not_understood": "Desculpe, não entendi.",
     "still_not_understood": "Desculpe, ainda não entendi. Um número da lista sempre funciona, e “cancelar” encerra a reserva.",
+    "no_hurry": "Sem pressa.",
+    "no_hurry_until": "Sem pressa. Guardo o horário para você até {until}.",
     "pick_from": "Por favor, escolha um número de 1 a {last}.",
     "text_only": "Desculpe, por enquanto só consigo ler texto. Por favor, escreva.",
     "one_moment": "Um momento, já estou vendo.",

@@ -4,6 +4,8 @@
 import re
 from enum import StrEnum
 
+from booka_dialog.understanding.assent import assent_of, without_objections, words
+
 __all__ = ["ANYONE_WORDS", "Intent", "pick_of", "picks_of", "read_intents"]
 
 
@@ -35,74 +37,70 @@ class Intent(StrEnum):
     LEAVE_LIST = "leave_list"
     TAKE_OFFER = "take_offer"
     REFUSE_OFFER = "refuse_offer"
+    HESITATE = "hesitate"
 
 
-def _words(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w'])(?:{pattern})(?![\w'])")
-
-
-_NOT_CANCEL = _words(r"(?:don'?t|do not|nao|not|never) (?:want to |quero |vou |precisa |to )?(?:cancel\w*|desmarc\w*)")
+#: Asked about, or ruled out: nothing is cancelled by it.
+_NOT_CANCEL = words(
+    r"(?:don'?t|do not|nao|not|never) (?:want to |quero |vou |precisa |to )?(?:cancel\w*|desmarc\w*)|"
+    r"(?:if|se) (?:\w+ ){1,4}(?:cancel\w*|desmarc\w*)|(?:cancel\w*|desmarc\w*) (?:\w+ )?(?:later|afterwards|for free|free of charge|any ?time|depois|mais tarde|de graca|sem custo|a qualquer hora)"
+)  # fmt: skip
 #: How it is said that it does not matter who.
-ANYONE_WORDS = _words(
+ANYONE_WORDS = words(
     r"any ?(?:one|body)|whoever|who ?ever is (?:free|available)|any of (?:them|you)|(?:com )?qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for|estiver livre)|"
     r"tanto faz|sem preferencia|no preference|don'?t (?:mind|care)|do not (?:mind|care)|doesn'?t matter|nao importa|indiferente|whichever|either|all the same|any staff|any stylist"
 )  # fmt: skip
 _LIST = r"(?:wait(?:ing)?[ -]?list|(?:the|your) list|lista(?: de espera)?)"
 _OFFER = r"(?:offer|spot|opening|vaga|oferta)"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
-    (Intent.CANCEL, _words(
+    (Intent.CANCEL, words(
         r"cancel(?:ar?|e|led?|ed|o|a)?|cancel it|desmar(?:car|ca|que|co)|stop|parar|pare|para tudo|quit|esquece(?:r)?|deixa pra la|"
         r"forget (?:it|about it)|never ?mind|desist(?:ir|o|i)|nao quero mais|(?:don'?t|do not) want (?:it |this |to )?(?:book )?any ?more|call (?:it|the whole thing) off"
     )),
-    (Intent.RESTART, _words(r"restart|start (?:over|again|afresh|from scratch)|recomec(?:ar|a|e)|comecar de novo|de novo do (?:zero|inicio)|do zero|reinici(?:ar|a|e)|reset")),
-    (Intent.GREETING, _words(r"hi+|hello+|hey+|hiya|good (?:morning|afternoon|evening|day)|oi+e?|ola+|opa|e ai|eai|bom dia|boa tarde|boa noite|tudo bem|tudo bom|how are you")),
-    (Intent.THANKS, _words(r"thanks?|thank you|thank u|thx|ty|cheers|(?:muito )?obrigad[oa]|brigad[oa]|brigadao|obg|valeu|vlw|tks|agradec\w+")),
-    (Intent.YES, _words(
-        r"y|yes+|yep|yeah+|yup|sure|ok(?:ay)?|okey|sim+|s|claro|isso(?: mesmo)?|pode ser|pode(?: sim| marcar| confirmar| reservar)?|confirm(?:o|ar|ed|a|ado|ada)?|certo|certinho|"
-        r"beleza|blz|perfeit[oa]|perfect|correct|right|that'?s right|great|go ahead|please do|do it|book it|com certeza|fechado|combinado|bora|vamos|aceito|"
-        r"sounds good|looks good|all good|ta bom|ta certo|esta certo|tudo certo|of course|absolutely|quero sim|fine|that works"
-    )),
-    (Intent.NO, _words(r"n|(?:(?<=[,.!] )|(?<=\A))no+(?! (?:dia|sab|dom|fim|final|almoco|prox|mes|meu|nome|salao|mesmo|perio|horar|natal|feriado))|nope|nah|nao|naum|negativo|not (?:really|this|that|quite)|wrong|errad[oa]|incorrect")),
-    (Intent.CHANGE, _words(
+    (Intent.RESTART, words(r"restart|start (?:over|again|afresh|from scratch)|recomec(?:ar|a|e)|comecar de novo|de novo do (?:zero|inicio)|do zero|reinici(?:ar|a|e)|reset")),
+    (Intent.GREETING, words(r"hi+|hello+|hey+|hiya|good (?:morning|afternoon|evening|day)|oi+e?|ola+|opa|e ai|eai|bom dia|boa tarde|boa noite|tudo bem|tudo bom|how are you")),
+    (Intent.THANKS, words(r"thanks?|thank you|thank u|thx|ty|cheers|(?:muito )?obrigad[oa]|brigad[oa]|brigadao|obg|valeu|vlw|tks|agradec\w+")),
+    (Intent.NO, words(r"n|(?:(?<=[,.!] )|(?<=\A))no+(?! (?:dia|sab|dom|fim|final|almoco|prox|mes|meu|nome|salao|mesmo|perio|horar|natal|feriado))|nope|nah|nao|naum|negativo|not (?:really|this|that|quite)|wrong|errad[oa]|incorrect")),
+    (Intent.CHANGE, words(
         r"change|changed|instead|actually|rather|switch|swap|move it|mud(?:ar|a|e|ei|o)|troc(?:ar|a|o|ue)|na verdade|alias|prefiro|prefer|em vez|"
         r"ao inves|melhor|remarcar|reschedule|make it|quis dizer|i meant|correction|corrigir|correcao"
     )),
-    (Intent.MORE, _words(r"more(?: (?:times|options|slots))?|other (?:times?|options?|slots?|hours?)|others|something else|different time|mais(?: (?:horarios|opcoes|tarde))?|outros?(?: horarios?)?|outras(?: opcoes| horas)?|nenhum(?: desses)?|none(?: of (?:these|those|them))?|later")),
-    (Intent.BOOK, _words(r"book(?:ing)?|appointment|schedule|reserve|reservation|agend(?:ar|a|amento|e)|marcar|marca|reserv(?:ar|a)|horario|vaga")),
-    (Intent.PRICE, _words(r"how much|prices?|cost|costs|quanto (?:custa|e|fica|sai|ta)|precos?|valor(?:es)?|tabela")),
-    (Intent.HELP, _words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
+    (Intent.MORE, words(r"more(?: (?:times|options|slots))?|other (?:times?|options?|slots?|hours?)|others|something else|different time|mais(?: (?:horarios|opcoes|tarde))?|outros?(?: horarios?)?|outras(?: opcoes| horas)?|nenhum(?: desses)?|none(?: of (?:these|those|them))?|later")),
+    (Intent.BOOK, words(r"book(?:ing)?|appointment|schedule|reserve|reservation|agend(?:ar|a|amento|e)|marcar|marca|reserv(?:ar|a)|horario|vaga")),
+    (Intent.PRICE, words(r"how much|prices?|cost|costs|quanto (?:custa|e|fica|sai|ta)|precos?|valor(?:es)?|tabela")),
+    (Intent.HELP, words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
     (Intent.ANYONE, ANYONE_WORDS),
-    (Intent.ANY_PERSON, _words(r"any ?(?:one|body)|whoever|any (?:staff|stylist)|qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for)")),
-    (Intent.WHENEVER, _words(
+    (Intent.ANY_PERSON, words(r"any ?(?:one|body)|whoever|any (?:staff|stylist)|qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for)")),
+    (Intent.WHENEVER, words(
         r"as soon as possible|a\.?s\.?a\.?p\.?|soonest|earliest(?: possible)?|next (?:free|available)(?: (?:time|slot|one))?|first (?:free|available)(?: (?:time|slot))?|when ?ever|any ?time|any day|"
         r"o quanto antes|quanto antes|o mais (?:rapido|cedo|breve)(?: possivel)?|mais cedo possivel|logo que (?:der|puder)|qualquer (?:dia|hora|horario|data)|primeir[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|"
         r"proxim[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|right now|agora mesmo"
     )),
-    (Intent.MOVE, _words(
+    (Intent.MOVE, words(
         r"re-?s?c?hedul\w+|(?:\Amove(?=[.! ]*\Z))|re-?book|postpon\w+|(?:re)?move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day)) (?:\w+ ){0,3}(?:to|from|for|forward|back)|move (?:it|my|this|that|our|the (?:visit|appointment|booking|time|date|day))|"
         r"push (?:it|my \w+) ?(?:back)?|bring (?:it|my \w+) forward|change (?:the|my) (?:time|date|day|hour|appointment|booking|visit|reservation)|(?:another|a different|other) (?:time|day|date) for my|"
         r"rema[rt]?c\w+|reage?nd\w+|adiar|adia|antecip\w+|transfer(?:ir|e) (?:o|a|meu|minha|para|pra)|passar? (?:o meu|meu|a minha|minha|o|a)? ?(?:horario|visita|reserva|agendamento)?(?:para|pra)|"
         r"(?:mudar|muda|mudo|trocar|troca|alterar|altera) (?:de |o |a |meu |minha |o meu |a minha |esse |essa |este |esta )?(?:horario|dia|data|hora|agendamento|reserva|marcacao|visita)"
     )),
-    (Intent.NEVER_MIND, _words(r"stop|parar|pare|quit|esquece(?:r)?|deixa pra la|forget (?:it|about it)|never ?mind")),
-    (Intent.KEEP, _words(r"(?:leave|keep) (?:it|them|everything|as it is)|as it is|deix(?:a|ar|e) (?:assim|como esta|como ta)|mant(?:em|er|enha|enho)|ficar? como esta")),
-    (Intent.ADD, _words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
-    (Intent.REMOVE, _words(
+    (Intent.NEVER_MIND, words(r"stop|parar|pare|quit|esquece(?:r)?|deixa pra la|forget (?:it|about it)|never ?mind")),
+    (Intent.KEEP, words(r"(?:leave|keep) (?:it|them|everything|as it is)|as it is|deix(?:a|ar|e) (?:assim|como esta|como ta)|mant(?:em|er|enha|enho)|ficar? como esta")),
+    (Intent.ADD, words(r"also|add(?:ing)?|plus|as well|too|tambem|adicion\w+|acrescent\w+|inclu[iae]\w*|mais (?:um|uma|o|a)|alem d[aeo]|aproveit\w+|extra")),
+    (Intent.REMOVE, words(
         r"without|remov\w+|drop|skip|leave out|take (?:(?:the |my )?\w+ )?(?:off|out|away)|minus|no need (?:for|of)|(?:don'?t|do not|won'?t) (?:need|want)|no longer (?:need|want)|"
         r"sem(?! prefer)|retir\w+|tir(?:a|ar|e|o)|exclu[iae]\w*|menos|(?:nao|nem) (?:preciso|quero|vou querer|precisa)(?: mais)?"
     )),
-    (Intent.ONLY, _words(r"only|just|so|somente|apenas")),
-    (Intent.INSTEAD, _words(r"instead of|rather than|in place of|em vez|no lugar|ao inves|swap|trocar?")),
-    (Intent.LEAVE_LIST, _words(
+    (Intent.ONLY, words(r"only|just|so|somente|apenas")),
+    (Intent.INSTEAD, words(r"instead of|rather than|in place of|em vez|no lugar|ao inves|swap|trocar?")),
+    (Intent.LEAVE_LIST, words(
         rf"(?:leave|quit|cancel|stop|get off|(?:take|remove) me (?:off|from)|off|out of|not|sai[ro]?|tir(?:a|ar|e)(?: me)?|cancel(?:a|ar|e)|remov\w+|desist\w+|nao)\b[^.!?]{{0,25}} ?{_LIST}|"
         r"(?:don'?t|do not|no need to) (?:wait|notify me|tell me) any ?more|nao precisa(?:m)?(?: mais)? (?:me )?avisar"
     )),
-    (Intent.WAIT, _words(
+    (Intent.WAIT, words(
         r"wait(?:ing)?[ -]?list|lista de espera|(?:na|para a|pra) lista|wait ?list me|(?:tell|let|notify|call|write|message|ping) me (?:know )?(?:if|when|should) (?:something|anything|it|one|a (?:spot|slot|time)|there)|if (?:something|anything|a (?:spot|slot|time)) (?:opens|becomes|gets|comes)|"
         r"(?:me )?avis(?:a|e|ar|em)(?: me)? (?:se|quando|caso)|se (?:abrir|vagar|surgir|aparecer|desistirem|alguem desistir)"
     )),
-    (Intent.TAKE_OFFER, _words(rf"(?:take|accept|want|book|i'?ll have) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:aceit(?:ar|o|a)|quero|fico com|pego|pegar) (?:a |o |essa |esta )?{_OFFER}")),
-    (Intent.REFUSE_OFFER, _words(rf"(?:decline|refuse|reject|pass on|not take|don'?t (?:want|take)|skip) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:recus(?:ar|o|a)|dispens(?:ar|o|a)|nao quero|rejeit(?:ar|o)) (?:a |o |essa |esta )?{_OFFER}")),
+    (Intent.TAKE_OFFER, words(rf"(?:take|accept|want|book|i'?ll have) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:aceit(?:ar|o|a)|quero|fico com|pego|pegar) (?:a |o |essa |esta )?{_OFFER}")),
+    (Intent.REFUSE_OFFER, words(rf"(?:decline|refuse|reject|pass on|not take|don'?t (?:want|take)|skip) (?:the |that |this )?(?:waiting list )?{_OFFER}|(?:recus(?:ar|o|a)|dispens(?:ar|o|a)|nao quero|rejeit(?:ar|o)) (?:a |o |essa |esta )?{_OFFER}")),
 )  # fmt: skip
 _YES_SIGNS = ("👍", "✅", "👌", "✔", "🆗")
 _NO_SIGNS = ("👎", "❌", "✖", "🚫")
@@ -138,8 +136,15 @@ _NOT_TEXT = re.compile("[\ufe0e\ufe0f\u20e3]")
 
 def read_intents(folded: str) -> frozenset[Intent]:
     """Everything that the text says."""
-    kept = _NOT_CANCEL.sub(" ", folded)
+    kept = without_objections(_NOT_CANCEL.sub(" ", folded))
     found = {intent for intent, pattern in _PATTERNS if pattern.search(kept)}
+    match assent_of(folded):
+        case "yes":
+            found.add(Intent.YES)
+        case "no":
+            found.add(Intent.NO)
+        case "later":
+            found = found - {Intent.NO} | {Intent.HESITATE}
     if any(sign in folded for sign in _YES_SIGNS):
         found.add(Intent.YES)
     if any(sign in folded for sign in _NO_SIGNS):

@@ -35,6 +35,13 @@ _INTRODUCED = re.compile(
 )
 _POLITE = re.compile(r"[\s,.!]*(?:please|por favor|pls|pf|thanks|thank you|obrigad[oa])?[\s,.!]*$", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[ '’.\-])*")
+#: What begins like this, or denies something, is no name: "what is the total", "I'm not sure".
+_SENTENCE = re.compile(
+    r"(?:what|whats|what's|how|where|when|why|who|which|is|are|does|did|i|i'm|i'll|i'd|you|we|it|that|that's|this|there|please|"
+    r"que|qual|quais|quanto|quanta|quantos|como|onde|quando|quem|porque|por que|tem|tenho|posso|preciso|quero|queria|vou|"
+    r"voce|vc|eu|isso|isto)\b"
+    r"|.*\b(?:not|nao|\w+n't)(?![\w'])"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,8 @@ def guest_name(text: str) -> tuple[str, bool] | None:
     introduced = _INTRODUCED.match(stripped)
     candidate = _POLITE.sub("", stripped[introduced.end() :] if introduced else stripped).strip(" .,!;:-")
     if not 2 <= len(candidate) <= 60 or len(candidate.split()) > 6 or not _NAME.fullmatch(candidate):
+        return None
+    if _SENTENCE.match(fold(candidate)):
         return None
     return (candidate.title() if candidate.islower() or candidate.isupper() else candidate), introduced is not None
 
