@@ -8,7 +8,7 @@ from uuid import UUID
 from booka_common.contracts.envelope import Message, enveloped
 from booka_common.db import Database
 from booka_common.ids import new_id
-from booka_common.jobs import Dead, Done, Job, Outcome, RetryIn
+from booka_common.jobs import Dead, Done, Job, Outcome, Postponed, RetryIn
 from booka_common.observability import Metrics
 from booka_payments import store
 from booka_payments.domain import Refund, Transaction
@@ -56,7 +56,7 @@ class Desk:
     async def finish(self, job: Job, outcome: Outcome) -> None:
         """Record an outcome."""
         record = outcome.record if isinstance(outcome, Done | Dead) else None
-        status = {Done: "done", Dead: "dead", RetryIn: "ready"}[type(outcome)]
+        status = {Done: "done", Dead: "dead", RetryIn: "ready", Postponed: "ready"}[type(outcome)]
         async with self.db.tx(self.tenant_id) as tx:
             await tx.execute(
                 "UPDATE jobs SET status = $3, last_error = $4 WHERE tenant_id = $1 AND id = $2",

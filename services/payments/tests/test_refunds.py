@@ -165,3 +165,19 @@ async def test_a_failure_that_stripe_keeps_under_the_key_needs_another_key(
     first, second = stripe_stub.calls("POST", "/v1/refunds")
     assert first != second
     assert len(await desk.said(RefundSettled)) == 1
+
+
+async def test_a_refund_that_was_given_up_is_not_made_by_its_job_again(
+    desk: Desk, stripe_stub: StripeStub, reservation: Any
+) -> None:
+    transaction = await collect(desk, stripe_stub, reservation)
+    await deposits.deposit_unusable(desk.db, reservation.unusable(transaction.id), desk.now())
+    (job,) = await desk.due()
+    on_dead = desk.jobs.types()[job.type].on_dead
+    assert on_dead is not None
+    async with desk.db.tx(desk.tenant_id) as tx:
+        await on_dead(tx, job, "gave up")
+    outcome = await desk.run(job)  # replayed by an operator
+    assert isinstance(outcome, Dead)
+    assert "ask for another one" in outcome.reason
+    assert stripe_stub.refunds == {}

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from booka_common.contracts.payments import CheckoutFailed, CheckoutOpened, DepositPaid, MismatchFound
 from booka_common.db import Database
-from booka_common.jobs import Dead, Done, RetryIn
+from booka_common.jobs import Dead, Done, Postponed, RetryIn
 from booka_common.money import Money
 from booka_common.testing import FrozenClock
 from booka_payments.settings import Settings
@@ -295,6 +295,25 @@ async def test_without_a_key_jobs_wait_and_say_which_setting_is_missing(
         assert "sk_test_wrong" not in outcome.reason
     await desk.work(later=True)
     assert (await desk.transaction(reservation.id)).status == "open"
+
+
+async def test_money_waits_for_a_key_however_long_that_takes(
+    desk: Desk, settings: Settings, stripe_stub: StripeStub, reservation: Any
+) -> None:
+    session = stripe_stub.pay(await open_page(desk, reservation))
+    await hear(desk, stripe_stub, "checkout.session.completed", session)
+    keyless = Desk(
+        desk.db,
+        settings.model_copy(update={"stripe_secret_key": SecretStr("sk_test_revoked")}),
+        desk.now,
+        desk.tenant_id,
+    )
+    (outcome,) = await keyless.work()
+    await keyless.provider.close()
+    assert isinstance(outcome, Postponed)  # which uses up no attempt
+    assert outcome.until == desk.now() + timedelta(minutes=1)
+    await desk.work(later=True)
+    assert (await desk.transaction(reservation.id)).status == "paid"
 
 
 async def test_when_the_attempts_are_used_up_the_client_is_told(

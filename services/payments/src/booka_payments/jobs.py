@@ -1,15 +1,15 @@
 """Calls to the payment provider. A handler reads, calls without a transaction, and returns what to record.
 
-A missing key ends nothing: the job waits, says which setting is missing, and goes on once it is there.
+A missing key is waited for, and the job says which setting it is. Only the page for a client, who waits as well, is given up.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from booka_common.db import Database, Tx
 from booka_common.errors import NotConfigured
-from booka_common.jobs import Dead, Done, Job, JobType, Outcome, RetryIn
+from booka_common.jobs import Dead, Done, Handler, Job, JobType, Outcome, Postponed, RetryIn
 from booka_payments import store
 from booka_payments.domain import RefundSeen, checkout_expiry
 from booka_payments.errors import ProviderRefused
@@ -20,10 +20,7 @@ from booka_payments.usecases.deposits import checkout_key
 
 __all__ = ["PaymentJobs"]
 
-_Awaited = Awaitable[Outcome]
-
 _UNTIL_CONFIGURED = timedelta(seconds=60)
-_UNTIL_BOOKED = timedelta(seconds=10)
 _REKEYED = timedelta(seconds=1)
 
 
@@ -41,21 +38,32 @@ class PaymentJobs:
         quick = timedelta(seconds=30)
         return {
             scheduling.OPEN_CHECKOUT: JobType(
-                self._patient(self.open_checkout), on_dead=self._open_gave_up, longest_delay=quick
+                self._trying(self.open_checkout), on_dead=self._open_gave_up, longest_delay=quick
             ),
-            scheduling.SETTLE: JobType(self._patient(self.settle), on_dead=self._read_gave_up),
-            scheduling.SYNC_REFUNDS: JobType(self._patient(self.sync_refunds), on_dead=self._read_gave_up),
-            scheduling.EXPIRE_CHECKOUT: JobType(self._patient(self.expire_checkout)),
-            scheduling.REFUND: JobType(self._patient(self.refund), on_dead=self._refund_gave_up),
+            scheduling.SETTLE: JobType(self._waiting(self.settle), on_dead=self._read_gave_up),
+            scheduling.SYNC_REFUNDS: JobType(self._waiting(self.sync_refunds), on_dead=self._read_gave_up),
+            scheduling.EXPIRE_CHECKOUT: JobType(self._waiting(self.expire_checkout)),
+            scheduling.REFUND: JobType(self._waiting(self.refund), on_dead=self._refund_gave_up),
         }
 
     @staticmethod
-    def _patient(handler: Callable[[Job], _Awaited]) -> Callable[[Job], _Awaited]:
+    def _trying(handler: Handler) -> Handler:
         async def run(job: Job) -> Outcome:
             try:
                 return await handler(job)
             except NotConfigured as error:
                 return RetryIn(error.detail, _UNTIL_CONFIGURED)
+
+        return run
+
+    def _waiting(self, handler: Handler) -> Handler:
+        """Money that is there is not given up because nobody has put a new key in over the weekend."""
+
+        async def run(job: Job) -> Outcome:
+            try:
+                return await handler(job)
+            except NotConfigured as error:
+                return Postponed(error.detail, self._now() + _UNTIL_CONFIGURED)
 
         return run
 
@@ -137,7 +145,7 @@ class PaymentJobs:
         if transaction is None:
             return Dead("no such transaction")
         if transaction.payment_intent is None:
-            return RetryIn("the payment itself is not booked yet", _UNTIL_BOOKED)
+            return RetryIn("the payment itself is not booked yet")
         try:
             seen = await self._provider.list_refunds(transaction.payment_intent)
         except ProviderRefused as error:
@@ -183,6 +191,9 @@ class PaymentJobs:
             transaction = await store.get_transaction(tx, refund.transaction_id) if refund else None
         if refund is None or transaction is None or transaction.payment_intent is None:
             return Dead("no such refund, or no payment to refund")
+        if refund.status == "failed" and refund.provider_ref is None:
+            # Said to a person, who may have given the money back by another refund since.
+            return Dead("this refund was given up: ask for another one, POST /v1/transactions/{id}/refund")
         if refund.status != "requested":
             return Done()
         seen = await self._made_before(transaction.payment_intent, refund_id) if job.attempts > 1 else None
