@@ -167,7 +167,13 @@ def test_never_more_goes_back_than_came_in(refunds: list[tuple[int, Any]]) -> No
 )
 def test_the_status_follows_the_refunds(states: list[Any], status: str) -> None:
     refunds = [refund(1, state, age=-index) for index, state in enumerate(states)]
-    assert status_after_refunds(replace(TRANSACTION, status="paid"), refunds) == status
+    paid = replace(TRANSACTION, status="paid", paid=Money(minor=2, currency="BRL"))
+    assert status_after_refunds(paid, refunds) == status
+
+
+def test_what_goes_back_of_an_unreadable_amount_leaves_it_to_a_person() -> None:
+    unreadable = replace(TRANSACTION, status="mismatched", paid=None)
+    assert status_after_refunds(unreadable, [refund(1, "succeeded")]) == "mismatched"
 
 
 @given(status=STATUSES)
