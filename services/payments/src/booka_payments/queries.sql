@@ -109,3 +109,12 @@ FROM payment_events
 WHERE tenant_id = $1 AND transaction_id = $2
 ORDER BY received_at, event_id
 LIMIT 200;
+
+-- name: ended_prune
+-- By then no deposit of it can fall due any more.
+DELETE FROM ended_reservations WHERE ended_at < clock_timestamp() - $1::interval;
+
+-- name: ignored_prune
+-- Of no salon and of no interest; what belongs to nobody and might be money stays for a person.
+DELETE FROM payment_events
+WHERE tenant_id IS NULL AND outcome = 'ignored' AND received_at < clock_timestamp() - $1::interval;

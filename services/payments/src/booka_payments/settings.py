@@ -1,5 +1,7 @@
 """What payments is called, and what it can be told."""
 
+from datetime import timedelta
+
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -12,8 +14,9 @@ SERVICE = Service(
     name="payments",
     package="booka_payments",
     description="Deposits by Stripe Checkout, what the provider says about them, and refunds",
-    # An event is kept even if no salon can be told from it.
-    system_tables={"payment_events": "SELECT, INSERT"},
+    # An event is kept even if no salon can be told from it, though not for ever if it says nothing of interest.
+    system_tables={"payment_events": "SELECT, INSERT, DELETE", "ended_reservations": "SELECT, DELETE"},
+    keep={("queries.sql", "ended_prune"): timedelta(days=90), ("queries.sql", "ignored_prune"): timedelta(days=90)},
 )
 
 
