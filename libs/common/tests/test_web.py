@@ -204,3 +204,19 @@ async def test_a_dead_job_is_replayed_once_however_often_that_is_asked_for(clien
             async with db.tx(tenant_id) as tx:
                 await tx.execute("UPDATE jobs SET status = $2, finished_at = now() WHERE id = $1", job_id, status)
             assert await replay() == 404
+
+
+async def test_jobs_come_in_pages_and_after_a_job_that_is_gone_there_is_nothing(client, settings, tenant_id):
+    now, ids = datetime.now(UTC), [new_id() for _ in range(3)]
+    async with Database(settings.database_url.get_secret_value(), SERVICE.name) as db, db.tx(tenant_id) as tx:
+        for job_id in ids:
+            await jobs.put(tx, "nobodys", {}, scheduled_at=now, correlation_id=new_id(), id=job_id)
+
+    async def page(**query):
+        found = (await client.get("/v1/jobs", params=query, auth=signed(tenant_id))).json()
+        return [item["id"] for item in found["items"]], found["next"]
+
+    assert await page(limit=2) == ([str(ids[2]), str(ids[1])], str(ids[1]))
+    assert await page(limit=2, before=ids[1]) == ([str(ids[0])], None)
+    # From the start again, a reader that follows `next` would never end.
+    assert await page(limit=2, before=new_id()) == ([], None)

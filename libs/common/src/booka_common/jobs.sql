@@ -121,12 +121,10 @@ WHERE tenant_id = $1 AND id = $2 AND status = 'dead';
 -- name: job_list
 SELECT id, type, payload, attempts, max_attempts, status, scheduled_at, last_error, created_at, finished_at
 FROM jobs
-WHERE tenant_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::bigint IS NULL OR seq < $3)
+WHERE tenant_id = $1 AND ($2::text IS NULL OR status = $2)
+  AND ($3::uuid IS NULL OR seq < (SELECT page.seq FROM jobs AS page WHERE page.tenant_id = $1 AND page.id = $3))
 ORDER BY seq DESC
 LIMIT $4;
-
--- name: job_seq
-SELECT seq FROM jobs WHERE tenant_id = $1 AND id = $2;
 
 -- name: job_counts
 SELECT status, count(*) AS count FROM jobs WHERE status IN ('ready', 'running', 'dead') GROUP BY status;

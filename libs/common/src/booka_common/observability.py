@@ -180,7 +180,7 @@ class Metrics:
         )
         self.jobs = Counter(
             "booka_job_runs_total",
-            "Job runs by type and outcome: done, retry, dead, lease_lost.",
+            "Job runs by type and outcome: done, retry, postponed, dead, lease_lost.",
             ["type", "outcome"],
             registry=registry,
         )

@@ -282,8 +282,7 @@ def jobs_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callab
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> JobPage:
         async with db.tx(who.tenant_id) as tx:
-            seq = await tx.fetchval(_job_queries["job_seq"], who.tenant_id, before) if before else None
-            rows = await tx.fetch(_job_queries["job_list"], who.tenant_id, status, seq, limit)
+            rows = await tx.fetch(_job_queries["job_list"], who.tenant_id, status, before, limit)
         items = [JobView(**row) for row in rows]
         return JobPage(items=items, next=items[-1].id if len(items) == limit else None)
 
