@@ -8,7 +8,7 @@ ON CONFLICT (tenant_id, reservation_id) DO UPDATE SET version = known.version
 RETURNING version, starts_at;
 
 -- name: reservation_save
-UPDATE reservations SET version = $3, starts_at = $4, cancelled = $4::timestamptz IS NULL
+UPDATE reservations SET version = $3, starts_at = $4, cancelled = $4::timestamptz IS NULL, heard_at = clock_timestamp()
 WHERE tenant_id = $1 AND reservation_id = $2;
 
 -- name: reservation_lock
@@ -69,3 +69,12 @@ SELECT minutes_before FROM reminder_settings WHERE tenant_id = $1;
 -- name: settings_put
 INSERT INTO reminder_settings (tenant_id, minutes_before, updated_at) VALUES ($1, $2, $3)
 ON CONFLICT (tenant_id) DO UPDATE SET minutes_before = excluded.minutes_before, updated_at = excluded.updated_at;
+
+-- name: reservations_prune
+-- By then nothing is said of them any more; a visit that lies ahead stays, however long ago it was booked.
+WITH gone AS (
+    DELETE FROM reservations
+    WHERE heard_at < clock_timestamp() - $1::interval AND (starts_at IS NULL OR starts_at < clock_timestamp() - $1::interval)
+    RETURNING tenant_id, reservation_id
+)
+DELETE FROM reminders AS r USING gone AS g WHERE r.tenant_id = g.tenant_id AND r.reservation_id = g.reservation_id;

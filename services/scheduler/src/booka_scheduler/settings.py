@@ -1,5 +1,7 @@
 """What the scheduler is called and what it can be told from outside."""
 
+from datetime import timedelta
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -12,6 +14,8 @@ SERVICE = Service(
     name="scheduler",
     package="booka_scheduler",
     description="Plans the reminders of confirmed visits and says when each one is due, once.",
+    system_tables={"reservations": "SELECT, DELETE", "reminders": "SELECT, DELETE"},
+    keep={("queries.sql", "reservations_prune"): timedelta(days=90)},
 )
 
 
