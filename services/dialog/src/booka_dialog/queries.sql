@@ -62,6 +62,10 @@ ON CONFLICT (tenant_id, conversation_id) DO UPDATE
 SET state = excluded.state, turns_taken = excluded.turns_taken, said = excluded.said, version = sessions.version + 1,
     updated_at = excluded.updated_at;
 
+-- name: turns_prune
+-- A turn that was taken keeps repeated deliveries from being answered again, as long as the inbox does it for other messages.
+DELETE FROM turns WHERE arrived_at < clock_timestamp() - $1::interval AND taken_at IS NOT NULL;
+
 -- name: session_forget
 -- The row stays, so that what is still under way finds out that there is nobody to talk to.
 WITH turned AS (

@@ -1,5 +1,7 @@
 """What the dialog service is and what it needs to run."""
 
+from datetime import timedelta
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -12,6 +14,8 @@ SERVICE = Service(
     name="dialog",
     package="booka_dialog",
     description="The booking conversation: a slot-filling state machine that asks, listens and sets the other services to work",
+    system_tables={"turns": "SELECT, DELETE"},
+    keep={("queries.sql", "turns_prune"): timedelta(days=30)},
     # What comes in at the same time for several conversations shares a transaction, whichever salons they belong to.
     shared_tables=("sessions", "turns", "salons"),
     # Every statement finds its few rows by an index, and must go on doing so while its tables grow.
