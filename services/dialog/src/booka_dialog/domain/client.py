@@ -8,7 +8,7 @@ from booka_dialog.domain.choices import choose, choose_services, named
 from booka_dialog.domain.flow import advance, resume
 from booka_dialog.domain.inputs import ClientSaid, Context, Say
 from booka_dialog.domain.interpreting import ask_model
-from booka_dialog.domain.questions import Moved, ask, repeat
+from booka_dialog.domain.questions import Moved, ask, notices, repeat
 from booka_dialog.domain.replies import at_any_time, by_state, taken_in
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import Session
@@ -23,6 +23,12 @@ __all__ = ["not_understood", "on_client", "on_reading"]
 _FORGOTTEN_AFTER = timedelta(hours=6)
 _PATIENCE = timedelta(seconds=15)
 _LONG = timedelta(minutes=1)
+_WANTING = frozenset(
+    {Intent.BOOK, Intent.ADD, Intent.REMOVE, Intent.ONLY, Intent.INSTEAD, Intent.CHANGE, Intent.CANCEL, Intent.MOVE}
+)
+_NO_DAY = {"unknown": "no_such_day", "over": "day_over", "too_far": "day_too_far"}
+#: From here on a number that is not in a list of times is one of the times.
+_HOUR_RATHER = 8
 _READABLE = frozenset({"text", "choice"})
 
 
@@ -80,13 +86,36 @@ def on_reading(
     session: Session, reading: Reading, text: str, salon: Salon, ctx: Context, *, by_model: bool = False
 ) -> Moved:
     """Answer what was read, by the rules or by the model."""
+    told = _told_first(session, reading, salon, ctx)
+    if Intent.PRICE in reading.intents and told and _only_asks(session, reading):
+        return repeat(session, ctx, *told)
+    moved, effects = _answered(session, reading, text, salon, ctx, by_model=by_model)
+    return moved, (*notices(*told), *effects)
+
+
+def _told_first(session: Session, reading: Reading, salon: Salon, ctx: Context) -> tuple[str, ...]:
+    """What is answered whatever else follows: that there is no such day, and what the services named cost."""
+    voice = Voice.of(session, ctx)
+    told = (voice(_NO_DAY[reading.no_day]),) if reading.no_day else ()
+    if Intent.PRICE not in reading.intents or not reading.services:
+        return told
+    return (*told, "\n".join(service_line(voice, salon, service_id) for service_id in dict.fromkeys(reading.services)))
+
+
+def _only_asks(session: Session, reading: Reading) -> bool:
+    """Whether a price was asked for beside a booking in the making, which stays as it is."""
+    wants = reading.when is not None or reading.people or reading.intents & _WANTING
+    return not wants and bool(session.wishes) and not session.waiting
+
+
+def _answered(session: Session, reading: Reading, text: str, salon: Salon, ctx: Context, *, by_model: bool) -> Moved:
     if session.state == "offer_name" and _about_something_else(reading):
         session = replace(session, state=session.interrupted or "idle", interrupted=None)
     moved = at_any_time(session, reading, ctx)
     if moved is not None:
         return moved
     if reading.pick is not None:
-        return _picked(session, reading.pick, ctx)
+        return _picked(session, reading.pick, salon, ctx)
     if session.state == "service" and reading.picks and set(reading.picks) <= set(range(1, len(session.choices) + 1)):
         return choose_services(session, tuple(session.choices[pick - 1] for pick in reading.picks), ctx)
     guest = reading.guest is not None and not session.moving and (session.held is None or not session.held.agreed)
@@ -117,16 +146,15 @@ def _about_something_else(reading: Reading) -> bool:
     )
 
 
-def _picked(session: Session, pick: int, ctx: Context) -> Moved:
+def _picked(session: Session, pick: int, salon: Salon, ctx: Context) -> Moved:
     place = len(session.choices) if pick == -1 else pick
     if 1 <= place <= len(session.choices):
         return choose(session, session.choices[place - 1], ctx)
     if session.state in {"which_visit", "which_move", "which_entry"} and pick == 0:
         return kept(session, ctx)
     at = hour_alone(pick)
-    if session.state == "when" and at is not None:
-        wish = When(start=at, exact=True)
-        return advance(replace(session, when=session.when.updated(wish)), ctx)
+    if at is not None and (session.state == "when" or (session.state == "slot" and pick >= _HOUR_RATHER)):
+        return on_reading(session, Reading(when=When(start=at, exact=True)), "", salon, ctx)
     if session.choices:
         return repeat(session, ctx, Voice.of(session, ctx)("pick_from", last=len(session.choices)))
     return advance(session, ctx) if session.state == "idle" else repeat(session, ctx)
@@ -139,7 +167,7 @@ def _nothing_new(
     agrees = bool(session.listed) and reading.intents and reading.intents <= {Intent.THANKS, Intent.YES}
     if session.state == "idle" and (agrees or reading.intents == {Intent.THANKS}):
         return session, (Say(text=voice("welcome")),)
-    understood = update.touched or bool(reading.intents)
+    understood = update.touched or bool(reading.intents) or reading.no_day is not None
     if not understood and ctx.llm_enabled and not by_model and text.strip() and session.state not in {"done", "paying"}:
         return ask_model(session, text, salon, ctx)
     if session.state == "idle":
@@ -151,7 +179,7 @@ def _nothing_new(
     if session.waiting:
         long = session.waiting_since is not None and ctx.now - session.waiting_since > _LONG
         return session, (Say(text=voice("still_waiting" if long else "one_moment")),)
-    if Intent.PRICE in reading.intents and session.wishes and session.state != "service":
+    if Intent.PRICE in reading.intents and session.wishes and session.state != "service" and not reading.services:
         lines = "\n".join(service_line(voice, salon, wish.service_id) for wish in session.wishes)
         return repeat(session, ctx, lines)
     if Intent.THANKS in reading.intents:

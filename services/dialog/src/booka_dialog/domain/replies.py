@@ -166,7 +166,7 @@ def _named(session: Session, reading: Reading, ctx: Context) -> Moved | None:
     found = guest_name(reading.text)
     if found and found[1]:
         return named(session, found[0], ctx)
-    corrects = reading.when is not None or (
+    corrects = bool(reading.when or reading.no_day) or (
         bool(reading.services) and (reading.whole_name or Intent.CHANGE in reading.intents)
     )
     if corrects or reading.intents & {Intent.CHANGE, Intent.ADD} or (reading.mentions and len(reading.mentions) > 1):

@@ -5,12 +5,16 @@ import calendar
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
+from typing import Literal
 
 from booka_dialog.understanding.words import Scan, number_of, numbers_pattern
 
-__all__ = ["DAY_WORDS", "Days", "read_days"]
+__all__ = ["DAY_WORDS", "Days", "NoDay", "read_days"]
 
+#: The first and the last day.
 Days = tuple[date, date]
+#: Why a day that the text names is none to come on: 31/02, yesterday, in two years.
+NoDay = Literal["unknown", "over", "too_far"]
 
 _WEEKDAYS = {
     0: ("monday", "mon", "segunda feira", "segunda", "seg", "2a feira", "2 feira"),
@@ -29,6 +33,10 @@ _MONTHS = {
 }  # fmt: skip
 _WEEKDAY_OF = {name: number for number, names in _WEEKDAYS.items() for name in names}
 _MONTH_OF = {name: number for number, names in _MONTHS.items() for name in names}
+
+_FURTHEST = timedelta(days=366)
+#: From here on a number was hardly meant as a day of the month.
+_NO_DATE = 40
 
 #: Words worth correcting when they are mistyped.
 DAY_WORDS = tuple(
@@ -72,48 +80,56 @@ _NEXT_MONTH = re.compile(r"\b(?:next month|(?:no )?(?:mes que vem|proximo mes))\
 _WEEKDAY = re.compile(
     rf"\b(?P<next>next )?(?P<coming>this |on |coming |proxim[ao] |n?est[ae] |n?ess[ae] |na |no )*{_WD}s?\b(?:[ -]feira)?(?P<que_vem> (?:que vem|da semana que vem|next week|week)\b)?"
 )
+_PAST = re.compile(
+    rf"\b(?:yesterday|ontem|anteontem|last (?:week|month|{_WD})(?! of\b)|(?:semana|mes|{_WD.replace('weekday', 'weekday_')}(?:[ -]feira)?) passad[ao])\b"
+)
 _NOT_WEEKDAY = re.compile(rf"\b(?:not|isn't|can't(?: do)?) (?:on )?{_WD}\b")
 _OF_MONTH = re.compile(
     r"\b(?:no )?dia (?P<day>\d{1,2})\b(?!/)|\b(?:on )?the (?P<day_>\d{1,2})(?:st|nd|rd|th)?\b(?! ?(?:one|option))|\b(?P<day__>\d{1,2})(?:st|nd|rd|th)\b(?! ?(?:one|option))"
 )
 
 
-def read_days(scan: Scan, today: date, *, day_first: bool) -> Days | None:
+def read_days(scan: Scan, today: date, *, day_first: bool) -> Days | NoDay | None:
     """The first and last day that the text names, never before `today`; what was understood is taken from `scan`."""
     absolute = _absolute(scan, today, day_first=day_first)
-    if absolute is not None:
+    if isinstance(absolute, date):
         _weekdays(scan, today, today)  # "friday 27/11": the date decides
-        return (absolute, absolute) if absolute >= today else None
+        if absolute > today + _FURTHEST:
+            return "too_far"
+        return (absolute, absolute) if absolute >= today else "over"
+    over = scan.take(_PAST) is not None
     for reader in (_relative, _weeks):
         days = reader(scan, today)
         if days is not None:
-            return days
+            return days if days[0] <= today + _FURTHEST else "too_far"
     found = _weekdays(scan, today, today)
     if found is not None:
         return found
     match = scan.take(_OF_MONTH)
     if match:
-        day = _day_of_month(today, int(match["day"] or match["day_"] or match["day__"]))
-        return (day, day) if day else None
-    return None
+        number = int(match["day"] or match["day_"] or match["day__"])
+        day = _day_of_month(today, number)
+        return (day, day) if day else "unknown" if 0 < number < _NO_DATE else None
+    return "over" if over else absolute
 
 
-def _absolute(scan: Scan, today: date, *, day_first: bool) -> date | None:
+def _absolute(scan: Scan, today: date, *, day_first: bool) -> date | NoDay | None:
     scan.rest = _FIRST.sub("1 ", scan.rest)
     match = scan.take(_ISO)
     if match:
-        return _date(int(match["year"]), int(match["month"]), int(match["day"]))
+        return _date(int(match["year"]), int(match["month"]), int(match["day"])) or "unknown"
     match = scan.take(_NUMERIC)
     if match:
         first, second = int(match["first"]), int(match["second"] or match["second_"])
         day, month = (first, second) if day_first else (second, first)
         if month > 12 and day <= 12:
             day, month = month, day
-        return _coming(today, month, day, match["year"] or match["year_"])
+        found = _coming(today, month, day, match["year"] or match["year_"])
+        return found or ("unknown" if 0 < day < _NO_DATE and 0 < month <= 12 else None)
     for pattern in (_DAY_MONTH, _MONTH_DAY):
         match = scan.take(pattern)
         if match:
-            return _coming(today, _MONTH_OF[match["month"]], int(match["day"]), match["year"])
+            return _coming(today, _MONTH_OF[match["month"]], int(match["day"]), match["year"]) or "unknown"
     return None
 
 

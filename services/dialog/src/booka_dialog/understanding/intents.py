@@ -67,7 +67,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     )),
     (Intent.MORE, words(r"more(?: (?:times|options|slots))?|other (?:times?|options?|slots?|hours?)|others|something else|different time|mais(?: (?:horarios|opcoes|tarde))?|outros?(?: horarios?)?|outras(?: opcoes| horas)?|nenhum(?: desses)?|none(?: of (?:these|those|them))?|later")),
     (Intent.BOOK, words(r"book(?:ing)?|appointment|schedule|reserve|reservation|agend(?:ar|a|amento|e)|marcar|marca|reserv(?:ar|a)|horario|vaga")),
-    (Intent.PRICE, words(r"how much|prices?|cost|costs|quanto (?:custa|e|fica|sai|ta)|precos?|valor(?:es)?|tabela")),
+    (Intent.PRICE, words(r"how much|prices?|cost|costs|how long (?:does|will|would|is)|quanto (?:que )?(?:custa|e|fica|sai|ta|custaria|ficaria|sairia)|quanto tempo|precos?|valor(?:es)?|tabela")),
     (Intent.HELP, words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
     (Intent.ANYONE, ANYONE_WORDS),
     (Intent.ANY_PERSON, words(r"any ?(?:one|body)|whoever|any (?:staff|stylist)|qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for)")),

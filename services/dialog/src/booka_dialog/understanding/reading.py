@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, time
 from uuid import UUID
 
 from rapidfuzz import fuzz, process
 
 from booka_dialog.understanding.clock import Hours, hour_alone, read_hours
-from booka_dialog.understanding.days import DAY_WORDS, read_days
+from booka_dialog.understanding.days import DAY_WORDS, NoDay, read_days
 from booka_dialog.understanding.guests import Guest, read_guest
 from booka_dialog.understanding.intents import ANYONE_WORDS, Intent, pick_of, picks_of, read_intents
 from booka_dialog.understanding.language import Language, language_of
@@ -19,8 +19,8 @@ from booka_dialog.understanding.words import Scan, fold, tokens
 
 __all__ = ["Reading", "guest_name", "read"]
 
-_FURTHEST = timedelta(days=366)
 _GREETINGS = re.compile(r"\b(?:good (?:morning|afternoon|evening|night|day)|bom dia|boa tarde|boa noite)\b")
+_NO_HOUR = re.compile(r"(?<![\d/])(?:2[5-9]|[3-9]\d)(?: ?h\b|:[0-5]\d)")
 _TRIED = re.compile(r"\d|week|month|semana|mes\b|day|dia|noite|night")
 _NUMBER_LEFT = re.compile(r"(?<![\w:,.])(?P<number>\d{1,2})(?= *(?:$|[,.!?;]))")
 _ONE_MORE = re.compile(r"\W*(?:and|e|plus|mais)\b|\W*\+")
@@ -56,6 +56,7 @@ class Reading:
         picks: several such places.
         guest: the visit is for somebody else.
         first: what the first word alone says, which is where a yes or no stands.
+        no_day: a day is named on which nobody can come.
         whole_name: the text is nothing but a service's or somebody's name, so it could also be the client's own.
     """
 
@@ -65,6 +66,7 @@ class Reading:
     mentions: tuple[Mention, ...] = ()
     people: tuple[tuple[UUID, ...], ...] = ()
     when: When | None = None
+    no_day: NoDay | None = None
     pick: int | None = None
     picks: tuple[int, ...] = ()
     guest: Guest | None = None
@@ -102,14 +104,15 @@ def read(text: str, *, names: Names, today: date, language: Language, day_first:
     if pick is not None:
         return Reading(pick=pick, intents=intents & {Intent.CANCEL}, language=spoken)
     scan = Scan(_GREETINGS.sub(" ", _corrected(folded, names)))
-    when = _when(scan, today, day_first=day_first)
+    when, no_day = _when(scan, today, day_first=day_first)
     if Intent.WHENEVER in intents and (when is None or not when.has_day):
         when = When(soon=True, start=when.start if when else None, end=when.end if when else None)
-    if when is None and asked_when and _TRIED.search(folded):
+    tried = when is None and no_day is None and not _NO_HOUR.search(folded) and _TRIED.search(folded)
+    if asked_when and tried:
         day = loose_day(folded, today, spoken or language, day_first=day_first)
         when = When(day=day) if day else None
     found = read_mentions(scan.rest, names, ANYONE_WORDS)
-    if found.services and _ONE_MORE.match(folded):
+    if found.services and _ONE_MORE.match(folded) and Intent.PRICE not in intents:
         intents |= {Intent.ADD}
     said = set(tokens(folded))
     return Reading(
@@ -119,6 +122,7 @@ def read(text: str, *, names: Names, today: date, language: Language, day_first:
         mentions=found.services,
         people=found.people,
         when=when,
+        no_day=no_day,
         picks=picks_of(folded),
         guest=guest,
         language=spoken,
@@ -138,26 +142,26 @@ def guest_name(text: str) -> tuple[str, bool] | None:
     return (candidate.title() if candidate.islower() or candidate.isupper() else candidate), introduced is not None
 
 
-def _when(scan: Scan, today: date, *, day_first: bool) -> When | None:
+def _when(scan: Scan, today: date, *, day_first: bool) -> tuple[When | None, NoDay | None]:
     days = read_days(scan, today, day_first=day_first)
     hours = read_hours(scan)
-    if days and not hours:
+    if isinstance(days, tuple) and not hours:
         number = scan.take(_NUMBER_LEFT)  # "tomorrow 3"
         at = hour_alone(int(number["number"])) if number else None
         hours = Hours(at, exact=True) if at else None
-    if days and days[0] > today + _FURTHEST:
-        days = None
-    if not days and not hours:
-        return None
-    day, last = days or (None, None)
+    no_day = None if isinstance(days, tuple) else days
+    if not isinstance(days, tuple) and not hours:
+        return None, no_day
+    day, last = days if isinstance(days, tuple) else (None, None)
     start: time | None = hours.start if hours else None
-    return When(
+    when = When(
         day=day,
         last_day=last if last != day else None,
         start=start,
         end=hours.end if hours else None,
         exact=bool(hours and hours.exact and start),
     )
+    return when, no_day
 
 
 def _corrected(folded: str, names: Names) -> str:
