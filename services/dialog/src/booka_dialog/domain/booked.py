@@ -13,7 +13,7 @@ from booka_dialog.domain.updates import updated
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.waiting import decline
 from booka_dialog.domain.wishes import wanted_people, wishes_of
-from booka_dialog.understanding import Reading, When
+from booka_dialog.understanding import Intent, Reading, When
 
 __all__ = [
     "ask_move",
@@ -26,6 +26,7 @@ __all__ = [
     "look_for_another_time",
     "move",
     "named_visit",
+    "stopped",
 ]
 
 _ABOUT_VISITS = AT_REST | {"which_visit", "which_move", "cancel_visit", "cannot_move", "again"}
@@ -46,15 +47,27 @@ def cancel(session: Session, ctx: Context, reading: Reading | None = None) -> Mo
         return session, (Say(text=voice("one_moment")),)
     if session.moving:
         return begin_cancel(session, session.moving, ctx)
-    if session.state not in _ABOUT_VISITS:
-        return session.rested(), (Say(text=voice("stopped")),)
+    if session.state not in _ABOUT_VISITS and not (session.untouched and session.visits):
+        return session.rested(), (Say(text=stopped(session, voice)),)
     if not session.visits:
         key = "stopped" if session.state == "again" else "nothing_to_cancel"
         return session.cleared(), (Say(text=voice(key)),)
     only = named_visit(session, reading, ctx)
     if only is None:
-        return ask(session.cleared(), ctx, "which_visit")
+        several = reading is not None and Intent.ALL in reading.intents
+        return ask(session.cleared(), ctx, "which_visit", *((voice("one_by_one"),) if several else ()))
     return begin_cancel(session, only, ctx)
+
+
+def stopped(session: Session, voice: Voice) -> str:
+    """That the booking in the making is given up; what is booked is named, so that nobody takes that for gone."""
+    if not session.visits:
+        return voice("stopped")
+    return (
+        voice.visit("stopped_beside", session.ahead[0].visit)
+        if len(session.visits) == 1
+        else voice("stopped_beside_several")
+    )
 
 
 def begin_cancel(session: Session, reservation_id: UUID, ctx: Context) -> Moved:

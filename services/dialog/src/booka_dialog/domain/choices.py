@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from booka_dialog.domain.booked import ask_move, begin_cancel, cancel, cancel_visit, kept, move
+from booka_dialog.domain.booked import ask_move, begin_cancel, cancel, cancel_visit, kept, move, stopped
 from booka_dialog.domain.flow import advance, at_the_same_time, confirm, hold, release, resume
 from booka_dialog.domain.inputs import Context, Say
 from booka_dialog.domain.questions import Moved, ask, repeat
@@ -179,7 +179,7 @@ def _no(session: Session, ctx: Context) -> Moved:
         case "add_or_replace":
             return resume(replace(session, unsure=()), ctx)
         case _:
-            return session.rested(), (Say(text=voice("stopped")),)
+            return session.rested(), (Say(text=stopped(session, voice)),)
 
 
 def _change(session: Session, what: str, ctx: Context) -> Moved:

@@ -8,7 +8,7 @@ from booka_dialog.domain.choices import choose, choose_services, named
 from booka_dialog.domain.flow import advance, resume
 from booka_dialog.domain.inputs import ClientSaid, Context, Say
 from booka_dialog.domain.interpreting import ask_model
-from booka_dialog.domain.questions import Moved, ask, notices, repeat
+from booka_dialog.domain.questions import Moved, ask, not_understood, notices, repeat
 from booka_dialog.domain.replies import at_any_time, by_state, taken_in
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import Session
@@ -18,7 +18,7 @@ from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.wording import service_line
 from booka_dialog.understanding import Intent, Reading, When, hour_alone, read
 
-__all__ = ["not_understood", "on_client", "on_reading"]
+__all__ = ["on_client", "on_reading"]
 
 _FORGOTTEN_AFTER = timedelta(hours=6)
 _PATIENCE = timedelta(seconds=15)
@@ -94,9 +94,11 @@ def on_reading(
 
 
 def _told_first(session: Session, reading: Reading, salon: Salon, ctx: Context) -> tuple[str, ...]:
-    """What is answered whatever else follows: that there is no such day, and what the services named cost."""
+    """What is answered whatever else follows: that there is no such day, and what the services named cost …"""
     voice = Voice.of(session, ctx)
     told = (voice(_NO_DAY[reading.no_day]),) if reading.no_day else ()
+    if reading.several and session.held is None and not session.moving:
+        told = (*told, voice("one_person"))
     if Intent.PRICE not in reading.intents or not reading.services:
         return told
     return (*told, "\n".join(service_line(voice, salon, service_id) for service_id in dict.fromkeys(reading.services)))
@@ -190,12 +192,3 @@ def _nothing_new(
     if understood:
         return repeat(session, ctx)
     return not_understood(session, ctx)
-
-
-def not_understood(session: Session, ctx: Context) -> Moved:
-    """Say so and ask again, with more help the second time."""
-    voice = Voice.of(session, ctx)
-    if session.state == "idle":
-        return advance(session, ctx)
-    session = replace(session, misunderstood=session.misunderstood + 1)
-    return repeat(session, ctx, voice("not_understood" if session.misunderstood == 1 else "still_not_understood"))

@@ -12,7 +12,7 @@ from booka_dialog.domain.showing import in_parts
 from booka_dialog.domain.voice import Voice, numbered
 from booka_dialog.domain.wording import Asked
 
-__all__ = ["Moved", "ask", "ask_among", "notices", "repeat"]
+__all__ = ["Moved", "ask", "ask_among", "not_understood", "notices", "repeat"]
 
 #: A session and what has to be said or requested.
 Moved = tuple[Session, tuple[Effect, ...]]
@@ -77,10 +77,16 @@ def repeat(session: Session, ctx: Context, *before: str) -> Moved:
     if session.state == "paying":
         return session, (*notices(*before), Say(text=wording.waiting_for_deposit(session, voice), part="question"))
     if session.state == "done" and session.visits:
-        return session, (
-            *notices(*before),
-            Say(text=voice.visit("done_help", session.visits[-1].visit), part="question"),
-        )
+        return session, (*notices(*before), Say(text=wording_booked.what_is_booked(session, voice), part="question"))
     if session.state in {"idle", "done"}:
         return ask(session, ctx, "service", *before)
     return session, (*notices(*before), Say(text=voice("one_moment"), part="question"))
+
+
+def not_understood(session: Session, ctx: Context) -> Moved:
+    """Say so and ask again, with more help the second time."""
+    if session.state == "idle":
+        return repeat(session, ctx)
+    voice = Voice.of(session, ctx)
+    session = replace(session, misunderstood=session.misunderstood + 1)
+    return repeat(session, ctx, voice("not_understood" if session.misunderstood == 1 else "still_not_understood"))

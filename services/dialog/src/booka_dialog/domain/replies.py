@@ -16,7 +16,7 @@ from booka_dialog.domain.booked import (
 from booka_dialog.domain.choices import choose, named
 from booka_dialog.domain.flow import advance, at_the_same_time, confirm, hold, release, resume, stop
 from booka_dialog.domain.inputs import Context, Say
-from booka_dialog.domain.questions import Moved, ask, ask_among, repeat
+from booka_dialog.domain.questions import Moved, ask, ask_among, not_understood, repeat
 from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import AT_REST, Session, State
 from booka_dialog.domain.updates import Update, updated
@@ -31,7 +31,8 @@ from booka_dialog.domain.waiting import (
     with_offer_name,
 )
 from booka_dialog.domain.wishes import MOST
-from booka_dialog.understanding import Intent, Reading, When, guest_name
+from booka_dialog.domain.wording_booked import what_is_booked
+from booka_dialog.understanding import Intent, Reading, When, corrected_name, guest_name
 
 __all__ = ["at_any_time", "by_state", "taken_in"]
 
@@ -52,13 +53,12 @@ def at_any_time(session: Session, reading: Reading, ctx: Context) -> Moved | Non
     intents = reading.intents
     if session.state == "offer_name" and Intent.REFUSE_OFFER not in intents:
         return _offer_named(session, reading, ctx)
+    if Intent.RECALL in intents and session.held is None:
+        return _recalled(session, ctx)
     if Intent.LEAVE_LIST in intents:
         return begin_leaving(session, ctx)
     if intents & {Intent.TAKE_OFFER, Intent.REFUSE_OFFER}:
-        taken = Intent.TAKE_OFFER in intents
-        if session.state == "offer":
-            return confirm(session, ctx) if taken else decline(session, ctx)
-        moved = on_offer_words(session, taken=taken, ctx=ctx)
+        moved = _of_the_offer(session, ctx, taken=Intent.TAKE_OFFER in intents)
         if moved is not None:
             return moved
     if Intent.NEVER_MIND in intents and (session.moving or session.state in _ABOUT_A_VISIT):
@@ -77,6 +77,23 @@ def at_any_time(session: Session, reading: Reading, ctx: Context) -> Moved | Non
     if Intent.MOVE in intents:
         return _moves(session, reading, ctx)
     return None
+
+
+def _of_the_offer(session: Session, ctx: Context, *, taken: bool) -> Moved | None:
+    if session.state == "offer":
+        return confirm(session, ctx) if taken else decline(session, ctx)
+    return on_offer_words(session, taken=taken, ctx=ctx)
+
+
+def _recalled(session: Session, ctx: Context) -> Moved:
+    """ "When is my appointment?" """
+    voice = Voice.of(session, ctx)
+    if session.state in AT_REST or session.untouched:
+        if session.visits:
+            return repeat(replace(session.cleared(), state="done"), ctx)
+        return advance(session, ctx, voice("none_booked"))
+    told = what_is_booked(session, voice) if session.visits else voice("none_booked")
+    return repeat(session, ctx, told)
 
 
 def _leaves_out(session: Session, reading: Reading, ctx: Context) -> bool:
@@ -185,6 +202,9 @@ def _at_summary(session: Session, reading: Reading, ctx: Context) -> Moved | Non
     found = guest_name(reading.text)
     if found and found[1] and any(word in reading.text.casefold() for word in ("name", "nome", "chamo")):
         return named(session, found[0], ctx)
+    corrected = corrected_name(reading.text, session.guest_name or "")
+    if corrected and not reading.intents & {Intent.YES, Intent.CANCEL} and not (reading.people or reading.mentions):
+        return named(session, corrected, ctx)
     update = updated(session, reading, ctx)
     if update.changed or update.unsure:
         return None
@@ -272,13 +292,15 @@ def _about_a_visit(session: Session, reading: Reading, ctx: Context) -> Moved | 
             return choose(session, "cancel_it", ctx)
     if Intent.NO in reading.intents:
         return kept(session, ctx)
-    if session.state in {"which_visit", "which_move"}:
-        found = named_visit(session, reading, ctx)
-        if found is not None:
-            return (
-                begin_cancel(session, found, ctx) if session.state == "which_visit" else ask_move(session, found, ctx)
-            )
-    return None
+    if session.state not in {"which_visit", "which_move"}:
+        return None
+    if Intent.ALL in reading.intents or len(reading.picks) > 1:
+        return repeat(session, ctx, Voice.of(session, ctx)("one_by_one"))
+    found = named_visit(session, reading, ctx)
+    if found is not None:
+        return begin_cancel(session, found, ctx) if session.state == "which_visit" else ask_move(session, found, ctx)
+    # A time at which there is no visit is no wish for one.
+    return not_understood(session, ctx) if reading.when is not None and not reading.mentions else None
 
 
 def _when_done(session: Session, reading: Reading, ctx: Context) -> Moved | None:
@@ -288,7 +310,7 @@ def _when_done(session: Session, reading: Reading, ctx: Context) -> Moved | None
     if Intent.CHANGE in reading.intents and Intent.THANKS not in reading.intents:
         return begin_move(session, reading, ctx)
     if reading.intents & {Intent.THANKS, Intent.YES} and session.visits:
-        visit = session.visits[-1].visit
+        visit = session.ahead[0].visit
         return session, (Say(text=voice("see_you", day=voice.formats.day_of(visit.start, ctx.now))),)
     if Intent.THANKS in reading.intents:
         return session, (Say(text=voice("welcome")),)
@@ -296,6 +318,10 @@ def _when_done(session: Session, reading: Reading, ctx: Context) -> Moved | None
 
 
 def _paying(session: Session, reading: Reading, ctx: Context) -> Moved | None:
+    if Intent.PAID in reading.intents and session.held is not None and session.held.url:
+        voice, held = Voice.of(session, ctx), session.held
+        until = voice.formats.until(held.expires_at, ctx.now)
+        return session, (Say(text=voice("payment_awaited", until=until, url=held.url)),)
     return None if reading.intents & _CORRECTING else repeat(session, ctx)
 
 

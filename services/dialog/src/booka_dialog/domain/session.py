@@ -239,6 +239,11 @@ class Session:
         since = None if not self.waiting else before.waiting_since if same and before.waiting_since else now
         return self if since == self.waiting_since else replace(self, waiting_since=since)
 
+    @property
+    def ahead(self) -> tuple[KnownVisit, ...]:
+        """The confirmed visits, the next one first."""
+        return tuple(sorted(self.visits, key=lambda known: known.visit.start))
+
     def known(self, reservation_id: UUID | None) -> KnownVisit | None:
         """The confirmed visit of this reservation."""
         return next((known for known in self.visits if known.reservation_id == reservation_id), None)

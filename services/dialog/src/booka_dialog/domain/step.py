@@ -15,7 +15,7 @@ from booka_common.contracts.waitlist import WaitlistRequested
 from booka_common.ids import derived_id
 from booka_dialog.domain.answers import on_answer
 from booka_dialog.domain.choices import named
-from booka_dialog.domain.client import not_understood, on_client, on_reading
+from booka_dialog.domain.client import on_client, on_reading
 from booka_dialog.domain.flow import advance, release, stop
 from booka_dialog.domain.inputs import (
     ClientSaid,
@@ -28,7 +28,7 @@ from booka_dialog.domain.inputs import (
     SlotsUpdated,
 )
 from booka_dialog.domain.interpreting import reading_of
-from booka_dialog.domain.questions import Moved, ask
+from booka_dialog.domain.questions import Moved, ask, not_understood
 from booka_dialog.domain.session import Session, Wish
 from booka_dialog.domain.showing import choices_of
 from booka_dialog.domain.updates import updated

@@ -15,6 +15,7 @@ __all__ = [
     "offer",
     "offer_name",
     "waitlist",
+    "what_is_booked",
     "which_entry",
     "which_move",
     "which_visit",
@@ -32,8 +33,17 @@ def which_move(session: Session, _salon: Salon, voice: Voice) -> Asked:
 
 
 def _which(session: Session, voice: Voice, key: str, kind: str) -> Asked:
-    lines = numbered(voice.visit("visit_line", known.visit) for known in session.visits)
-    return voice(key, list=lines), tuple(f"{kind}:{known.reservation_id}" for known in session.visits)
+    ahead = session.ahead
+    lines = numbered(voice.visit("visit_line", known.visit) for known in ahead)
+    return voice(key, list=lines), tuple(f"{kind}:{known.reservation_id}" for known in ahead)
+
+
+def what_is_booked(session: Session, voice: Voice) -> str:
+    """The visits ahead, and what can be done about them."""
+    ahead = session.ahead
+    if len(ahead) == 1:
+        return voice.visit("done_help", ahead[0].visit)
+    return voice("done_help_several", list="\n".join(voice.visit("visit_line", known.visit) for known in ahead))
 
 
 def cancel_visit(session: Session, _salon: Salon, voice: Voice) -> Asked:

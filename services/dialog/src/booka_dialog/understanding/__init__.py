@@ -7,7 +7,7 @@ from booka_dialog.understanding.language import Language
 from booka_dialog.understanding.loose import warm
 from booka_dialog.understanding.mentions import Mention, Names
 from booka_dialog.understanding.names import Named, Vocabulary
-from booka_dialog.understanding.reading import Reading, guest_name, read
+from booka_dialog.understanding.reading import Reading, corrected_name, guest_name, read
 from booka_dialog.understanding.when import When
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Reading",
     "Vocabulary",
     "When",
+    "corrected_name",
     "guest_name",
     "hour_alone",
     "read",

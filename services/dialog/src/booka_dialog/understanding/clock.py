@@ -20,7 +20,11 @@ class Hours:
 
 
 _HOUR_WORDS = "|".join(word for word in NUMBER_WORDS if word not in {"a", "an"})
-_AT = r"at about|at around|at|@|around|about|as|umas|la pelas|pelas|por volta d[ae]s?|para as|pras"
+_AT = (
+    r"at about|at around|at|@|around|about|as|umas|la pelas|pelas|por volta d[ae]s?|para as|pras|"
+    # What a time is changed to.
+    r"make it|(?:change|move|switch|push) it to|(?:can|could) (?:we|you|i) (?:do|make)|let'?s (?:do|say)|(?:mud|troc|pass|alter)\w* (?:\w+ )?(?:para|pra)|que tal|melhor"
+)
 _AFTER = r"after|from|later than|any ?time after|depois d[aeo]s?|depois|apos(?: as)?|a partir d[aeo]s?|das|from about"
 _BEFORE = r"before|until|till|by|no later than|earlier than|antes d[aeo]s?|ate(?: as)?"
 

@@ -38,6 +38,9 @@ class Intent(StrEnum):
     TAKE_OFFER = "take_offer"
     REFUSE_OFFER = "refuse_offer"
     HESITATE = "hesitate"
+    PAID = "paid"
+    ALL = "all"
+    RECALL = "recall"
 
 
 #: Asked about, or ruled out: nothing is cancelled by it.
@@ -66,11 +69,21 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         r"ao inves|melhor|remarcar|reschedule|make it|quis dizer|i meant|correction|corrigir|correcao"
     )),
     (Intent.MORE, words(r"more(?: (?:times|options|slots))?|other (?:times?|options?|slots?|hours?)|others|something else|different time|mais(?: (?:horarios|opcoes|tarde))?|outros?(?: horarios?)?|outras(?: opcoes| horas)?|nenhum(?: desses)?|none(?: of (?:these|those|them))?|later")),
-    (Intent.BOOK, words(r"book(?:ing)?|appointment|schedule|reserve|reservation|agend(?:ar|a|amento|e)|marcar|marca|reserv(?:ar|a)|horario|vaga")),
+    (Intent.BOOK, words(r"book|schedule|reserve|(?<!my )(?:booking|appointment|reservation)|agend(?:ar|a|e)|marcar|marca|reservar|(?<!meu )(?:agendamento|horario)|(?<!minha )reserva|vaga")),
     (Intent.PRICE, words(r"how much|prices?|cost|costs|how long (?:does|will|would|is)|quanto (?:que )?(?:custa|e|fica|sai|ta|custaria|ficaria|sairia)|quanto tempo|precos?|valor(?:es)?|tabela")),
     (Intent.HELP, words(r"help|ajuda|menu|options|opcoes|servicos|services|what can you do|list|lista")),
     (Intent.ANYONE, ANYONE_WORDS),
     (Intent.ANY_PERSON, words(r"any ?(?:one|body)|whoever|any (?:staff|stylist)|qualquer (?:um|uma|pessoa|profissional)|quem (?:estiver|tiver|puder|for)")),
+    (Intent.PAID, words(
+        r"(?<!not )(?<!n't )(?:paid|payed)|payment (?:is )?(?:done|made|sent|complete)|paguei|(?:ja |esta |ta )pago|fiz o (?:pix|pagamento)|pagamento (?:feito|efetuado|realizado|enviado)|comprovante"
+    )),
+    (Intent.ALL, words(r"both|all(?: of (?:them|it))?(?! good)|everything|as duas|os dois|ambos|ambas|tod[ao]s|tudo(?! bem| bom| certo)")),
+    (Intent.RECALL, words(
+        r"(?:when|what time|which day|what day|who) (?:is|was|are|am|do|did) (?:it|i|we|my \w+)(?: \w+){0,3}|when'?s my \w+|do i have (?:a|an|any|another) (?:appointment|booking|visit|reservation)|"
+        r"my (?:next )?(?:appointments|bookings|visits|reservations)|"
+        r"(?:quando|que horas?|que dia) (?:e|eh|era|sera|esta|ficou|fica|tenho) (?:o |a |mesmo )?(?:meu|minha|marcad[oa])(?: \w+)?|(?:qual|quais) (?:e |eh |sao )?(?:o |a |os |as )?(?:meu|minha|meus|minhas) (?:horarios?|agendamentos?|reservas?|visitas?)|"
+        r"(?:eu )?tenho (?:algum |alguma |um |uma )?(?:horario|agendamento|reserva)s? (?:marcad[oa]s?)?|meus (?:horarios|agendamentos)|minhas reservas"
+    )),
     (Intent.WHENEVER, words(
         r"as soon as possible|a\.?s\.?a\.?p\.?|soonest|earliest(?: possible)?|next (?:free|available)(?: (?:time|slot|one))?|first (?:free|available)(?: (?:time|slot))?|when ?ever|any ?time|any day|"
         r"o quanto antes|quanto antes|o mais (?:rapido|cedo|breve)(?: possivel)?|mais cedo possivel|logo que (?:der|puder)|qualquer (?:dia|hora|horario|data)|primeir[oa] (?:horario|vaga)(?: (?:livre|disponivel))?|"
@@ -151,6 +164,8 @@ def read_intents(folded: str) -> frozenset[Intent]:
         found.add(Intent.NO)
     if Intent.NO in found:
         found.discard(Intent.YES)
+    if Intent.RECALL in found:
+        found.discard(Intent.BOOK)
     if Intent.LEAVE_LIST in found:
         found -= {Intent.WAIT, Intent.CANCEL, Intent.REMOVE}
     if Intent.WAIT in found:

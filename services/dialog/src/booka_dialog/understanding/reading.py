@@ -17,7 +17,7 @@ from booka_dialog.understanding.mentions import Mention, Names, read_mentions
 from booka_dialog.understanding.when import When
 from booka_dialog.understanding.words import Scan, fold, tokens
 
-__all__ = ["Reading", "guest_name", "read"]
+__all__ = ["Reading", "corrected_name", "guest_name", "read"]
 
 _GREETINGS = re.compile(r"\b(?:good (?:morning|afternoon|evening|night|day)|bom dia|boa tarde|boa noite)\b")
 _NO_HOUR = re.compile(r"(?<![\d/])(?:2[5-9]|[3-9]\d)(?: ?h\b|:[0-5]\d)")
@@ -29,10 +29,22 @@ _INTRODUCED = re.compile(
     r"^\W*(?:(?:hi|hello|oi|ola|yes|sim|no|nao|actually|na verdade)[,!. ]+)*"
     r"(?P<marker>(?:my|the) name(?:'s| is)|name(?:'s| is)?:?|it'?s(?: for)?|i'?m|i am|this is|call me|"
     r"under(?: the name(?: of)?)?|put(?: it)? under|for|"
-    r"(?:o )?(?:meu )?nome(?: [eé])?:?|me chamo|eu sou|sou(?: a| o)?|aqui [eé](?: a| o)?|[eé] a|[eé] o|"
+    r"(?:o )?(?:meu )?nome(?: [eé])?:?|me chamo|eu sou|sou(?: a| o)?|aqui [eé](?: a| o)?|[eé] a|[eé] o|é|eh|"
     r"em nome d[aeo]|no nome d[aeo]|para a|para o|pode por|coloca)\s+",
     re.IGNORECASE,
 )
+_STARRED = re.compile(r"\s*(?:\*+\s*(?P<after>[^*]+)|(?P<before>[^*]+?)\s*\*+)\s*")
+_CORRECTING = re.compile(
+    r"\s*(?:(?:sorry|oops|ops|desculp[ae]|perd[aã]o|i meant?|quis dizer|no|n[aã]o)[,!. ]+)+", re.IGNORECASE
+)
+#: How alike two names are of which one is the other, mistyped.
+_SAME_NAME = 60
+_SEVERAL = re.compile(
+    r"\b(?:for|para|pra) (?:me|mim|eu|myself) (?:and|e) (?:for |para |pra )?(?:my|our|a|o|meu|minha|mi\w+)\b|"
+    r"\b(?:both|two|three|four|2|3|4) of us\b|\bfor us\b|"
+    r"\b(?:para|pra) (?:nos|a gente)\b|\b(?:[2-9]|two|three|four|dois|duas|tres|quatro) (?:people|persons|pessoas)\b"
+)
+_COUNTED = re.compile(r"(?<![\w:/.])(?:[2-5]|two|three|four|five|dois|duas|tres|quatro|cinco) (?P<what>[^\W\d]+s)\b")
 _POLITE = re.compile(r"[\s,.!]*(?:please|por favor|pls|pf|thanks|thank you|obrigad[oa])?[\s,.!]*$", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[ '’.\-])*")
 #: What begins like this, or denies something, is no name: "what is the total", "I'm not sure".
@@ -54,6 +66,7 @@ class Reading:
         people: named for no service in particular; for each of them, who may be meant.
         pick: the place in the list shown last that the whole text names, -1 the last one.
         picks: several such places.
+        several: it is for several people.
         guest: the visit is for somebody else.
         first: what the first word alone says, which is where a yes or no stands.
         no_day: a day is named on which nobody can come.
@@ -69,6 +82,7 @@ class Reading:
     no_day: NoDay | None = None
     pick: int | None = None
     picks: tuple[int, ...] = ()
+    several: bool = False
     guest: Guest | None = None
     language: Language | None = None
     whole_name: bool = False
@@ -124,6 +138,7 @@ def read(text: str, *, names: Names, today: date, language: Language, day_first:
         when=when,
         no_day=no_day,
         picks=picks_of(folded),
+        several=_for_several(whole, found.words),
         guest=guest,
         language=spoken,
         whole_name=bool(said) and said <= found.words,
@@ -140,6 +155,21 @@ def guest_name(text: str) -> tuple[str, bool] | None:
     if _SENTENCE.match(fold(candidate)):
         return None
     return (candidate.title() if candidate.islower() or candidate.isupper() else candidate), introduced is not None
+
+
+def corrected_name(text: str, known: str) -> str | None:
+    """The name by which a text puts `known` right: "Maria*", "sorry, it's Maria"; None if it does not."""
+    starred = _STARRED.fullmatch(text)
+    found = guest_name((starred["after"] or starred["before"]) if starred else _CORRECTING.sub("", text, count=1))
+    if found is None:
+        return None
+    alike = fuzz.ratio(fold(found[0]), fold(known)) >= _SAME_NAME
+    return found[0] if starred or (alike and found[0] != known) else None
+
+
+def _for_several(folded: str, names: frozenset[str]) -> bool:
+    counted = any(match["what"] in names for match in _COUNTED.finditer(folded))
+    return counted or _SEVERAL.search(folded) is not None
 
 
 def _when(scan: Scan, today: date, *, day_first: bool) -> tuple[When | None, NoDay | None]:
