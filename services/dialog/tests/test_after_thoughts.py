@@ -132,3 +132,32 @@ def test_several_people_are_told_that_it_is_one_at_a_time(talk: Any, words: str)
 def test_one_person_is_told_nothing_of_the_kind(talk: Any, words: str) -> None:
     talk.says("hi")
     assert "one person" not in talk.says(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "can I talk to a human?",
+        "where are you located?",
+        "what time do you close?",
+        "is there parking",
+        "falar com atendente",
+        "qual o endereço?",
+    ],
+)
+@pytest.mark.parametrize("stage", ["at_slots", "at_summary", "at_done"])
+def test_what_only_the_salon_can_answer(talk: Any, stage: str, words: str) -> None:
+    getattr(talk, stage)()
+    before = talk.session.state
+    assert talk.says(words).startswith(("I can only book, move and cancel", "Por aqui só consigo marcar"))
+    assert talk.session.state == before
+
+
+def test_what_only_the_salon_can_answer_at_first(talk: Any) -> None:
+    assert "please ask the salon.\n\nWhich service" in talk.says("where are you?")
+
+
+def test_who_pays_after_the_time_is_up_is_told_what_becomes_of_it(talk: Any) -> None:
+    talk.at_payment()
+    talk.take(talk.expired())
+    assert talk.says("I just paid").startswith("If your payment comes in, you get this time if it is still free")

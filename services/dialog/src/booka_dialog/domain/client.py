@@ -172,8 +172,11 @@ def _nothing_new(
     understood = update.touched or bool(reading.intents) or reading.no_day is not None
     if not understood and ctx.llm_enabled and not by_model and text.strip() and session.state not in {"done", "paying"}:
         return ask_model(session, text, salon, ctx)
+    elsewhere = (voice("only_booking"),) if Intent.ELSEWHERE in reading.intents else ()
     if session.state == "idle":
-        return advance(session, ctx)
+        return advance(session, ctx, *elsewhere)
+    if elsewhere and not session.waiting:
+        return repeat(session, ctx, *elsewhere)
     if session.state == "searching":
         asked_at = session.pending.asked_at if session.pending else None
         if asked_at is None or ctx.now - asked_at > _PATIENCE:

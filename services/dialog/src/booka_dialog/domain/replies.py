@@ -267,6 +267,12 @@ def _yes_or_no(session: Session, reading: Reading, ctx: Context) -> Moved | None
     return None
 
 
+def _after_its_time(session: Session, reading: Reading, ctx: Context) -> Moved | None:
+    if Intent.PAID in reading.intents:
+        return repeat(session, ctx, Voice.of(session, ctx)("paid_late"))
+    return _yes_or_no(session, reading, ctx)
+
+
 def _add_or_replace(session: Session, reading: Reading, ctx: Context) -> Moved | None:
     if reading.intents & {Intent.ADD, Intent.YES} and not reading.mentions:
         return choose(session, "add", ctx)
@@ -314,6 +320,8 @@ def _when_done(session: Session, reading: Reading, ctx: Context) -> Moved | None
         return session, (Say(text=voice("see_you", day=voice.formats.day_of(visit.start, ctx.now))),)
     if Intent.THANKS in reading.intents:
         return session, (Say(text=voice("welcome")),)
+    if Intent.ELSEWHERE in reading.intents:
+        return repeat(session, ctx, voice("only_booking"))
     return repeat(session, ctx)
 
 
@@ -343,7 +351,7 @@ _ANSWERED: Mapping[State, Callable[[Session, Reading, Context], Moved | None]] =
     "confirm": _at_summary,
     "slot": _at_slots,
     "paying": _paying,
-    "again": _yes_or_no,
+    "again": _after_its_time,
     "waitlist": _yes_or_no,
     "confirm_move": _yes_or_no,
     "quoting": _quoting,

@@ -70,6 +70,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "start_over": "All right, from the start.",
     "not_understood": "Sorry, I did not understand that.",
     "still_not_understood": 'Sorry, I still do not understand. A number from the list always works, and "cancel" stops the booking.',
+    "only_booking": "I can only book, move and cancel visits here. For anything else, please ask the salon.",
+    "paid_late": "If your payment comes in, you get this time if it is still free, and otherwise all of your money back.",
     "no_hurry": "Take your time.",
     "one_person": 'I book for one person at a time. Once this visit is booked, write "book" for the next one.',
     "no_hurry_until": "Take your time. I am keeping it for you until {until}.",

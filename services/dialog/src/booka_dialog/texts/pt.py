@@ -70,6 +70,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "start_over": "Tudo bem, do começo.",
     "not_understood": "Desculpe, não entendi.",
     "still_not_understood": "Desculpe, ainda não entendi. Um número da lista sempre funciona, e “cancelar” encerra a reserva.",
+    "only_booking": "Por aqui só consigo marcar, remarcar e cancelar horários. Para o resto, fale com o salão, por favor.",
+    "paid_late": "Se o seu pagamento chegar, você fica com esse horário se ainda estiver livre; senão, recebe tudo de volta.",
     "no_hurry": "Sem pressa.",
     "one_person": "Marco para uma pessoa de cada vez. Depois de marcar este horário, escreva “marcar” para o próximo.",
     "no_hurry_until": "Sem pressa. Guardo o horário para você até {until}.",

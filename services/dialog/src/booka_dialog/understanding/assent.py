@@ -19,7 +19,7 @@ def words(pattern: str) -> re.Pattern[str]:
 
 
 _YES = (
-    r"y|yes+|yep|yeah+|yup|sure|ok+(?:ay)?|okey|si+m+|s|claro|isso(?: mesmo| ai)?|pode ser|pode(?: sim| marcar| confirmar| reservar)?|confirm(?:o|ar|ed|a|ado|ada)?|certo|certinho|"
+    r"y|yes+|yep|yeah+|yup|sure|ok+(?:ay)?|okey|si+m*|s|claro|isso(?: mesmo| ai)?|pode ser|pode(?: sim| marcar| confirmar| reservar)?|confirm(?:o|ar|ed|a|ado|ada)?|certo|certinho|"
     r"beleza|blz|perfeit[oa]|perfect|correct|right|that'?s right|great|go ahead|please do|do it|book it|com certeza|fechado|combinado|bora|vamos|aceito|"
     r"sounds good|looks good|all good|ta bom|ta certo|esta certo|tudo certo|of course|absolutely|quero sim|fine|that works|"
     r"exat[oa](?:mente)?|exactly|otim[oa]|maravilha|joia|uhum|aham|no (?:problem|worries)|not a problem|why not|(?:sem|nao tem|nao ha|nenhum) problemas?|por ?que nao"

@@ -25,8 +25,8 @@ _AT = (
     # What a time is changed to.
     r"make it|(?:change|move|switch|push) it to|(?:can|could) (?:we|you|i) (?:do|make)|let'?s (?:do|say)|(?:mud|troc|pass|alter)\w* (?:\w+ )?(?:para|pra)|que tal|melhor"
 )
-_AFTER = r"after|from|later than|any ?time after|depois d[aeo]s?|depois|apos(?: as)?|a partir d[aeo]s?|das|from about"
-_BEFORE = r"before|until|till|by|no later than|earlier than|antes d[aeo]s?|ate(?: as)?"
+_AFTER = r"not before|no earlier than|not earlier than|nao antes d[aeo]s?|after|from|later than|any ?time after|depois d[aeo]s?|depois|apos(?: as)?|a partir d[aeo]s?|das|from about"
+_BEFORE = r"not after|not later than|nao depois d[aeo]s?|before|until|till|by|no later than|earlier than|antes d[aeo]s?|ate(?: as)?"
 
 
 def _clock(n: str) -> str:

@@ -41,6 +41,7 @@ class Intent(StrEnum):
     PAID = "paid"
     ALL = "all"
     RECALL = "recall"
+    ELSEWHERE = "elsewhere"
 
 
 #: Asked about, or ruled out: nothing is cancelled by it.
@@ -78,6 +79,11 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         r"(?<!not )(?<!n't )(?:paid|payed)|payment (?:is )?(?:done|made|sent|complete)|paguei|(?:ja |esta |ta )pago|fiz o (?:pix|pagamento)|pagamento (?:feito|efetuado|realizado|enviado)|comprovante"
     )),
     (Intent.ALL, words(r"both|all(?: of (?:them|it))?(?! good)|everything|as duas|os dois|ambos|ambas|tod[ao]s|tudo(?! bem| bom| certo)")),
+    (Intent.ELSEWHERE, words(
+        r"(?:talk|speak|chat) (?:to|with) (?:a |an |the )?(?:real )?(?:human|person|someone|somebody|people|agent|manager|owner|receptionist)|real person|human(?: being)?|"
+        r"address|where are you|where (?:is|'s) (?:it|the salon)|located|parking|opening hours|(?:what time|when) do you (?:open|close)|are you open|"
+        r"atendente|falar com (?:alguem|uma pessoa|um humano|a recepcao|o salao|a dona|o dono)|endereco|onde (?:fica|voces)|estacion\w+|que horas (?:voces )?(?:abre|fecha)m?|voces abrem|horario de funcionamento"
+    )),
     (Intent.RECALL, words(
         r"(?:when|what time|which day|what day|who) (?:is|was|are|am|do|did) (?:it|i|we|my \w+)(?: \w+){0,3}|when'?s my \w+|do i have (?:a|an|any|another) (?:appointment|booking|visit|reservation)|"
         r"my (?:next )?(?:appointments|bookings|visits|reservations)|"
