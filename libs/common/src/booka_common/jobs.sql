@@ -130,4 +130,6 @@ LIMIT $4;
 SELECT status, count(*) AS count FROM jobs WHERE status IN ('ready', 'running', 'dead') GROUP BY status;
 
 -- name: job_prune
-DELETE FROM jobs WHERE status IN ('done', 'cancelled') AND finished_at < clock_timestamp() - $1::interval;
+-- So many at most: see `runtime.clean_up`.
+DELETE FROM jobs WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM jobs WHERE status IN ('done', 'cancelled') AND finished_at < clock_timestamp() - $1::interval LIMIT 10000));

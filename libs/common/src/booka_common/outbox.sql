@@ -36,4 +36,6 @@ SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(
 FROM outbox WHERE sent_at IS NULL;
 
 -- name: outbox_prune
-DELETE FROM outbox WHERE sent_at < clock_timestamp() - $1::interval;
+-- So many at most: see `runtime.clean_up`.
+DELETE FROM outbox WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM outbox WHERE sent_at < clock_timestamp() - $1::interval LIMIT 10000));

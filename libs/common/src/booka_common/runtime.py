@@ -155,11 +155,18 @@ async def _housekeeping(db: Database, service: Service) -> None:
 
 
 async def clean_up(db: Database, service: Service) -> None:
-    """Remove what has been kept long enough, of the plumbing and of the service. What fails is tried again next time."""
+    """Remove what has been kept long enough, of the plumbing and of the service. What fails is tried again next time.
+
+    A statement is repeated until it removes nothing more: after an outage of a day there is more than one of them may take time
+    for, and what never ends in time would never remove anything again.
+    """
     for package, kept in (("booka_common", _KEEP), (service.package, service.keep)):
         for (filename, query), age in kept.items():
+            statement = load_queries(package, filename)[query]
             try:
-                async with db.system_tx(durable=False) as tx:
-                    await tx.execute(load_queries(package, filename)[query], age)
+                removed = 1
+                while removed:
+                    async with db.system_tx(durable=False) as tx:
+                        removed = await tx.execute(statement, age)
             except Exception as error:
                 _log.warning("housekeeping failed: %r", error)

@@ -64,7 +64,8 @@ SET state = excluded.state, turns_taken = excluded.turns_taken, said = excluded.
 
 -- name: turns_prune
 -- A turn that was taken keeps repeated deliveries from being answered again, as long as the inbox does it for other messages.
-DELETE FROM turns WHERE arrived_at < clock_timestamp() - $1::interval AND taken_at IS NOT NULL;
+DELETE FROM turns WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM turns WHERE arrived_at < clock_timestamp() - $1::interval AND taken_at IS NOT NULL LIMIT 10000));
 
 -- name: session_forget
 -- The row stays, so that what is still under way finds out that there is nobody to talk to.

@@ -112,9 +112,12 @@ LIMIT 200;
 
 -- name: ended_prune
 -- By then no deposit of it can fall due any more.
-DELETE FROM ended_reservations WHERE ended_at < clock_timestamp() - $1::interval;
+DELETE FROM ended_reservations WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ended_reservations WHERE ended_at < clock_timestamp() - $1::interval LIMIT 10000));
 
 -- name: ignored_prune
 -- Of no salon and of no interest; what belongs to nobody and might be money stays for a person.
-DELETE FROM payment_events
-WHERE tenant_id IS NULL AND outcome = 'ignored' AND received_at < clock_timestamp() - $1::interval;
+DELETE FROM payment_events WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM payment_events
+    WHERE tenant_id IS NULL AND outcome = 'ignored' AND received_at < clock_timestamp() - $1::interval
+    LIMIT 10000));

@@ -73,8 +73,10 @@ ON CONFLICT (tenant_id) DO UPDATE SET minutes_before = excluded.minutes_before, 
 -- name: reservations_prune
 -- By then nothing is said of them any more; a visit that lies ahead stays, however long ago it was booked.
 WITH gone AS (
-    DELETE FROM reservations
-    WHERE heard_at < clock_timestamp() - $1::interval AND (starts_at IS NULL OR starts_at < clock_timestamp() - $1::interval)
+    DELETE FROM reservations WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM reservations
+        WHERE heard_at < clock_timestamp() - $1::interval AND (starts_at IS NULL OR starts_at < clock_timestamp() - $1::interval)
+        LIMIT 10000))
     RETURNING tenant_id, reservation_id
 )
 DELETE FROM reminders AS r USING gone AS g WHERE r.tenant_id = g.tenant_id AND r.reservation_id = g.reservation_id;
