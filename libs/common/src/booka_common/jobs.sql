@@ -1,7 +1,7 @@
 -- Statements of the job queue. job_put joins a business transaction; claiming and leases run under the system role.
 
 -- name: job_put
--- A unique key makes a job exist once for ever: the second put of the same key does nothing.
+-- A unique key makes a job exist once: the second put of the same key does nothing while the first is kept (see job_prune).
 INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, lane, lane_order, correlation_id, traceparent)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING
