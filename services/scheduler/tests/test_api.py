@@ -51,6 +51,20 @@ async def test_the_trigger_sends_once_and_the_list_shows_it(
     assert {first["items"][0]["minutes_before"], second["items"][0]["minutes_before"]} == {1440, 120}
 
 
+async def test_a_trigger_that_is_repeated_sends_one_reminder(
+    client: httpx.AsyncClient, db: Database, reservation: Any, soon: datetime
+) -> None:
+    auth = signed(reservation.tenant_id)
+    await usecases.reservation_heard(db, reservation.confirmed(soon), consumer="test", now=datetime.now(UTC))
+    # Not said which: the first time it is the one of a day before, the next time it would be the one of two hours before.
+    body, key = {"reservation_id": str(reservation.id)}, {"Idempotency-Key": str(new_id())}
+    answers = [await client.post("/v1/reminders/trigger", json=body, headers=key, auth=auth) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    page = (await client.get("/v1/reminders?status=sent", auth=auth)).json()
+    assert [item["minutes_before"] for item in page["items"]] == [1440]
+
+
 async def test_another_salon_finds_nothing(
     client: httpx.AsyncClient, db: Database, reservation: Any, soon: datetime
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from booka_common.contracts.scheduler import ReminderDue
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_scheduler import errors, usecases
+from booka_scheduler.domain import Reminder
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 START = NOW + timedelta(days=3)
@@ -51,6 +53,16 @@ async def said(db: Database, tenant_id: UUID) -> int:
     async with db.tx(tenant_id) as tx:
         count: int = await tx.fetchval("SELECT count(*) FROM outbox WHERE routing_key = $1", ReminderDue.key)
     return count
+
+
+async def trigger(db: Database, tenant_id: UUID, *asked: Any, now: datetime) -> Reminder:
+    async with db.tx(tenant_id) as tx:
+        return await usecases.trigger(tx, tenant_id, *asked, now=now)
+
+
+async def put_settings(db: Database, tenant_id: UUID, minutes: Sequence[int], *, now: datetime) -> tuple[int, ...]:
+    async with db.tx(tenant_id) as tx:
+        return await usecases.put_settings(tx, minutes, now=now)
 
 
 async def test_a_confirmed_visit_gets_a_reminder_a_day_and_two_hours_before(db: Database, reservation: Any) -> None:
@@ -147,7 +159,7 @@ async def test_after_an_outage_only_the_last_due_reminder_is_said(db: Database, 
 async def test_triggered_by_hand_it_is_not_said_again_at_its_time(db: Database, reservation: Any) -> None:
     tenant_id = reservation.tenant_id
     await hear(db, reservation.confirmed(START))
-    sent = await usecases.trigger(db, tenant_id, reservation.id, None, now=NOW)
+    sent = await trigger(db, tenant_id, reservation.id, None, now=NOW)
     assert (sent.minutes_before, sent.status) == (1440, "sent")
     await due(db, tenant_id, sent.id, START - timedelta(days=1))
     assert await said(db, tenant_id) == 1
@@ -158,7 +170,7 @@ async def test_triggered_many_times_at_once_each_reminder_is_said_once(db: Datab
     tenant_id = reservation.tenant_id
     await hear(db, reservation.confirmed(START))
     outcomes = await asyncio.gather(
-        *(usecases.trigger(db, tenant_id, reservation.id, 120, now=NOW) for _ in range(6)), return_exceptions=True
+        *(trigger(db, tenant_id, reservation.id, 120, now=NOW) for _ in range(6)), return_exceptions=True
     )
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -171,20 +183,20 @@ async def test_the_trigger_refuses_what_makes_no_sense(db: Database, tenant_id: 
     await hear(db, gone.cancelled())
     await hear(db, going.confirmed(START))
     with pytest.raises(errors.ReminderNotFound):
-        await usecases.trigger(db, tenant_id, new_id(), None, now=NOW)
+        await trigger(db, tenant_id, new_id(), None, now=NOW)
     with pytest.raises(errors.ReminderNotFound):
-        await usecases.trigger(db, new_id(), going.id, None, now=NOW)
+        await trigger(db, new_id(), going.id, None, now=NOW)
     with pytest.raises(errors.ReminderNotFound):
-        await usecases.trigger(db, tenant_id, going.id, 60, now=NOW)
+        await trigger(db, tenant_id, going.id, 60, now=NOW)
     with pytest.raises(errors.ReservationCancelled):
-        await usecases.trigger(db, tenant_id, gone.id, None, now=NOW)
+        await trigger(db, tenant_id, gone.id, None, now=NOW)
     with pytest.raises(errors.VisitStarted):
-        await usecases.trigger(db, tenant_id, going.id, None, now=START)
+        await trigger(db, tenant_id, going.id, None, now=START)
 
 
 async def test_a_skipped_reminder_can_still_be_sent_by_hand(db: Database, reservation: Any) -> None:
     await hear(db, reservation.confirmed(NOW + timedelta(hours=1)))
-    sent = await usecases.trigger(db, reservation.tenant_id, reservation.id, None, now=NOW)
+    sent = await trigger(db, reservation.tenant_id, reservation.id, None, now=NOW)
     assert sent.minutes_before == 120
     assert await said(db, reservation.tenant_id) == 1
 
@@ -193,12 +205,12 @@ async def test_settings_hold_for_what_is_confirmed_afterwards(
     db: Database, tenant_id: UUID, reservation_of: Any
 ) -> None:
     assert await usecases.get_settings(db, tenant_id) == (1440, 120)
-    assert await usecases.put_settings(db, tenant_id, [30, 600, 30], now=NOW) == (600, 30)
+    assert await put_settings(db, tenant_id, [30, 600, 30], now=NOW) == (600, 30)
     await hear(db, reservation_of(tenant_id).confirmed(START))
     assert set(await reminders(db, tenant_id)) == {(2, 600), (2, 30)}
-    await usecases.put_settings(db, tenant_id, [], now=NOW)
+    await put_settings(db, tenant_id, [], now=NOW)
     switched_off = reservation_of(tenant_id)
     await hear(db, switched_off.confirmed(START))
     assert set(await reminders(db, tenant_id)) == {(2, 600), (2, 30)}
     with pytest.raises(errors.ReminderNotFound):
-        await usecases.trigger(db, tenant_id, switched_off.id, None, now=NOW)
+        await trigger(db, tenant_id, switched_off.id, None, now=NOW)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from booka_common.db import Database
+from booka_common.idempotency import Once, OnceRoute, once
 from booka_common.internal import Caller
 from booka_scheduler import usecases
 from booka_scheduler.domain import Status
@@ -65,8 +66,9 @@ class ReminderPage(BaseModel):
 
 def reminders_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]) -> APIRouter:
     """`/v1/reminders`: list, settings and the manual trigger. All requests are signed."""
-    router = APIRouter(prefix="/v1/reminders", tags=["reminders"])
+    router = APIRouter(prefix="/v1/reminders", tags=["reminders"], route_class=OnceRoute)
     Signed = Annotated[Caller, Depends(caller)]
+    Asked = Annotated[Once, Depends(once(db, caller))]
 
     @router.get("")
     async def list_reminders(
@@ -83,10 +85,13 @@ def reminders_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: C
         return ReminderPage(items=items, next=items[-1].id if len(items) == limit else None)
 
     @router.post("/trigger", status_code=202)
-    async def trigger(who: Signed, request: TriggerRequest) -> TriggeredReminder:
+    async def trigger(asked: Asked, request: TriggerRequest) -> TriggeredReminder:
         """Send a reminder now; it does not go out again at its time. 404 `reminder_not_found`; 409 `already_sent`,
         `reservation_cancelled`, `visit_started`."""
-        sent = await usecases.trigger(db, who.tenant_id, request.reservation_id, request.minutes_before, now=now())
+        async with asked.tx() as tx:
+            sent = await usecases.trigger(
+                tx, asked.tenant_id, request.reservation_id, request.minutes_before, now=now()
+            )
         return TriggeredReminder.model_validate(sent)
 
     @router.get("/settings")
@@ -94,9 +99,10 @@ def reminders_api(db: Database, caller: Callable[..., Awaitable[Caller]], now: C
         return ReminderSettings(minutes_before=await usecases.get_settings(db, who.tenant_id))
 
     @router.put("/settings")
-    async def put_settings(who: Signed, request: ReminderSettings) -> ReminderSettings:
+    async def put_settings(asked: Asked, request: ReminderSettings) -> ReminderSettings:
         """Applies to visits confirmed or moved from now on."""
-        stored = await usecases.put_settings(db, who.tenant_id, request.minutes_before, now=now())
+        async with asked.tx() as tx:
+            stored = await usecases.put_settings(tx, request.minutes_before, now=now())
         return ReminderSettings(minutes_before=stored)
 
     return router

@@ -109,7 +109,7 @@ def _due(tenant_id: UUID, reminder: Reminder, *, correlation_id: UUID | None, no
 
 
 async def trigger(
-    db: Database, tenant_id: UUID, reservation_id: UUID, minutes_before: int | None, *, now: datetime
+    tx: Tx, tenant_id: UUID, reservation_id: UUID, minutes_before: int | None, *, now: datetime
 ) -> Reminder:
     """Send a reminder of a visit now, by hand; it is not sent again when its time comes.
 
@@ -120,26 +120,25 @@ async def trigger(
         ReminderNotFound: the visit, or its reminder of that many minutes, is not known.
         ReservationCancelled, VisitStarted, AlreadySent: there is nothing to remind of any more.
     """
-    async with db.tx(tenant_id) as tx:
-        standing = await store.lock_reservation(tx, reservation_id)
-        if standing is None:
-            raise errors.ReminderNotFound("no confirmed visit of this id")
-        if standing.start is None:
-            raise errors.ReservationCancelled("the visit was cancelled")
-        if now >= standing.start:
-            raise errors.VisitStarted("the visit has begun")
-        reminders = await store.reminders_of(tx, reservation_id, standing.version)
-        if minutes_before is not None and all(reminder.minutes_before != minutes_before for reminder in reminders):
-            raise errors.ReminderNotFound(f"the visit has no reminder {minutes_before} minutes before its start")
-        if not reminders:
-            raise errors.ReminderNotFound("the visit has no reminders: the salon has switched them off")
-        chosen = choose(reminders, minutes_before)
-        if chosen is None:
-            raise errors.AlreadySent("it has been sent already")
-        await jobs.cancel(tx, REMIND, str(chosen.id))
-        if not await store.settle_reminder(tx, chosen, "sent", now):
-            raise errors.AlreadySent("it was sent just now")
-        await outbox.put(tx, _due(tenant_id, chosen, correlation_id=None, now=now))
+    standing = await store.lock_reservation(tx, reservation_id)
+    if standing is None:
+        raise errors.ReminderNotFound("no confirmed visit of this id")
+    if standing.start is None:
+        raise errors.ReservationCancelled("the visit was cancelled")
+    if now >= standing.start:
+        raise errors.VisitStarted("the visit has begun")
+    reminders = await store.reminders_of(tx, reservation_id, standing.version)
+    if minutes_before is not None and all(reminder.minutes_before != minutes_before for reminder in reminders):
+        raise errors.ReminderNotFound(f"the visit has no reminder {minutes_before} minutes before its start")
+    if not reminders:
+        raise errors.ReminderNotFound("the visit has no reminders: the salon has switched them off")
+    chosen = choose(reminders, minutes_before)
+    if chosen is None:
+        raise errors.AlreadySent("it has been sent already")
+    await jobs.cancel(tx, REMIND, str(chosen.id))
+    if not await store.settle_reminder(tx, chosen, "sent", now):
+        raise errors.AlreadySent("it was sent just now")
+    await outbox.put(tx, _due(tenant_id, chosen, correlation_id=None, now=now))
     return replace(chosen, status="sent")
 
 
@@ -164,9 +163,8 @@ async def get_settings(db: Database, tenant_id: UUID) -> tuple[int, ...]:
     return DEFAULT_MINUTES_BEFORE if minutes is None else minutes
 
 
-async def put_settings(db: Database, tenant_id: UUID, minutes: Sequence[int], *, now: datetime) -> tuple[int, ...]:
+async def put_settings(tx: Tx, minutes: Sequence[int], *, now: datetime) -> tuple[int, ...]:
     """Set them for visits that are confirmed or moved from now on; return them as stored."""
     ordered = tuple(sorted(set(minutes), reverse=True))
-    async with db.tx(tenant_id) as tx:
-        await store.save_minutes_before(tx, ordered, now)
+    await store.save_minutes_before(tx, ordered, now)
     return ordered
