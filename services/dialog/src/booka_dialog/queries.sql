@@ -63,6 +63,7 @@ SET state = excluded.state, turns_taken = excluded.turns_taken, said = excluded.
     updated_at = excluded.updated_at;
 
 -- name: turns_prune
+-- cross-tenant: housekeeping, as the system role.
 -- A turn that was taken keeps repeated deliveries from being answered again, as long as the inbox does it for other messages.
 DELETE FROM turns WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM turns WHERE arrived_at < clock_timestamp() - $1::interval AND taken_at IS NOT NULL LIMIT 10000));

@@ -111,11 +111,13 @@ ORDER BY received_at, event_id
 LIMIT 200;
 
 -- name: ended_prune
+-- cross-tenant: housekeeping, as the system role.
 -- By then no deposit of it can fall due any more.
 DELETE FROM ended_reservations WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM ended_reservations WHERE ended_at < clock_timestamp() - $1::interval LIMIT 10000));
 
 -- name: ignored_prune
+-- cross-tenant: housekeeping, as the system role.
 -- Of no salon and of no interest; what belongs to nobody and might be money stays for a person.
 DELETE FROM payment_events WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM payment_events

@@ -71,6 +71,7 @@ INSERT INTO reminder_settings (tenant_id, minutes_before, updated_at) VALUES ($1
 ON CONFLICT (tenant_id) DO UPDATE SET minutes_before = excluded.minutes_before, updated_at = excluded.updated_at;
 
 -- name: reservations_prune
+-- cross-tenant: housekeeping, as the system role.
 -- By then nothing is said of them any more; a visit that lies ahead stays, however long ago it was booked.
 WITH gone AS (
     DELETE FROM reservations WHERE ctid = ANY (ARRAY(
