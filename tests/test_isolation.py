@@ -130,8 +130,8 @@ async def test_a_statement_without_a_where_sees_one_tenant_or_nothing(stack, ope
         for nobody in (None, new_id()):
             async with connected(stack, service, nobody) as connection:
                 assert await connection.fetchval(statement) == 0, f"{name} as {nobody}"
-    # Only booking's API asks for keys so far, and what messaging hears has a key of its own.
-    keys = {f"{service}.idempotency_keys" for service in SERVICES if service != "booking"}
+    # Of the APIs that ask for keys, booking's and scheduler's were asked; and what messaging hears has a key of its own.
+    keys = {f"{service}.idempotency_keys" for service in SERVICES if service not in ("booking", "scheduler")}
     rare = {
         "booking.merged_ids",
         "messaging.charges",
@@ -188,6 +188,13 @@ async def test_the_plumbing_role_reaches_no_table_that_it_was_not_given(stack, t
         ("messaging", "unread_of_nobody"),
         ("payments", "payment_events"),
     }
+    # What is removed by its age is reached for that alone: named is a column that is not.
+    aged = {
+        ("dialog", "turns"): "payload",
+        ("payments", "ended_reservations"): "version",
+        ("scheduler", "reminders"): "due_at",
+        ("scheduler", "reservations"): "version",
+    }
     for table in await tables.rows(TABLES, list(SERVICES)):
         name = f"{table['schema']}.{table['name']}"
         async with connected(stack, table["schema"]) as connection:
@@ -195,5 +202,6 @@ async def test_the_plumbing_role_reaches_no_table_that_it_was_not_given(stack, t
             if table["name"] in allowed or (table["schema"], table["name"]) in named:
                 await connection.fetchval(f"SELECT count(*) FROM {name}")
             else:
+                hidden = aged.get((table["schema"], table["name"]), "*")
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                    await connection.fetchval(f"SELECT count(*) FROM {name}")
+                    await connection.fetchval(f"SELECT count({hidden}) FROM {name}")

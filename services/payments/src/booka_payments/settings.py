@@ -15,7 +15,7 @@ SERVICE = Service(
     package="booka_payments",
     description="Deposits by Stripe Checkout, what the provider says about them, and refunds",
     # An event is kept even if no salon can be told from it, though not for ever if it says nothing of interest.
-    system_tables={"payment_events": "SELECT, INSERT, DELETE", "ended_reservations": "SELECT, DELETE"},
+    system_tables={"payment_events": "SELECT, INSERT, DELETE", "ended_reservations": "SELECT (ctid, ended_at), DELETE"},
     keep={("queries.sql", "ended_prune"): timedelta(days=90), ("queries.sql", "ignored_prune"): timedelta(days=90)},
 )
 

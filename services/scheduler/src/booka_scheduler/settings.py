@@ -14,7 +14,11 @@ SERVICE = Service(
     name="scheduler",
     package="booka_scheduler",
     description="Plans the reminders of confirmed visits and says when each one is due, once.",
-    system_tables={"reservations": "SELECT, DELETE", "reminders": "SELECT, DELETE"},
+    # For what is removed by its age.
+    system_tables={
+        "reservations": "SELECT (ctid, tenant_id, reservation_id, heard_at, starts_at), DELETE",
+        "reminders": "SELECT (tenant_id, reservation_id), DELETE",
+    },
     keep={("queries.sql", "reservations_prune"): timedelta(days=90)},
 )
 
