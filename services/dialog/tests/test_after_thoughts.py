@@ -44,7 +44,10 @@ def test_a_name_is_put_right(talk: Any, words: str, name: str) -> None:
     assert f": {name}\n" in talk.says(words)
 
 
-@pytest.mark.parametrize("words", ["it's fine", "sorry, it's late", "*yes*", "é isso"])
+@pytest.mark.parametrize(
+    "words",
+    ["it's fine", "sorry, it's late", "*yes*", "é isso", "*", " " * 5000 + "*", "*" + "x" * 200],
+)
 def test_what_puts_no_name_right(talk: Any, words: str) -> None:
     talk.at_summary()
     talk.says(words)

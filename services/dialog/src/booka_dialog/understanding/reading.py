@@ -35,8 +35,9 @@ _INTRODUCED = re.compile(
 )
 _STARRED = re.compile(r"\s*(?:\*+\s*(?P<after>[^*]+)|(?P<before>[^*]+?)\s*\*+)\s*")
 _CORRECTING = re.compile(
-    r"\s*(?:(?:sorry|oops|ops|desculp[ae]|perd[aã]o|i meant?|quis dizer|no|n[aã]o)[,!. ]+)+", re.IGNORECASE
+    r"^\s*(?:(?:sorry|oops|ops|desculp[ae]|perd[aã]o|i meant?|quis dizer|no|n[aã]o)[,!. ]+)+", re.IGNORECASE
 )
+_LONGEST_CORRECTION = 100
 #: How alike two names are of which one is the other, mistyped.
 _SAME_NAME = 60
 _SEVERAL = re.compile(
@@ -159,6 +160,8 @@ def guest_name(text: str) -> tuple[str, bool] | None:
 
 def corrected_name(text: str, known: str) -> str | None:
     """The name by which a text puts `known` right: "Maria*", "sorry, it's Maria"; None if it does not."""
+    if len(text) > _LONGEST_CORRECTION:
+        return None
     starred = _STARRED.fullmatch(text)
     found = guest_name((starred["after"] or starred["before"]) if starred else _CORRECTING.sub("", text, count=1))
     if found is None:
