@@ -151,8 +151,6 @@ async def test_a_visit_is_moved_then_cancelled_on_quoted_terms(tap: Tap, url: st
     await told("Which service")
     await publish(url, salon.says_service(ReservationConfirmed(**on, version=2, visit=visit, deposit_paid=DEPOSIT)))
     await told("Booked!")
-    await publish(url, salon.writes("cancel", at=now))  # the booking that the greeting began
-    await told("nothing is booked")
     await publish(url, salon.writes("reschedule", at=now))
     quote = (await tap.next(CancellationQuoteRequested, tenant_id=tenant_id)).data
     terms = {"quoted_at": now, "cancellable": True, "movable": True, "refund": DEPOSIT}
