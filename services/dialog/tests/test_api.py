@@ -9,12 +9,15 @@ import httpx
 import pytest
 
 from booka_common.contracts.booking import AvailabilityRequested
+from booka_common.contracts.messaging import SendRequested
 from booka_common.ids import new_id
 from booka_common.testing import FrozenClock, Tap, running, signed
 from booka_dialog import usecases
 from booka_dialog.app import create_app
 from booka_dialog.settings import Settings
 from booka_dialog.usecases import Deps
+
+from .talking import Client
 
 
 @pytest.fixture
@@ -65,6 +68,25 @@ async def test_a_booking_step_by_step(
     ended = await api.delete(path, auth=who)
     assert ended.json()["texts"] == []
     assert ended.json()["session"]["state"] == "idle"
+
+
+async def test_the_id_of_an_input_is_of_its_salon_and_conversation(
+    api: httpx.AsyncClient, settings: Settings, deps: Deps, make_house: Any, now: Any
+) -> None:
+    step_id = str(new_id())
+    async with Tap(settings.amqp_url.get_secret_value()) as tap:
+        for _ in range(2):
+            somebody = Client(new_id(), make_house("en-GB"))
+            await usecases.keep_catalogue(deps, somebody.says_service(somebody.house.catalogue))
+            who, path = auth(somebody.tenant_id, now), f"/v1/sessions/{somebody.conversation_id}"
+            body = {"conversation_id": str(somebody.conversation_id), "contact_id": str(somebody.contact_id)}
+            assert (await api.post("/v1/sessions", json={**body, "text": "hi"}, auth=who)).status_code == 201
+            stepped = await api.post(f"{path}/inputs", json={"text": "haircut", "id": step_id}, auth=who)
+            assert len(stepped.json()["texts"]) == 1
+            asked = await tap.next(
+                SendRequested, tenant_id=somebody.tenant_id, where=lambda sent: "who would you like" in sent.text
+            )
+            assert asked.data.text == stepped.json()["texts"][0]
 
 
 async def test_a_visit_of_several_services_for_somebody_else(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from booka_common import inbox
-from booka_common.ids import new_id
+from booka_common.ids import derived_id, new_id
 from booka_dialog import store
 from booka_dialog.domain import ClientSaid, Input, Session
 from booka_dialog.errors import SalonNotOpen, SessionExists, SessionNotFound
@@ -63,13 +63,15 @@ async def input_over_http(
     """Take an input in that came over HTTP; its effects are those of a message, and its texts are returned as well.
 
     Args:
-        input_id: repeated with the same id, an input has no second effect and no texts.
+        input_id: repeated with the same id in this conversation, an input has no second effect and no texts.
 
     Raises:
         SessionNotFound: the salon has no conversation of this id.
     """
+    # The caller's id as one of ours: of this salon and conversation, whoever else has the same idea.
+    cause = derived_id(tenant_id, conversation_id, input_id) if input_id else new_id()
     async with deps.db.tx(tenant_id) as tx:
-        fresh = input_id is None or await inbox.once(tx, "dialog.http-input", input_id)
+        fresh = await inbox.once(tx, "dialog.http-input", cause)
         await store.lock(tx, conversation_id)
         found = await store.load(tx, tenant_id, conversation_id)
         if found.session is None:
@@ -77,7 +79,6 @@ async def input_over_http(
         talks = await in_hand(tx, [found], deps.limits, deps.now())
         if not fresh:
             return Stepped(talks[-1].session, ())
-        cause = input_id or new_id()
         texts = talks[0].take([given], Cause(cause, tenant_id, cause))
         await keep(tx, talks)
     return Stepped(talks[-1].session, texts)
