@@ -7,7 +7,7 @@ import pytest
 from booka_common.contracts.booking import CancellationQuoteRequested, CancellationRequested
 
 from .house import FRIDAY_15
-from .visits import second
+from .visits import quoted, second
 
 
 @pytest.mark.parametrize("words", ["actually make it 4", "can we do 4 instead?", "make it 4pm", "change it to 16"])
@@ -164,3 +164,12 @@ def test_who_pays_after_the_time_is_up_is_told_what_becomes_of_it(talk: Any) -> 
     talk.at_payment()
     talk.take(talk.expired())
     assert talk.says("I just paid").startswith("If your payment comes in, you get this time if it is still free")
+
+
+@pytest.mark.parametrize("words", ["I can't make it on friday", "não vou poder remarcar para sexta"])
+def test_who_cannot_come_is_not_offered_that_very_day(talk: Any, words: str) -> None:
+    talk.at_done()
+    talk.says(words)
+    quoted(talk)
+    assert talk.session.state == "when"
+    assert talk.session.when.empty

@@ -84,6 +84,10 @@ _PAST = re.compile(
     rf"\b(?:yesterday|ontem|anteontem|last (?:week|month|{_WD})(?! of\b)|(?:semana|mes|{_WD.replace('weekday', 'weekday_')}(?:[ -]feira)?) passad[ao])\b"
 )
 _NOT_WEEKDAY = re.compile(rf"\b(?:not|isn't|can't(?: do)?) (?:on )?{_WD}\b")
+#: "I can't make it tomorrow": that day is not meant, whatever is said besides.
+_NOT_POSSIBLE = re.compile(
+    rf"\b(?:can't|cannot|can not|won't|nao (?:posso|consigo|da|vou poder|vou conseguir|poderei))(?: (?!before|after|until|till|antes|depois|ate)\w+){{0,3}}? (?:on |na |no )?(?:{_WD}|tomorrow|today|amanha|hoje)\b"
+)
 _OF_MONTH = re.compile(
     r"\b(?:no )?dia (?P<day>\d{1,2})\b(?!/)|\b(?:on )?the (?P<day_>\d{1,2})(?:st|nd|rd|th)?\b(?! ?(?:one|option))|\b(?P<day__>\d{1,2})(?:st|nd|rd|th)\b(?! ?(?:one|option))"
 )
@@ -91,6 +95,7 @@ _OF_MONTH = re.compile(
 
 def read_days(scan: Scan, today: date, *, day_first: bool) -> Days | NoDay | None:
     """The first and last day that the text names, never before `today`; what was understood is taken from `scan`."""
+    scan.take(_NOT_POSSIBLE)
     absolute = _absolute(scan, today, day_first=day_first)
     if isinstance(absolute, date):
         _weekdays(scan, today, today)  # "friday 27/11": the date decides
