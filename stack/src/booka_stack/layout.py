@@ -61,9 +61,7 @@ class Layout:
     @classmethod
     def private(cls, folder: Path, *, retry_scale: float = 0.02, **extra: str) -> "Layout":
         """Free ports, for tests and benchmarks that run beside anything else."""
-        ports: dict[str, int] = {}
-        for name in _PORTS:
-            ports[name] = free_port(besides=ports.values())
+        ports = {name: free_port() for name in _PORTS}
         return cls._in(folder, ports, retry_scale=retry_scale, extra=extra)
 
     @classmethod

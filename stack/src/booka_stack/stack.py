@@ -58,7 +58,7 @@ class Stack:
         return urlunsplit(("postgresql", netloc, "/booka", "", ""))
 
     def _service(self, name: str, index: int) -> Process:
-        port = self.layout.ports[name] if index == 0 else free_port(besides=self.layout.ports.values())
+        port = self.layout.ports[name] if index == 0 else free_port()
         environment = self.layout.service_environment(
             name, port, database=self.database_url(f"booka_{name}"), admin=self.database_url(), amqp=self.amqp_url
         )

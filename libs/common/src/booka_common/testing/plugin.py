@@ -30,10 +30,10 @@ from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
 _FOLDER = "BOOKA_TEST_FOLDER"
 _OWNER = "BOOKA_TEST_OWNER"
 
-# Stops the servers if the run is killed before it can do so itself.
+# Stops the servers if the run is killed before it can do so itself. Debian's sh knows no `kill --`.
 _WATCH = """
 while kill -0 "$1" 2>/dev/null; do sleep 1; done
-kill -9 -- "-$(ps -o pgid= "$(cat "$2/rabbitmq/pid")" | tr -d ' ')" 2>/dev/null
+kill -9 "-$(ps -o pgid= "$(cat "$2/rabbitmq/pid")" | tr -d ' ')" 2>/dev/null
 kill -QUIT "$(head -n 1 "$2/postgres/data/postmaster.pid")" 2>/dev/null
 sleep 1
 rm -rf "$2"
@@ -62,6 +62,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def watch(owner: int, folder: Path) -> None:
+    """Let a process of its own end the two servers in `folder`, and remove it, once the process `owner` is gone."""
+    subprocess.run(  # noqa: S603 - our own words
+        ["setsid", "--fork", "sh", "-c", _WATCH, "watch", str(owner), str(folder)],  # noqa: S607
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def _known(folder: Path) -> tuple[PostgresServer, RabbitServer]:
     ports = orjson.loads((folder / "servers.json").read_bytes())
     return (
@@ -81,13 +92,7 @@ def servers() -> tuple[PostgresServer, RabbitServer]:
             postgres = PostgresServer(folder / "postgres", ports["postgres"], durable=False)
             rabbit = RabbitServer(folder / "rabbitmq", ports["amqp"], ports["api"])
             (folder / "servers.json").write_bytes(orjson.dumps(ports))
-            subprocess.run(  # noqa: S603 - our own words
-                ["setsid", "--fork", "sh", "-c", _WATCH, "watch", os.environ[_OWNER], str(folder)],  # noqa: S607
-                check=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            watch(int(os.environ[_OWNER]), folder)
             starting = threading.Thread(target=postgres.start)
             starting.start()
             rabbit.start()

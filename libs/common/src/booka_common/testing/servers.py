@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,21 @@ from booka_common import topology
 __all__ = ["PostgresServer", "RabbitServer", "free_port"]
 
 
-def free_port(besides: Collection[int] = ()) -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now, and that the system gives to no outgoing connection either.
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on, and that no other call returns as long as this process lives.
 
-    Args:
-        besides: ports that are promised to somebody who does not listen yet.
+    Whoever gets it may listen seconds later, or stop and listen again: neither this process nor another one that asks
+    here is given it meanwhile, nor does the system give it to an outgoing connection.
     """
     while True:
         port = random.randint(12_000, 32_000)  # noqa: S311 - below the usual range of outgoing connections
-        if port in besides:
-            continue
-        with socket.socket() as probe:
+        with socket.socket(type=socket.SOCK_DGRAM) as claim, socket.socket() as probe:
             try:
+                claim.bind(("127.0.0.1", port))
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            claim.detach()  # nobody uses UDP here: the same port of it, open until this process ends, says that it is taken
         return port
 
 
