@@ -2,6 +2,8 @@
 export PATH := $(PATH):$(shell python3 -m site --user-base)/bin
 RUN := uv run --no-sync
 CODE := libs services sandbox stack scripts tests $(if $(wildcard benchmarks/*.py),benchmarks)
+LONGEST := services/booking/tests/test_machine.py
+NIGHTLY := $(addprefix services/booking/tests/,test_races.py test_waitlist_races.py test_plans.py test_machine.py)
 MIGRATIONS = $(shell find libs services -path '*/src/*/migrations/*.sql')
 
 .DEFAULT_GOAL := help
@@ -23,12 +25,12 @@ down:  ## stop what `make up` started
 	@$(RUN) python -m booka_stack down
 
 test: setup  ## all tests: each package beside its code, then the whole system as processes
-	$(RUN) pytest libs services sandbox stack -n 2 --dist loadfile
-	$(RUN) pytest tests
+	$(RUN) pytest $(LONGEST) libs services sandbox stack -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) pytest tests -n 2
 
-nightly: setup  ## the long versions: booking's races, its machine that is compared with a model for half an hour, 20 000 messages
-	BOOKA_NIGHTLY=1 $(RUN) pytest services/booking/tests/test_machine.py services/booking/tests/test_races.py
-	BOOKA_NIGHTLY=1 $(RUN) pytest tests/test_flood.py
+nightly: setup  ## the long versions: races, a million visits, 20 000 messages, random histories for half an hour; MINUTES=3 MESSAGES=2000
+	BOOKA_NIGHTLY=1 BOOKA_NIGHTLY_MINUTES=$(or $(MINUTES),30) $(RUN) pytest $(NIGHTLY)
+	FLOOD_MESSAGES=$(or $(MESSAGES),20000) $(RUN) pytest tests/test_flood.py
 
 lint: setup  ## style, types, who imports whom, migrations, lock file
 	$(RUN) ruff check .

@@ -1,11 +1,14 @@
 """The whole system as separate processes on private ports, judged by the sandbox's ledger and the services' tables."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from booka_common.ids import new_id
 from booka_stack.phone import Phone, Sandbox
@@ -14,6 +17,40 @@ from booka_stack.salon import Salon, SalonPlan, provision
 from booka_stack.stack import Stack
 from booka_stack.tables import Tables
 from booka_stack.temporary import temporary_stack
+
+#: These break the Booka that they share; they take longest, so a worker begins with them.
+BREAKING = ("test_crashes.py", "test_gaps.py", "test_outages.py", "test_replicas.py", "test_shutdown.py")
+#: These share none, and are for whoever is free.
+APART = ("test_flood.py", "test_architecture.py", "test_documents.py")
+
+
+def share(file: str) -> tuple[int, str]:
+    """What a file of tests shares its stack with, and when that is to begin."""
+    if file in APART:
+        return 2 + APART.index(file), file
+    return (0, "breaking") if file in BREAKING else (1, "standing")
+
+
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]  # untyped
+    """Several workers: what shares a stack goes to one of them, or each would start its own.
+
+    In place of `--dist loadgroup`, which no longer groups anything (pytest-dev/pytest-xdist#1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return share(Path(nodeid.partition("::")[0]).name)[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByStack:
+    """For `-n 2`."""
+    config.option.loadscopereorder = False  # the order is that of the items
+    return ByStack(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest first."""
+    items.sort(key=lambda item: share(item.path.name)[0])
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +72,7 @@ async def rush(fragile_stack: Stack) -> AsyncIterator[Rush]:
     """Salons full of guests on the stack that may be broken."""
     control = Sandbox(fragile_stack.layout.url("sandbox"))
     yield Rush(fragile_stack, control)
+    await control.call("DELETE", "/_/disorder")
     await control.close()
 
 

@@ -3,7 +3,8 @@
 Meanwhile messaging is killed over and over, at random and where it hurts most; webhooks are doubled, late, overtake each
 other, and are repeated because their answer was lost; and gateways take messages and answer with an error.
 
-1 000 messages of 50 conversations in every run, 20 000 of 500 with `BOOKA_NIGHTLY=1`; `FLOOD_SEED=…` for another chance.
+1 000 messages of 50 conversations in every run, as many as `FLOOD_MESSAGES=…` says in `make nightly`; `FLOOD_SEED=…` for
+another chance.
 """
 
 import os
@@ -17,14 +18,16 @@ from booka_stack.stack import Stack
 from booka_stack.supervisor import Supervisor
 from booka_stack.temporary import temporary_stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400 if "BOOKA_NIGHTLY" in os.environ else 400)]
-
-NIGHTLY = "BOOKA_NIGHTLY" in os.environ
-CONVERSATIONS, EACH, GATEWAYS, KILLS = (500, 40, 20, 10) if NIGHTLY else (50, 20, 4, 2)
+MESSAGES = int(os.environ.get("FLOOD_MESSAGES", "1000"))
+MANY = MESSAGES > 1000
+EACH, GATEWAYS = (40, 20) if MANY else (20, 4)
+CONVERSATIONS, KILLS = MESSAGES // EACH, max(MESSAGES // 2000, 2)
 POINTS = ("worker.called", "relay.confirmed", "consumer.committed")
 SEED = int(os.environ.get("FLOOD_SEED", "4"))
 DISORDER = {"doubled": 0.2, "late": 0.3, "seconds": 0.7, "unheard": 0.03}
 CHANNEL = {"messages_per_minute": 60_000}
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300 + MESSAGES // 10)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ async def test_every_message_is_taken_once_and_answered_once(flooded_stack, seed
 
     total = CONVERSATIONS * EACH
     at = sorted(flood.dice.uniform(0.05, 0.8) * total for _ in range(KILLS))
-    points = [f"{POINTS[n % 3]}:{flood.dice.randint(5, total // 20)}" for n in range(3 * (1 + NIGHTLY))]
+    points = [f"{POINTS[n % 3]}:{flood.dice.randint(5, total // 20)}" for n in range(6 if MANY else 3)]
     replicas = flooded_stack.services["messaging"]
     async with Supervisor(flooded_stack, {"messaging": points}) as supervisor, Answerer(flooded_stack.amqp_url):
 

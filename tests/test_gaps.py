@@ -12,7 +12,6 @@ from booka_stack.phone import Phone, Sandbox
 from booka_stack.salon import Salon, SalonPlan, provision
 from booka_stack.stack import Stack
 from booka_stack.tables import Tables
-from booka_stack.temporary import temporary_stack
 
 pytestmark = pytest.mark.e2e
 
@@ -20,10 +19,10 @@ VOICE = base64.b64encode(b"OggS" + bytes(60) + b"haircut").decode()
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    """A Booka that looks at its lines all the time."""
-    with temporary_stack(WATCH_SECONDS="2", SWEEP_GRACE_SECONDS="0.5") as started:
-        yield started
+def stack(fragile_stack: Stack) -> Iterator[Stack]:
+    """The Booka that may be broken, which looks at its lines all the time meanwhile."""
+    with fragile_stack.changed("messaging", MESSAGING_WATCH_SECONDS="2", MESSAGING_SWEEP_GRACE_SECONDS="0.5"):
+        yield fragile_stack
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 from booka_stack.rush import large_salon
 from booka_stack.stack import Stack
 from booka_stack.supervisor import Supervisor
-from booka_stack.temporary import temporary_stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 CRASH_POINTS = {
     "messaging": ("relay.confirmed:10", "worker.called:20"),
@@ -34,11 +33,10 @@ ENDS = (
 )
 
 
-@pytest.fixture(scope="module")
-def fragile_stack() -> Iterator[Stack]:
-    """The stack of `rush`, here with two of each."""
-    with temporary_stack(replicas=2, retry_scale=0.03) as started:
-        yield started
+@pytest.fixture(autouse=True)
+def _two_of_each(fragile_stack: Stack) -> Iterator[None]:
+    with fragile_stack.doubled():
+        yield
 
 
 async def test_two_replicas_of_every_service_do_everything_once(rush):

@@ -1,12 +1,15 @@
 """Whatever a salon's clients, its people, the clock and the broker do: booking and a small model of it agree after every step.
 
-`make test` plays a few short histories, `make nightly` many long ones. What failed is kept in `.hypothesis` and played first
-the next time; it is also printed as a line `@reproduce_failure(…)`, which goes above `machine` below to play it anywhere.
+`make test` plays a few short histories, `make nightly` long ones for half an hour (`MINUTES=…`). What failed is kept in
+`.hypothesis` and played first the next time; it is also printed as a line `@reproduce_failure(…)`, which goes above `machine`
+below to play it anywhere.
 A history that found something becomes a test of its own, with the rules called one by one.
 """
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
 
@@ -47,6 +50,7 @@ LATE = st.sampled_from([False, False, True])
 BY: st.SearchStrategy[Literal["client", "salon"]] = st.sampled_from(["client", "client", "salon"])
 HOURS = [(), ((600, 720),), ((480, 900),), None]
 SPANS = [(0, 1440), (0, 720), (840, 870)]
+MINUTES = int(os.environ.get("BOOKA_NIGHTLY_MINUTES", "30"))
 
 
 class SalonMachine(RuleBasedStateMachine):
@@ -331,19 +335,27 @@ def world(settings: Settings) -> Iterator[World]:
         yield found
 
 
-@pytest.mark.timeout(4 * 3600)
+@pytest.mark.timeout(MINUTES * 60 + 1200)
 def test_booking_does_what_the_model_does(world: World, *, nightly: bool) -> None:
     # A failure prints a @reproduce_failure(…) that goes here, above `machine`.
     def machine() -> SalonMachine:
         return SalonMachine(world)
 
-    run_state_machine_as_test(
-        machine,  # type: ignore[arg-type]  # anything that makes one will do
-        settings=settings(
-            max_examples=1500 if nightly else 20,
-            stateful_step_count=100 if nightly else 50,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    def play(histories: int, steps: int) -> None:
+        run_state_machine_as_test(
+            machine,  # type: ignore[arg-type]  # anything that makes one will do
+            settings=settings(
+                max_examples=histories,
+                stateful_step_count=steps,
+                deadline=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+
+    if not nightly:
+        return play(20, 50)
+    end = monotonic() + MINUTES * 60
+    while monotonic() < end:
+        play(30, 100)
+    return None

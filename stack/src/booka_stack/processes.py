@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["Process", "inherited"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """One `python -m <module> <command>`.
 

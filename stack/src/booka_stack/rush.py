@@ -49,10 +49,10 @@ class Rush:
 
     Args:
         seed: of everything that the guests choose.
-        patience: seconds that a conversation may take.
+        patience: seconds that a conversation may take, on a machine that has other things to do, too.
     """
 
-    def __init__(self, stack: Stack, sandbox: Sandbox, *, seed: int = 1, patience: float = 120) -> None:
+    def __init__(self, stack: Stack, sandbox: Sandbox, *, seed: int = 1, patience: float = 240) -> None:
         self.stack = stack
         self.sandbox = sandbox
         self.salons: list[Salon] = []

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
@@ -126,6 +127,38 @@ class Stack:
             process.start()
         for process in wanted:
             process.wait_ready()
+
+    @contextmanager
+    def doubled(self) -> Iterator[None]:
+        """One replica more of every service, until the block ends."""
+        more = {name: self._service(name, len(replicas)) for name, replicas in self.services.items()}
+        for name, process in more.items():
+            self.services[name].append(process)
+        try:
+            self.start(more.values())
+            yield
+        finally:
+            for name, process in more.items():
+                self.services[name].remove(process)
+                process.signal(signal.SIGTERM)
+            for process in more.values():
+                process.stop()
+
+    @contextmanager
+    def changed(self, service: str, **environment: str) -> Iterator[None]:
+        """Every replica of a service with other settings, until the block ends: `changed("llm", LLM_BASE_URL="…")`."""
+        usual = [(process, process.environment) for process in self.services[service]]
+        try:
+            self._restart({process: {**before, **environment} for process, before in usual})
+            yield
+        finally:
+            self._restart(dict(usual))
+
+    def _restart(self, wanted: Mapping[Process, Mapping[str, str]]) -> None:
+        for process, environment in wanted.items():
+            process.stop()
+            process.environment = environment
+        self.start(wanted)
 
     def is_up(self) -> bool:
         """Whether every part answers already."""
