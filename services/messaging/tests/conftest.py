@@ -25,6 +25,7 @@ from booka_sandbox.app import create_app as sandbox_app
 from booka_sandbox.serving import free_socket, serving
 from booka_sandbox.settings import Settings as SandboxSettings
 
+from .console import check_refusals
 from .desk import Desk, DeskOf, desk_at
 from .lines import Line
 from .meta import APP_SECRET, OLD_APP_SECRET, VERIFY_TOKEN
@@ -144,6 +145,19 @@ async def salon(client: httpx.AsyncClient, salon_of: type[Salon], tenant_id: UUI
     made = salon_of(tenant_id, client)
     await made.provision()
     return made
+
+
+@pytest.fixture
+async def every_refusal_is_documented(client: httpx.AsyncClient) -> None:
+    """A refusal that its route's OpenAPI does not tell of fails the test."""
+    await check_refusals(client)
+
+
+@pytest.fixture
+async def somebody_wrote(salon: Salon, gateway: GatewayStub) -> None:
+    """The salon's line is at `gateway`, and a client has said good morning."""
+    await salon.provision(gateway.url)
+    await salon.deliver(salon.text("Olá, bom dia"))
 
 
 @pytest.fixture

@@ -1,34 +1,23 @@
 """The console's side of the service over HTTP, where every refusal has to be documented in the route's OpenAPI."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 import httpx
-
-from booka_messaging.settings import Settings
-
-from .salon import Salon
-from .stub import GatewayStub
 
 IN_PATH = re.compile(r"\{(\w+)\}")
 
 
-@asynccontextmanager
-async def checked(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """The service; a refusal that its route does not tell of fails the test."""
-    async with started(settings) as http:
-        paths = (await http.get("/openapi.json")).json()["paths"]
+async def check_refusals(http: httpx.AsyncClient) -> None:
+    """From now on a refusal that its route does not tell of fails the test."""
+    paths = (await http.get("/openapi.json")).json()["paths"]
 
-        async def check(answer: httpx.Response) -> None:
-            if answer.is_error and answer.request.url.path.startswith("/v1"):
-                await answer.aread()
-                documented(paths, answer)
+    async def check(answer: httpx.Response) -> None:
+        if answer.is_error and answer.request.url.path.startswith("/v1"):
+            await answer.aread()
+            documented(paths, answer)
 
-        http.event_hooks = {"response": [check]}
-        yield http
+    http.event_hooks = {"response": [check]}
 
 
 def documented(paths: dict[str, Any], answer: httpx.Response) -> None:
@@ -42,14 +31,6 @@ def documented(paths: dict[str, Any], answer: httpx.Response) -> None:
         assert f"`{code}`" in told.get("description", ""), (
             f"{answer.request.method} {template}: {code} is not documented"
         )
-
-
-async def written_to(client: httpx.AsyncClient, tenant_id: UUID, gateway: GatewayStub) -> Salon:
-    """A salon to which somebody has written."""
-    made = Salon(tenant_id, client)
-    await made.provision(gateway.url)
-    await made.deliver(made.text("Olá, bom dia"))
-    return made
 
 
 async def post(salon: Any, path: str, body: Any = None, **headers: str) -> httpx.Response:

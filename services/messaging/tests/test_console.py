@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,19 +17,10 @@ from booka_common.ids import new_id
 from booka_common.testing import Tap, eventually
 from booka_messaging.settings import Settings
 
-from .console import checked, post, say, talk, written_to
+from .console import post, say, talk
 from .salon import code
 
-
-@pytest.fixture
-async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with checked(settings, started) as http:
-        yield http
-
-
-@pytest.fixture
-async def salon(client: httpx.AsyncClient, tenant_id: UUID, gateway: Any) -> Any:
-    return await written_to(client, tenant_id, gateway)
+pytestmark = pytest.mark.usefixtures("every_refusal_is_documented", "somebody_wrote")
 
 
 async def test_somebody_writes_and_booka_falls_silent(

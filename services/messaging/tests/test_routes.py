@@ -1,9 +1,7 @@
 """Every route of the console: what it tells of its refusals, and that another salon finds nothing by it."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -11,20 +9,10 @@ import pytest
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.testing import signed
-from booka_messaging.settings import Settings
 
-from .console import IN_PATH, checked, post, say, talk, written_to
+from .console import IN_PATH, post, say, talk
 
-
-@pytest.fixture
-async def client(settings: Settings, started: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with checked(settings, started) as http:
-        yield http
-
-
-@pytest.fixture
-async def salon(client: httpx.AsyncClient, tenant_id: UUID, gateway: Any) -> Any:
-    return await written_to(client, tenant_id, gateway)
+pytestmark = pytest.mark.usefixtures("every_refusal_is_documented", "somebody_wrote")
 
 
 async def test_every_route_tells_how_it_refuses(client: httpx.AsyncClient) -> None:
