@@ -2,7 +2,6 @@
 export PATH := $(PATH):$(shell python3 -m site --user-base)/bin
 RUN := uv run --no-sync
 CODE := libs services sandbox stack scripts tests $(if $(wildcard benchmarks/*.py),benchmarks)
-LONGEST := services/booking/tests/test_machine.py
 NIGHTLY := $(addprefix services/booking/tests/,test_races.py test_waitlist_races.py test_plans.py test_machine.py)
 MIGRATIONS = $(shell find libs services -path '*/src/*/migrations/*.sql')
 
@@ -25,7 +24,7 @@ down:  ## stop what `make up` started
 	@$(RUN) python -m booka_stack down
 
 test: setup  ## all tests: each package beside its code, then the whole system as processes
-	$(RUN) pytest $(LONGEST) libs services sandbox stack -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) pytest libs services sandbox stack -n 2 --dist loadfile --no-loadscope-reorder
 	$(RUN) pytest tests -n 2
 
 nightly: setup  ## the long versions: races, a million visits, 20 000 messages, random histories for half an hour; MINUTES=3 MESSAGES=2000
