@@ -110,6 +110,8 @@ async def test_a_call_is_bound_to_its_tenants_commits_and_keeps_its_connection(s
     (first,) = await db.shared_call([theirs], "probe_jobs", [theirs], False)
     (again,) = await db.shared_call([theirs], "probe_jobs", [theirs], False)
     assert first["pid"] == again["pid"]
+    (part,) = await db.shared_call([theirs], "probe_jobs", [theirs], False, wanted="pid, id")
+    assert dict(part) == {"pid": first["pid"], "id": theirs}
     async with db.tx(ours) as tx:
         assert await tx.fetchval("SELECT count(*) FROM jobs WHERE type = 'called'") == 1, "and nothing that failed"
         await tx.execute("SELECT pg_terminate_backend($1)", again["pid"])

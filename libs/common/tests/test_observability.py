@@ -6,7 +6,7 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from booka_common.observability import Requests, _of_the_work, current_traceparent, work
+from booka_common.observability import Requests, Tally, _of_the_work, current_traceparent, work
 
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -68,3 +68,13 @@ def test_requests_are_counted_by_route_and_status_and_their_times_by_route():
     assert told("booka_http_request_duration_seconds_count") == 3
     assert told("booka_http_request_duration_seconds_sum") == pytest.approx(60.301)
     assert b"# TYPE booka_http_requests_total counter" in generate_latest(registry)
+
+
+def test_a_tally_is_a_counter_of_prometheus():
+    registry = CollectorRegistry()
+    tally = Tally("booka_probe_total", "What was probed.", ["kind", "outcome"], registry)
+    assert b"# TYPE booka_probe_total counter" in generate_latest(registry), "before there is anything to count"
+    for labels in (("a", "x"), ("a", "y"), ("a", "x")):
+        tally.count(*labels)
+    assert registry.get_sample_value("booka_probe_total", {"kind": "a", "outcome": "x"}) == 2
+    assert registry.get_sample_value("booka_probe_total", {"kind": "a", "outcome": "y"}) == 1

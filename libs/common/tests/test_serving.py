@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
+from fastapi import FastAPI, Request
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from booka_common.serving import OnePiece
+from booka_common.serving import OnePiece, straight
 from booka_common.testing import eventually
 
 
@@ -70,11 +71,10 @@ async def served(protocol=OnePiece, app=answer, **options):
         app,
         port=0,
         http=protocol,
-        lifespan="off",
         log_config=None,
         date_header=False,
         timeout_graceful_shutdown=1,
-        **options,
+        **{"lifespan": "off", **options},
     )
     server = uvicorn.Server(config)
     bound = config.bind_socket()
@@ -248,3 +248,43 @@ async def test_only_an_idle_connection_is_closed_and_has_one_timer():
             return connection.timeout_keep_alive_task is None
 
         await eventually(forgotten)
+
+
+async def test_whoever_asks_again_after_the_whole_body_is_told_that_the_client_has_gone():
+    told = asyncio.Queue()
+
+    async def listening(scope, receive, _send):
+        for _ in range(3):
+            told.put_nowait(await receive())
+
+    async with served(app=listening) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/", "content-length: 5", method="POST") + b"he")
+        first = await told.get()
+        writer.write(b"llo")
+        rest = await told.get()
+        assert [first, rest] == [
+            {"type": "http.request", "body": b"he", "more_body": True},
+            {"type": "http.request", "body": b"llo", "more_body": False},
+        ]
+        writer.close()
+        assert await told.get() == {"type": "http.disconnect"}
+
+
+async def test_an_application_is_served_without_what_comes_before_its_middlewares():
+    opened = []
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        opened.append(True)
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/named")
+    async def named(asked: Request) -> str:
+        return "it" if asked.app is app else "another"
+
+    async with served(app=straight(app), interface="asgi3", lifespan="on") as port:
+        assert opened
+        assert (await all_of(port, request("/named", "connection: close"))).endswith(b'\r\n\r\n"it"')

@@ -326,18 +326,24 @@ async def test_what_the_database_says_of_a_message_is_what_the_contract_says(db:
         message = said(f"M{text}", text=text, name='Rui "o" \\ Melo')
         incoming = store.Incoming(new_id(), channel.tenant_id, channel.id, message, counts=True, received_at=NOW)
         saying = to_be_said(incoming, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-        (taken,) = (await store.take_and_tell(db, [incoming], [saying], DAY)).values()
+        (told,) = (await store.take_and_tell(db, [incoming], [saying], DAY)).values()
+        assert told is not None
+        async with db.tx(channel.tenant_id) as tx:
+            (row,) = await tx.fetch(
+                """SELECT m.conversation_id, v.contact_id, m.turn, c.name, c.phone, false AS attended
+                   FROM messages AS m JOIN conversations AS v ON v.id = m.conversation_id
+                   JOIN contacts AS c ON c.id = v.contact_id
+                   WHERE m.tenant_id = $1 AND m.id = $2""",
+                channel.tenant_id,
+                incoming.id,
+            )
+        taken = store.Taken(*row)
         assert taken.turn is not None
-        assert taken.told is not None
         whole = received(incoming, taken.turn, taken, saying["traceparent"], attended=False)
-        assert Envelope[MessageReceived].model_validate_json(taken.told.body) == whole
-        assert json.loads(taken.told.body).keys() == whole.model_dump().keys()
-        assert json.loads(taken.told.body)["data"].keys() == whole.data.model_dump().keys()
-        assert (taken.told.id, taken.told.correlation_id, taken.told.routing_key) == (
-            whole.id,
-            whole.id,
-            MessageReceived.key,
-        )
+        assert Envelope[MessageReceived].model_validate_json(told.body) == whole
+        assert json.loads(told.body).keys() == whole.model_dump().keys()
+        assert json.loads(told.body)["data"].keys() == whole.data.model_dump().keys()
+        assert (told.id, told.correlation_id, told.routing_key) == (whole.id, whole.id, MessageReceived.key)
         assert (taken.name, taken.phone) == ('Rui "o" \\ Melo', "+351912345678")
 
 

@@ -55,7 +55,7 @@ class Batcher(Generic[_Item, _Result]):
 
     def do(self, item: _Item) -> "asyncio.Future[_Result]":
         """Have `item` done with others. What is returned brings its result, or raises its error, once its batch is through."""
-        loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop() if self._worker is None else self._worker.get_loop()
         outcome: asyncio.Future[_Result] = loop.create_future()
         self._queue.append((item, outcome))
         if self._worker is None:

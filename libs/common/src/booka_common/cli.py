@@ -21,6 +21,7 @@ from booka_common.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 __all__ = ["main", "tidy_less"]
 
@@ -81,19 +82,20 @@ def _asyncapi(service: Service) -> object:
 def _serve(service: Service, settings: ServiceSettings) -> None:
     import uvicorn
 
-    from booka_common.serving import OnePiece
+    from booka_common.serving import OnePiece, straight
 
     # uvicorn drains on SIGTERM and then raises the signal again: an ordered stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-    def app() -> "FastAPI":
+    def app() -> "ASGIApp":
         created: FastAPI = _app(service).create_app(settings)
         tidy_less()
-        return created
+        return straight(created)
 
     uvicorn.run(
         app,
         factory=True,
+        interface="asgi3",
         http=OnePiece,
         host=settings.host,
         port=settings.port,

@@ -202,7 +202,7 @@ class Database:
         self._acquire_timeout = acquire_timeout.total_seconds()
         self._pool: Any = None
         self._system_pool: Any = None
-        self._calls: dict[str, str] = {}
+        self._calls: dict[tuple[str, str], str] = {}
         #: A connection of the pool that waits for the next call; one at most, so that the others are for everybody.
         self._callers: list[Any] = []
         self.signals = Signals()
@@ -297,19 +297,22 @@ class Database:
         async with self._transaction(f"BEGIN; SET LOCAL app.tenant_ids = '{_listed(tenants)}'", None) as tx:
             yield tx
 
-    async def shared_call(self, tenants: Collection[UUID], function: str, *args: object) -> Sequence[Any]:
+    async def shared_call(
+        self, tenants: Collection[UUID], function: str, *args: object, wanted: str = "called.*"
+    ) -> Sequence[Any]:
         """Call a function of the schema, in one round trip. It sees rows of `tenants`, as in `shared_tx`, and commits by itself.
 
         Args:
             function: its name. Its first argument is what has bound the tenants, which makes sure that it comes after that.
+            wanted: columns of what it returns.
 
         Raises:
             Unavailable: as `tx`.
         """
-        if (query := self._calls.get(function)) is None:
+        if (query := self._calls.get((function, wanted))) is None:
             places = "".join(f", ${number}" for number in range(2, len(args) + 2))
-            query = self._calls[function] = (
-                "SELECT called.* FROM set_config('app.tenant_ids', $1, true) AS bound (tenants)"  # noqa: S608 - our own name
+            query = self._calls[function, wanted] = (
+                f"SELECT {wanted} FROM set_config('app.tenant_ids', $1, true) AS bound (tenants)"  # noqa: S608 - our own name
                 f" CROSS JOIN LATERAL {function}(bound.tenants{places}) AS called"
             )
         connection = await self._for_a_call()

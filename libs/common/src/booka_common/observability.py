@@ -10,7 +10,7 @@ import re
 import sys
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from itertools import accumulate
 from typing import Any
@@ -22,7 +22,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-__all__ = ["Metrics", "Requests", "configure_logging", "current_traceparent", "work"]
+__all__ = ["Metrics", "Requests", "Tally", "configure_logging", "current_traceparent", "work"]
 
 #: The work in progress: its W3C traceparent, and what its log lines carry.
 _current: ContextVar[tuple[str | None, Mapping[str, object]]] = ContextVar("booka_work", default=(None, {}))
@@ -81,7 +81,7 @@ class work:  # noqa: N801 - reads as a verb: `with work(…):`
         fields = _current.get()[1]
         continued = None if self._traceparent is None else _TRACEPARENT.fullmatch(self._traceparent)
         traceparent = _new_trace() if continued is None else f"00-{continued[1]}-{continued[2]}-{continued[3]}"
-        self._entered: Token[Any] = _current.set((traceparent, {**fields, **self._fields}))
+        self._entered: Token[Any] = _current.set((traceparent, {**fields, **self._fields} if self._fields else fields))
 
     def __exit__(self, *_error: object) -> None:
         _current.reset(self._entered)
@@ -105,6 +105,27 @@ def _of_the_work(_logger: Any, _method: str, event: Any) -> Any:
     if traceparent is not None:
         event.setdefault("trace_id", traceparent[3:35])
     return event
+
+
+class Tally(Collector):
+    """A counter as a plain number for each set of labels, until somebody asks for it: see `Requests`."""
+
+    def __init__(self, name: str, documentation: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
+        self._told = name, documentation, labels
+        self._counted: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        registry.register(self)
+
+    def count(self, *labels: str) -> None:
+        """One more."""
+        self._counted[labels] += 1
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus is told."""
+        name, documentation, labels = self._told
+        family = CounterMetricFamily(name, documentation, labels=labels)
+        for values, counted in self._counted.items():
+            family.add_metric(list(values), counted)
+        return (family,)
 
 
 class Requests(Collector):
@@ -150,11 +171,11 @@ class Metrics:
         self.build = Gauge("booka_build_info", "Always 1; names the service.", ["service"], registry=registry)
         self.build.labels(service).set(1)
         self.requests = Requests(registry)
-        self.webhooks = Counter(
+        self.webhooks = Tally(
             "booka_webhook_received_total",
             "Webhooks by provider and outcome: accepted, ignored, duplicate, bad_signature, malformed, unavailable.",
             ["provider", "outcome"],
-            registry=registry,
+            registry,
         )
         self.consumed = Counter(
             "booka_messages_consumed_total",

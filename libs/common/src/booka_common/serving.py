@@ -6,8 +6,9 @@ when the next request comes. To a webhook that costs as much as its signature an
 """
 
 import asyncio
+from collections.abc import Awaitable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
@@ -19,13 +20,27 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-__all__ = ["OnePiece"]
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["OnePiece", "straight"]
 
 
 class _Exchange(RequestResponseCycle):
     """One request and its answer. The head of the answer waits for the body, and both are written at once."""
 
     _start: Any = None
+
+    async def receive(self) -> Any:
+        """The request's body. It is there as a whole when most are asked for it; else uvicorn waits for more, or for the end."""
+        if self.more_body or not self.message_event.is_set() or self.flow.read_paused:
+            return await super().receive()
+        if self.disconnected or self.response_complete or self.waiting_for_100_continue:
+            return await super().receive()
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Any) -> None:
         """Write the answer as far as it is known; what is not in one piece is written by uvicorn."""
@@ -55,6 +70,18 @@ class _Exchange(RequestResponseCycle):
         self.transport.write(answer)
         self.message_event.set()
         self.on_response()
+
+
+def straight(app: "FastAPI") -> "ASGIApp":
+    """`app` without the two coroutines that FastAPI and Starlette put before its middlewares, once it has started."""
+
+    def serve(scope: "Scope", receive: "Receive", send: "Send") -> Awaitable[None]:
+        if scope["type"] != "http" or app.middleware_stack is None:
+            return app(scope, receive, send)
+        scope["app"] = app
+        return app.middleware_stack(scope, receive, send)
+
+    return serve
 
 
 @lru_cache(maxsize=512)

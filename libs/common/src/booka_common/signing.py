@@ -6,7 +6,7 @@ caller sent, and `NotConfigured` for what an operator did not set.
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -39,6 +39,10 @@ class SecretSet:
 
     variable: str
     values: tuple[str, ...]
+    _encoded: tuple[bytes, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_encoded", tuple(value.encode() for value in self.values))
 
     def usable(self) -> tuple[bytes, ...]:
         """The secrets as bytes.
@@ -48,10 +52,9 @@ class SecretSet:
         """
         if not self.values:
             raise NotConfigured(self.variable, f"set it to a random secret of at least {MIN_SECRET_BYTES} bytes")
-        encoded = tuple([value.encode() for value in self.values])
-        if min(map(len, encoded)) < MIN_SECRET_BYTES:
+        if min(map(len, self._encoded)) < MIN_SECRET_BYTES:
             raise NotConfigured(self.variable, f"every secret in it needs at least {MIN_SECRET_BYTES} bytes")
-        return encoded
+        return self._encoded
 
     def __repr__(self) -> str:
         return f"SecretSet({self.variable}, {len(self.values)} secrets)"

@@ -31,7 +31,7 @@ def webhooks_api(
     router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
     def count(outcome: str) -> None:
-        metrics.webhooks.labels("stripe", outcome).inc()
+        metrics.webhooks.count("stripe", outcome)
 
     @router.post("/stripe", summary="A signed event of Stripe")
     async def stripe(request: Request) -> Received:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 __all__ = [
@@ -59,6 +60,11 @@ def identifier(value: object, longest: int = MAX_ID) -> str | None:
 
 def person_name(value: object) -> str | None:
     """What a client calls themselves; gateways put digits of a number, or "Você" for the salon, where a name is missing."""
+    return _name(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=2048)  # the same few people write
+def _name(value: str) -> str | None:
     name = " ".join(text(value)[:120].split())
     if not any(map(str.isalpha, name)) or name.casefold() == "você":
         return None

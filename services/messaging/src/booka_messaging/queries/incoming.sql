@@ -2,7 +2,7 @@
 
 -- name: messages_take
 -- The intake of messages (migrations/0005_taking.sql) inside a transaction, whose tenants are bound.
-SELECT * FROM take_messages('', $1, '{}', NULL);
+SELECT item, conversation_id, contact_id, turn, name, phone, attended FROM take_messages('', $1, '{}', NULL);
 
 -- name: messages_there
 -- Which of these are stored already, whoever wrote them.

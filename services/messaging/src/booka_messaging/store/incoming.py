@@ -52,7 +52,6 @@ class Taken(NamedTuple):
     Attributes:
         turn: its number; None: it has none.
         attended: a person of the salon answers in its conversation.
-        told: what was said of it, for who publishes it.
     """
 
     conversation_id: UUID
@@ -61,12 +60,11 @@ class Taken(NamedTuple):
     name: str | None
     phone: str | None
     attended: bool
-    told: Outgoing | None = None
 
 
 async def take_and_tell(
     db: Database, batch: Sequence[Incoming], said: Sequence[Mapping[str, Any] | None], handed_off_for: timedelta
-) -> dict[int, Taken]:
+) -> dict[int, Outgoing | None]:
     """Store messages of known contacts, of any tenants, say of each what is to be said of it, and commit.
 
     Args:
@@ -75,7 +73,8 @@ async def take_and_tell(
         handed_off_for: see `outbox`.
 
     Returns:
-        What became of each, by its place in `batch`; not of one that is there already, or whose author has to be settled first.
+        What was said of each that was stored, for who publishes it, by its place in `batch`. One that is there already, or whose
+        author has to be settled first, was not.
 
     Raises:
         TakenMeanwhile: one of them is being stored by somebody else, so none of them was.
@@ -83,24 +82,24 @@ async def take_and_tell(
     tenants = {item.tenant_id for item in batch}
     try:
         begun = [None if saying is None else _begun(saying) for saying in said]
-        rows = await db.shared_call(tenants, "take_messages", _described(batch), begun, handed_off_for)
+        args = (_described(batch), begun, handed_off_for)
+        rows = await db.shared_call(tenants, "take_messages", *args, wanted="item, rest")
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
-    taken = {}
-    for place, conversation_id, contact_id, turn, name, phone, attended, rest in rows:
+    told: dict[int, Outgoing | None] = {}
+    for place, rest in rows:
         id, start = batch[place].id, begun[place]
-        told = None if rest is None or start is None else Outgoing(id, MessageReceived.key, id, start + rest)
-        taken[place] = Taken(conversation_id, contact_id, turn, name, phone, attended, told)
-    return taken
+        told[place] = None if rest is None or start is None else Outgoing(id, MessageReceived.key, id, start + rest)
+    return told
 
 
 async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> dict[int, Taken]:
-    """As `take_and_tell`, in `tx` and without saying anything."""
+    """The same in `tx`, without saying anything: where each message belongs that was stored."""
     try:
         rows = await tx.fetch(queries["messages_take"], _described(batch))
     except asyncpg.UniqueViolationError as error:
         raise _meanwhile(error) from None
-    return {place: Taken(*where) for place, *where, _ in rows}
+    return {place: Taken(*where) for place, *where in rows}
 
 
 def _described(batch: Sequence[Incoming]) -> list[Mapping[str, Any]]:
@@ -109,30 +108,29 @@ def _described(batch: Sequence[Incoming]) -> list[Mapping[str, Any]]:
         message = item.message
         (kind1, value1), *others = message.aliases
         (kind2, value2), *more = others or ((None, None),)
-        described.append(
-            {
-                "item": number,
-                "tenant_id": item.tenant_id,
-                "channel_id": item.channel_id,
-                "kind1": kind1,
-                "value1": value1,
-                "kind2": kind2,
-                "value2": value2,
-                "kinds": [kind for kind, _ in more] if more else None,
-                "values": [value for _, value in more] if more else None,
-                "name": message.name,
-                "counts": 1 if item.counts else 0,
-                "received_at": item.received_at,
-                "id": item.id,
-                "provider_id": message.provider_id,
-                "author": message.author,
-                "kind": message.kind,
-                "text": message.text,
-                "choice_id": message.choice_id,
-                "metadata": message.metadata,
-                "sent_at": message.sent_at,
-            }
-        )
+        row: dict[str, Any] = {
+            "item": number,
+            "tenant_id": item.tenant_id,
+            "channel_id": item.channel_id,
+            "kind1": kind1,
+            "value1": value1,
+            "kind2": kind2,
+            "value2": value2,
+            "name": message.name,
+            "counts": 1 if item.counts else 0,
+            "received_at": item.received_at,
+            "id": item.id,
+            "provider_id": message.provider_id,
+            "author": message.author,
+            "kind": message.kind,
+            "text": message.text,
+            "choice_id": message.choice_id,
+            "metadata": message.metadata,
+            "sent_at": message.sent_at,
+        }
+        if more:
+            row |= {"kinds": [kind for kind, _ in more], "values": [value for _, value in more]}
+        described.append(row)
     return described
 
 

@@ -149,7 +149,7 @@ class Intake:
             async with self._db.shared_tx({arrival.incoming.tenant_id for arrival in batch}) as tx:
                 return await _take(tx, batch)
         signals = self._db.signals
-        taken = await store.take_and_tell(
+        told = await store.take_and_tell(
             self._db,
             [arrival.incoming for arrival in batch],
             [
@@ -158,8 +158,8 @@ class Intake:
             ],
             outbox.handed_off_for(signals),
         )
-        outbox.hand_over(signals, [one.told for one in taken.values() if one.told is not None])
-        return [place in taken for place in range(len(batch))]
+        outbox.hand_over(signals, [one for one in told.values() if one is not None])
+        return [place in told for place in range(len(batch))]
 
     async def _settle_and_store(self, batch: Sequence[_Arrival]) -> list[bool]:
         """The same for those who are new, or known by another name or under several; False: it is there already.

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from booka_common.errors import BookaError, NotFound, Unauthenticated, is_transient
-from booka_common.observability import Metrics, work
+from booka_common.observability import Metrics, Tally, work
 from booka_common.sealing import Sealer
 from booka_common.signing import SecretSet
 from booka_common.web import answer_to, problem
@@ -254,33 +254,27 @@ class _Call:
 
 
 class _Counts:
-    """The metrics of webhooks, each looked up once: a lookup by labels costs more than the counting."""
+    """The metrics of webhooks."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._secrets_used = Counter(
+        self._webhooks = metrics.webhooks
+        self._secrets_used = Tally(
             "booka_messaging_webhook_secret_total",
             "Authenticated webhooks by the secret they were made with: current, previous. Rotation is over at zero previous.",
             ["secret"],
-            registry=metrics.registry,
+            metrics.registry,
         )
         self._strangers = Counter(
             "booka_messaging_unknown_lines_total",
             "Lines that webhooks told of and no channel has.",
             registry=metrics.registry,
         )
-        self._webhooks: dict[tuple[str, str], Any] = {}
-        self._used: dict[bool, Any] = {}
 
     def webhook(self, gateway: str, outcome: str) -> None:
-        if (found := self._webhooks.get((gateway, outcome))) is None:
-            found = self._webhooks[gateway, outcome] = self._metrics.webhooks.labels(gateway, outcome)
-        found.inc()
+        self._webhooks.count(gateway, outcome)
 
     def secret(self, index: int) -> None:
-        if (found := self._used.get(index == 0)) is None:
-            found = self._used[index == 0] = self._secrets_used.labels("current" if index == 0 else "previous")
-        found.inc()
+        self._secrets_used.count("current" if index == 0 else "previous")
 
     def strangers(self, count: int) -> None:
         if count:
