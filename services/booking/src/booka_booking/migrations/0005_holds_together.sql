@@ -4,25 +4,29 @@
 -- Everything a hold hangs on and everything it writes, for any number of holds, one of each client and request at most. Their
 -- locks were taken before, so what is read here is up to date. A reservation exists only if every claim found its place.
 -- `ready`: the ids of those that are to be written; NULL: all of them.
--- `holds`, `more_claims`, `parts`: an object for each hold, which brings its first claim along (most have no other), for each claim
--- besides that, and for each segment.
--- `ids` to `answers`: of those that say so and plan their end at once, see `hold_together`; NULL: whoever calls does it.
+-- `ids` to `calendars`: of each hold; its calendar is that of its first claim. `holds`: an object for each, in the same order, which
+-- brings its first claim along (most have no other), and its segment if it has only one.
+-- `more_claims`, `parts`: an object for each claim besides that, and for each segment of those that have several.
+-- `keys` to `answers`: of those that say so and plan their end at once, see `hold_together`; NULL: whoever calls does it.
 CREATE FUNCTION hold_write(
-    ready uuid[], holds json, more_claims json, parts json,
-    ids uuid[], keys text[], messages uuid[], said bytea[], answers bytea[], handed_off_for interval
+    ready uuid[], ids uuid[], tenants uuid[], contacts uuid[], requests uuid[], calendars uuid[],
+    holds json, more_claims json, parts json, keys text[], messages uuid[], said bytea[], answers bytea[], handed_off_for interval
 ) RETURNS TABLE (id uuid, verdict text, duplicate_of uuid, client_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
 RETURN QUERY
 WITH asked AS (
-    SELECT * FROM json_to_recordset(holds)
-    AS a (tenant_id uuid, id uuid, changes bigint, most_holds integer, now timestamptz, request_id uuid, conversation_id uuid,
-        contact_id uuid, client_id uuid, contact_name text, phone text, starts_at timestamptz, ends_at timestamptz,
-        expires_at timestamptz, guest_name text, currency text, price_minor bigint, terms jsonb, who text, why text,
-        staff_ids uuid[], claims bigint, calendar_id uuid, busy_from timestamptz, busy_until timestamptz,
-        said_id uuid, correlation_id uuid, job_id uuid, job_key text, traceparent text,
-        request text, payload_hash text, status integer, headers jsonb)
+    SELECT * FROM ROWS FROM (
+        unnest(ids, tenants, contacts, requests, calendars, keys, messages, said, answers),
+        json_to_recordset(holds) AS (
+            changes bigint, most_holds integer, now timestamptz, conversation_id uuid, client_id uuid, contact_name text,
+            phone text, starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, guest_name text, currency text,
+            price_minor bigint, terms jsonb, who text, why text, staff_ids uuid[], claims bigint, busy_from timestamptz,
+            busy_until timestamptz, service_id uuid, service_name text, staff_id uuid, staff_name text, wanted_staff_id uuid,
+            resource_id uuid, resource_name text, said_id uuid, correlation_id uuid, traceparent text,
+            request text, payload_hash text, status integer, headers jsonb)
+    ) AS a (id, tenant_id, contact_id, request_id, calendar_id, key, message_id, said, answer)
     WHERE ready IS NULL OR a.id = ANY (ready)
 ), standing AS MATERIALIZED (
     SELECT a.*,
@@ -76,6 +80,10 @@ WITH asked AS (
 ), parts AS (
     INSERT INTO reservation_segments (tenant_id, reservation_id, position, service_id, service_name, staff_id, staff_name,
         wanted_staff_id, resource_id, resource_name, starts_at, ends_at, price_minor)
+    SELECT tenant_id, id, 0, service_id, service_name, staff_id, staff_name, wanted_staff_id, resource_id, resource_name,
+        starts_at, ends_at, price_minor
+    FROM complete WHERE service_id IS NOT NULL
+    UNION ALL
     SELECT h.tenant_id, p.*
     FROM json_to_recordset(parts)
         AS p (id uuid, position integer, service_id uuid, service_name text, staff_id uuid, staff_name text,
@@ -84,20 +92,20 @@ WITH asked AS (
     JOIN complete AS h ON h.id = p.id
 ), noted AS (
     INSERT INTO reservation_history (tenant_id, reservation_id, at, version, status, who, why, starts_at, staff_ids)
-    SELECT tenant_id, id, now, 1, 'held', who, why, starts_at, staff_ids FROM complete
+    SELECT tenant_id, id, now, 1, 'held', who, why, starts_at, coalesce(staff_ids, ARRAY[staff_id]) FROM complete
 ), following AS MATERIALIZED (
-    SELECT f.*, h.tenant_id, h.said_id, h.correlation_id, h.job_id, h.job_key, h.expires_at, h.traceparent, h.request, h.payload_hash,
-        h.status, h.headers, h.client_id::text AS newcomer, r.client_id::text AS client_id
-    FROM unnest(ids, keys, messages, said, answers) AS f (id, key, message_id, said, answer)
-    JOIN complete AS h ON h.id = f.id
-    JOIN reserved AS r ON r.id = f.id
+    SELECT h.id, h.key, h.message_id, h.said, h.answer, h.tenant_id, h.said_id, h.correlation_id, h.expires_at, h.traceparent,
+        h.request, h.payload_hash, h.status, h.headers, h.client_id::text AS newcomer, r.client_id::text AS client_id
+    FROM complete AS h JOIN reserved AS r ON r.id = h.id
+    WHERE h.said_id IS NOT NULL
 ), told AS (
     INSERT INTO outbox (id, tenant_id, routing_key, correlation_id, body, next_attempt_at)
     SELECT said_id, tenant_id, 'booking.reservation.held.v1', correlation_id, said, clock_timestamp() + handed_off_for
     FROM following
 ), planned AS (
     INSERT INTO jobs (id, tenant_id, type, payload, scheduled_at, max_attempts, unique_key, correlation_id, traceparent)
-    SELECT job_id, tenant_id, 'expire_hold', jsonb_build_object('reservation_id', id), expires_at, 10, job_key, correlation_id,
+    -- As `plan_expiry` does; this is the first end of a hold, and goes by its id.
+    SELECT id, tenant_id, 'expire_hold', jsonb_build_object('reservation_id', id), expires_at, 10, concat(id, ':1'), correlation_id,
         traceparent
     FROM following
 ), answered AS (
@@ -178,6 +186,6 @@ BEGIN
         RETURN QUERY SELECT d, 'done', NULL::uuid, NULL::uuid FROM unnest(done) AS d WHERE d = ANY (ready);
         ready := ARRAY(SELECT r FROM unnest(ready) AS r WHERE r <> ALL (done));
     END IF;
-    RETURN QUERY SELECT *
-    FROM hold_write(ready, holds, more_claims, parts, ids, keys, messages, said, answers, handed_off_for);
+    RETURN QUERY SELECT * FROM hold_write(
+        ready, ids, tenants, contacts, requests, calendars, holds, more_claims, parts, keys, messages, said, answers, handed_off_for);
 END $$;

@@ -8,9 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
-from booka_booking.domain.reservation import Reservation
+from booka_booking.domain.reservation import Reservation, Segment
 from booka_common.db import Database, Tx, load_queries
-from booka_common.ids import new_id
 from booka_common.publisher import Outgoing
 
 __all__ = ["Blocked", "Following", "NewHold", "Who", "Written", "insert", "queries", "write_together"]
@@ -55,13 +54,11 @@ class Following:
     """What is written with a hold.
 
     Attributes:
-        end_key: of the job for its end.
         key, message_id: what makes it happen once, if anything does: an `Idempotency-Key`, or a message.
         answer, body: columns of `idempotency_keys` for the key. The client is in the `body` by the id that he gets if he is new.
     """
 
     said: Outgoing
-    end_key: str
     traceparent: str | None
     key: str | None = None
     message_id: UUID | None = None
@@ -107,11 +104,7 @@ async def write_together(
     rows = await db.shared_call(
         {hold.tenant_id for hold in holds},
         "hold_together",
-        [hold.it.id for hold in holds],
-        [hold.tenant_id for hold in holds],
-        [hold.it.contact_id for hold in holds],
-        [hold.it.request_id for hold in holds],
-        [hold.it.claims[0].calendar_id for hold in holds],
+        *_keys(holds),
         keys if keyed else None,
         [one.message_id for one in following],
         [one.said.body for one in following],
@@ -130,7 +123,7 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     """
     if not holds:
         return []
-    rows = await tx.fetch(queries["hold_insert"], *_rows(holds))
+    rows = await tx.fetch(queries["hold_insert"], *_keys(holds), *_rows(holds))
     by_id: Mapping[UUID, Any] = {row[0]: row for row in rows}
     written = [Written(*by_id[hold.it.id][1:]) for hold in holds]
     partly = [
@@ -145,24 +138,34 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     return written
 
 
+def _keys(holds: Sequence[NewHold]) -> tuple[list[UUID | None], ...]:
+    """What holds go by, which is looked up before they are read: hold, tenant, contact, request and first calendar."""
+    return (
+        [hold.it.id for hold in holds],
+        [hold.tenant_id for hold in holds],
+        [hold.it.contact_id for hold in holds],
+        [hold.it.request_id for hold in holds],
+        [hold.it.claims[0].calendar_id for hold in holds],
+    )
+
+
 def _rows(
     holds: Sequence[NewHold], following: Sequence[Following] | None = None
 ) -> tuple[list[dict[str, object]], ...]:
-    """The holds, with their first claim and what follows from them; the claims besides that; and the segments.
+    """The rest of the holds, with their first claim, their only segment and what follows from them; all other claims; and the
+    segments of those that have several.
 
     As JSON: arrays of so many columns took asyncpg a quarter of all that Python does for a hold. PostgreSQL pays for
     each object and for each of its fields.
     """
     own = [_own(hold) for hold in holds]
     for row, follows in zip(own, following or (), strict=following is not None):
-        row |= {
-            "said_id": follows.said.id,
-            "correlation_id": follows.said.correlation_id,
-            "job_id": new_id(),
-            "job_key": follows.end_key,
-            "traceparent": follows.traceparent,
-            **follows.answer,
-        }
+        row["said_id"] = follows.said.id
+        row["correlation_id"] = follows.said.correlation_id
+        if follows.traceparent is not None:
+            row["traceparent"] = follows.traceparent
+        if follows.answer:
+            row.update(follows.answer)
     more: list[dict[str, object]] = [
         {"id": hold.it.id, "calendar_id": calendar_id, "busy_from": busy_from, "busy_until": busy_until}
         for hold in holds
@@ -172,50 +175,59 @@ def _rows(
         {
             "id": hold.it.id,
             "position": part.position,
-            "service_id": part.service_id,
-            "service_name": part.service_name,
-            "staff_id": part.staff_id,
-            "staff_name": part.staff_name,
-            "wanted_staff_id": part.wanted_staff_id,
-            "resource_id": part.resource_id,
-            "resource_name": part.resource_name,
+            **_part(part),
             "starts_at": part.start,
             "ends_at": part.end,
             "price_minor": part.price_minor,
         }
         for hold in holds
+        if len(hold.it.segments) > 1
         for part in hold.it.segments
     ]
     return own, more, parts
 
 
 def _own(hold: NewHold) -> dict[str, object]:
-    it = hold.it
-    calendar_id, busy_from, busy_until = it.claims[0]
-    return {
-        "tenant_id": hold.tenant_id,
-        "id": it.id,
-        "changes": hold.changes,
+    it, client = hold.it, hold.client
+    _, busy_from, busy_until = it.claims[0]
+    # What most holds do not have is left out.
+    seldom = {
         "most_holds": hold.most_holds,
-        "now": hold.now,
-        "request_id": it.request_id,
         "conversation_id": it.conversation_id,
-        "contact_id": it.contact_id,
-        "client_id": hold.client.id,
-        "contact_name": hold.client.name,
-        "phone": hold.client.phone,
+        "client_id": client.id,
+        "contact_name": client.name,
+        "phone": client.phone,
+        "guest_name": it.guest_name,
+    }
+    return {
+        "changes": hold.changes,
+        "now": hold.now,
         "starts_at": it.start,
         "ends_at": it.end,
         "expires_at": it.expires_at,
-        "guest_name": it.guest_name,
         "currency": it.currency,
         "price_minor": it.price_minor,
         "terms": it.terms,
         "who": hold.who,
         "why": hold.why,
-        "staff_ids": it.staff_ids,
         "claims": len(it.claims),
-        "calendar_id": calendar_id,
         "busy_from": busy_from,
         "busy_until": busy_until,
+        **(_part(it.segments[0]) if len(it.segments) == 1 else {"staff_ids": it.staff_ids}),
+        **{name: value for name, value in seldom.items() if value is not None},
     }
+
+
+def _part(part: Segment) -> dict[str, object]:
+    """What is done by whom."""
+    row: dict[str, object] = {
+        "service_id": part.service_id,
+        "service_name": part.service_name,
+        "staff_id": part.staff_id,
+        "staff_name": part.staff_name,
+    }
+    if part.wanted_staff_id is not None:
+        row["wanted_staff_id"] = part.wanted_staff_id
+    if part.resource_id is not None:
+        row |= {"resource_id": part.resource_id, "resource_name": part.resource_name}
+    return row

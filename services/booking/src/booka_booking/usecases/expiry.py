@@ -15,7 +15,7 @@ from booka_common.contracts.envelope import Envelope
 from booka_common.db import Tx
 from booka_common.jobs import NewJob
 
-__all__ = ["EXPIRE_HOLD", "end_if_overdue", "end_key", "expire", "free_overdue", "plan_expiry"]
+__all__ = ["EXPIRE_HOLD", "end_if_overdue", "expire", "free_overdue", "plan_expiry"]
 
 EXPIRE_HOLD = "expire_hold"
 
@@ -30,15 +30,10 @@ async def plan_expiry(tx: Tx, it: Reservation, occasion: Occasion) -> None:
         payload={"reservation_id": str(it.id)},
         scheduled_at=it.expires_at,
         correlation_id=occasion.correlation_id,
-        unique_key=end_key(it),
+        unique_key=f"{it.id}:{it.version}",  # the end changes with the version, and with nothing else
         traceparent=occasion.traceparent,
     )
     await jobs.put_all(tx, [end], now=occasion.now)
-
-
-def end_key(it: Reservation) -> str:
-    """What the job for the end of a hold goes by: the end changes with the version, and with nothing else."""
-    return f"{it.id}:{it.version}"
 
 
 async def expire(tx: Tx, reservation_id: UUID, occasion: Occasion) -> None:
