@@ -11,6 +11,8 @@ import pytest
 
 from booka_booking.domain.planning import Ask
 from booka_booking.settings import SERVICE, Settings
+from booka_booking.store import reservations
+from booka_booking.usecases.expiry import EXPIRE_HOLD, plan_expiry
 from booka_booking.usecases.holding import Holds
 from booka_booking.usecases.wishes import Held, NotHeld, Wish
 from booka_common.contracts.booking import HoldRefused, ReservationHeld
@@ -31,6 +33,29 @@ async def test_what_waits_at_the_same_time_is_written_by_one_transaction(warm: S
     assert len(await transactions(warm, *outcomes)) == 1
     said = {held.reservation_id for held in await warm.said(ReservationHeld)}
     assert {outcome.reservation.id for outcome in outcomes if isinstance(outcome, Held)} < said
+    assert await warm.problems() == []
+
+
+async def test_what_is_written_is_what_was_decided(warm: Salon) -> None:
+    """One service brings its segment along, several come besides; the end of each is planned as `plan_expiry` would."""
+    two = Wish(Ask(warm.wants((warm.brow, warm.ana), (warm.brow, warm.ana))), at(4, 9), contact_id=new_id())
+    outcomes = await at_once(warm.holds, warm, wish(warm, at(3, 9)), two, wish(warm, at(3, 10), guest_name="Rita"))
+    assert codes(outcomes) == ["held"] * 3
+    assert len(await transactions(warm, *outcomes)) == 1
+    for outcome in outcomes:
+        assert isinstance(outcome, Held)
+        it = outcome.reservation
+        async with warm.db.tx(warm.tenant_id) as tx:
+            assert await reservations.get(tx, it.id) == it
+            (entry,) = await reservations.list_history(tx, it.id)
+            assert entry["staff_ids"] == [warm.ana]
+            await plan_expiry(tx, it, warm.occasion())  # which finds that it is planned
+            ends = await tx.fetch(
+                "SELECT scheduled_at FROM jobs WHERE type = $1 AND payload = $2",
+                EXPIRE_HOLD,
+                {"reservation_id": str(it.id)},
+            )
+        assert [end["scheduled_at"] for end in ends] == [it.expires_at]
     assert await warm.problems() == []
 
 
