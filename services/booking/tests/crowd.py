@@ -185,4 +185,4 @@ async def _taken_away(admin: Any) -> Any:
         yield f"ALTER TABLE {row['at']} ADD CONSTRAINT {row['name']} {row['body']}{unproven}"
 
 
-__all__ = ["NOW", "Crowd", "fill"]
+__all__ = ["NOW", "STAFF", "Crowd", "fill"]

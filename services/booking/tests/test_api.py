@@ -242,12 +242,14 @@ async def test_reservations_of_a_person_or_of_a_client(client: httpx.AsyncClient
     assert await listed(**around, staff_id=str(salon.caio)) == []
     client_id = (await client.get(f"{RESERVATIONS}/{theirs.reservation_id}")).json()["client_id"]
     assert await listed(client_id=client_id) == [str(theirs.reservation_id)]
-    for params, code in (
-        ({}, "window_missing"),
-        ({**around, "staff_id": client_id, "client_id": client_id}, "staff_and_client"),
-    ):
+    for staff, found in ((salon.bia, [theirs]), (salon.ana, [])):
+        of_both = {"staff_id": str(staff), "client_id": client_id}
+        expected = [str(held.reservation_id) for held in found]
+        assert await listed(**of_both) == await listed(**around, **of_both, status="confirmed") == expected
+        assert await listed(**of_both, status="held") == []
+    for params in ({}, {"staff_id": client_id}, {"status": "held"}):
         answer = await client.get(RESERVATIONS, params=params)
-        assert (answer.status_code, answer.json()["code"]) == (400, code)
+        assert (answer.status_code, answer.json()["code"]) == (400, "window_missing")
 
 
 async def test_availability_over_http_says_why_not(client: httpx.AsyncClient, salon: Salon) -> None:

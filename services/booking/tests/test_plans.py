@@ -35,7 +35,7 @@ from booka_common.service import Service
 from booka_common.testing.plugin import Migrated, run_async
 from booka_common.testing.statements import Seen, judge, planned
 
-from .crowd import NOW, Crowd, fill
+from .crowd import NOW, STAFF, Crowd, fill
 
 pytestmark = pytest.mark.timeout(1200)  # a million visits take their time on a busy machine
 
@@ -242,7 +242,15 @@ async def test_a_page_of_reservations_reads_on_from_where_the_last_one_ended(
             after=None,
             limit=20,
         )
+        of_both = [
+            await reservations.list_keys(
+                tx, window, status=status, staff_id=crowd.staff(staff), client_id=crowd.client(5), after=None, limit=20
+            )
+            for window in (WEEK, Interval(NOW - 4000 * DAY, NOW + 60 * DAY))
+            for staff in range(STAFF)
+        ]
         assert status is not None or (by_staff and of_client)
+        assert sorted(key for keys in of_both[STAFF:] for key in keys) == of_client
     judge(seen, crowded.big, 700)  # the week has 560 visits
     assert used(seen, "reservations") <= {
         "reservations_by_start", "reservations_by_client", "reservations_pkey", "reservations_held_by_contact",

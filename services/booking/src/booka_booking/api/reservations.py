@@ -102,7 +102,7 @@ def reservation_routes(
 
     hot["POST", "/v1/reservations"] = straight(ask, caller, HoldBody, post_hold)
 
-    @router.get("", summary="By start; of a person, of a client, in a state")
+    @router.get("", summary="By start; of a person, of a client, in a state, or all of these")
     async def list_reservations(
         who: Signed,
         earliest: Annotated[AwareDatetime | None, Query(alias="from", description="needed without client_id")] = None,
@@ -115,8 +115,6 @@ def reservation_routes(
     ) -> Page[ReservationView]:
         if client_id is None and (earliest is None or latest is None):
             raise Invalid("say from and to, or a client_id", code="window_missing")
-        if client_id and staff_id:
-            raise Invalid("either of a person or of a client", code="staff_and_client")
         window = Interval(earliest or _EVER.start, latest or _EVER.end)
         after = position_after(cursor, tuple[AwareDatetime, UUID])
         async with db.tx(who.tenant_id) as tx:

@@ -79,21 +79,25 @@ ORDER BY r.starts_at, r.id
 LIMIT $7;
 
 -- name: reservations_page_of_staff
--- A segment begins within a day of its visit.
+-- A segment begins with its visit or later, within a day.
 SELECT r.starts_at, r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.starts_at >= $2 AND r.starts_at < $3 AND ($4::text IS NULL OR r.status = $4)
   AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
   AND r.id IN (SELECT s.reservation_id FROM reservation_segments AS s
-               WHERE s.tenant_id = $1 AND s.staff_id = $8 AND s.starts_at >= $2
+               WHERE s.tenant_id = $1 AND s.staff_id = $8 AND s.starts_at >= greatest($2, $5)
                  AND s.starts_at < $3::timestamptz + interval '24 hours')
 ORDER BY r.starts_at, r.id
 LIMIT $7;
 
 -- name: reservations_page_of_client
+-- $9: and of this person. Looked up for each of the client's visits, which are few; as a join, all of the person's might be read.
 SELECT r.starts_at, r.id FROM reservations AS r
 WHERE r.tenant_id = $1 AND r.client_id = $8 AND r.starts_at >= $2 AND r.starts_at < $3
   AND ($4::text IS NULL OR r.status = $4)
   AND r.starts_at >= greatest($2, $5::timestamptz) AND ($5 IS NULL OR (r.starts_at, r.id) > ($5, $6::uuid))
+  AND ($9::uuid IS NULL OR (
+      SELECT s.position FROM reservation_segments AS s
+      WHERE s.tenant_id = r.tenant_id AND s.reservation_id = r.id AND s.staff_id = $9 LIMIT 1) IS NOT NULL)
 ORDER BY r.starts_at, r.id
 LIMIT $7;
 

@@ -137,16 +137,14 @@ async def list_keys(
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[tuple[datetime, UUID]]:
-    """Start and id of a page of the reservations that start in `window`, by these; of one person or one client, not of both."""
+    """Start and id of a page of the reservations that start in `window`; of one person, of one client, or of both."""
     at, id = after or (None, None)
-    query = (
-        "reservations_page_of_client"
-        if client_id
-        else "reservations_page_of_staff"
-        if staff_id
-        else "reservations_page"
-    )
-    of = [owner for owner in (client_id or staff_id,) if owner]
+    query = "reservations_page"
+    of: tuple[UUID | None, ...] = ()
+    if client_id:
+        query, of = "reservations_page_of_client", (client_id, staff_id)
+    elif staff_id:
+        query, of = "reservations_page_of_staff", (staff_id,)
     rows = await tx.fetch(queries[query], tx.tenant_id, window.start, window.end, status, at, id, limit, *of)
     return [(row["starts_at"], row["id"]) for row in rows]
 
