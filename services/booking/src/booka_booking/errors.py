@@ -57,7 +57,7 @@ class WrongState(Conflict):
 _DETAILS: Mapping[str, str] = {
     "slot_taken": "somebody else has this start",
     "not_offered": "the salon does not offer this then: outside grid, hours, lead time or horizon, or nobody does it",
-    "in_the_past": "the start lies in the past",
+    "in_the_past": "the start lies in the past; for the salon, more than 12 hours back",
     "unknown_service": "the salon has no such service",
     "unknown_staff": "nobody active of this id works at the salon",
     "too_many_holds": "the client holds as many starts as the salon allows: confirm or cancel one first",

@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from booka_booking.usecases.catalogue import Change, changing
 from booka_booking.usecases.occasion import Occasion
@@ -11,10 +14,11 @@ from booka_common.idempotency import Once
 from booka_common.internal import Caller
 from booka_common.versions import check_version
 
-__all__ = ["Callers", "Clock", "change_of", "existing", "expect", "room_for"]
+__all__ = ["Callers", "Clock", "Why", "change_of", "existing", "expect", "room_for"]
 
 Callers = Callable[..., Awaitable[Caller]]
 Clock = Callable[[], datetime]
+Why = Annotated[str, Field(min_length=1, max_length=200, description="for the history")]
 
 
 @asynccontextmanager

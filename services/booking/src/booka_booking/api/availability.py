@@ -69,7 +69,7 @@ class ExplanationView(BaseModel):
 def availability_routes(
     db: Database, caller: Callable[..., Awaitable[Caller]], now: Callable[[], datetime]
 ) -> APIRouter:
-    """Reading only; `by=salon` leaves lead time and services that are not bookable online out of account."""
+    """Reading only; `by=salon` leaves lead time, horizon and services that are not bookable online out of account."""
     router = APIRouter(prefix="/v1/availability", tags=["availability"])
     Signed = Annotated[Caller, Depends(caller)]
 
@@ -112,12 +112,17 @@ def availability_routes(
             raise slot_refusal(found, ())
         return MonthView(days=[DayView(day=item.day, free=item.free, first=item.first) for item in found])
 
-    @router.get("/explain", summary="Why a start is not offered")
+    @router.get("/explain", summary="Why a start is not offered; by=salon: why not even the salon could book it")
     async def get_explanation(
-        who: Signed, wants: WantsInQuery, start: AwareDatetime, by: Party = "client"
+        who: Signed,
+        wants: WantsInQuery,
+        start: AwareDatetime,
+        by: Party = "client",
+        outside_hours: Annotated[bool, Query(description="as in POST /v1/reservations: hours are no reason")] = False,
     ) -> ExplanationView:
+        ask = Ask(wants, by, outside_hours=outside_hours and by == "salon")
         async with db.tx(who.tenant_id) as tx:
-            found = await availability.explained(tx, Ask(wants, by), start, now())
+            found = await availability.explained(tx, ask, start, now())
         if isinstance(found, str):
             raise slot_refusal(found, ())
         return _shown(found)

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from booka_booking.api.asking import Why
 from booka_booking.api.posted import Posted
 from booka_booking.api.views import HistoryView, ReservationDetail, ReservationView, shown
 from booka_booking.api.wants import Wants
@@ -37,8 +38,9 @@ _EVER = Interval(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UT
 class HoldBody(BaseModel):
     """Keep a start. The same `request_id` again gives the same reservation.
 
-    `by` salon: neither the lead time nor `online` binds. Whose it is: a `contact_id` of the conversations, or a `client_id`
-    whom the salon knows, or nobody in particular.
+    `by` salon, for calls and walk-ins: grid, lead time, horizon and `online` do not bind, and it may have begun up to 12 hours
+    ago. Only then `outside_hours`, `agreed` and `waive_deposit`. Whose it is: a `contact_id` of the conversations, or a
+    `client_id` whom the salon knows, or nobody in particular.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -53,6 +55,20 @@ class HoldBody(BaseModel):
     client_id: UUID | None = None
     conversation_id: UUID | None = None
     guest_name: str | None = Field(None, max_length=120)
+    outside_hours: bool = Field(
+        False, description="whatever opening hours, own hours and time off say; who or what is taken stays taken"
+    )
+    agreed: bool = Field(False, description="at once, as by /confirm; what a deposit is due for stays held until paid")
+    waive_deposit: bool = Field(False, description="with `agreed`: confirm without waiting for a deposit")
+    why: Why = "requested"
+
+    @model_validator(mode="after")
+    def _by_the_salon(self) -> Self:
+        if self.by != "salon" and (self.outside_hours or self.agreed):
+            raise ValueError("outside_hours and agreed are for by salon")
+        if self.waive_deposit and not self.agreed:
+            raise ValueError("waive_deposit goes with agreed")
+        return self
 
 
 class QuoteView(BaseModel):
@@ -83,7 +99,7 @@ def reservation_routes(
     )
     async def post_hold(asked: Asked, body: HoldBody) -> Response:
         wish = Wish(
-            Ask(body.wants, body.by),
+            Ask(body.wants, body.by, outside_hours=body.outside_hours),
             body.start,
             request_id=body.request_id,
             conversation_id=body.conversation_id,
@@ -92,6 +108,9 @@ def reservation_routes(
             phone=body.phone,
             client_id=body.client_id,
             guest_name=body.guest_name,
+            agreed=body.agreed,
+            waive_deposit=body.waive_deposit,
+            why=body.why,
         )
         posted = Posted(asked.keyed)
         try:

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from booka_booking.api.asking import Why
 from booka_booking.api.views import ReservationView, shown
 from booka_booking.api.wants import MAX_WANTS
 from booka_booking.domain.lifecycle import Refused
@@ -28,9 +29,6 @@ from booka_common.versions import IfMatch, check_version, etag
 __all__ = ["step_routes"]
 
 
-Why = Annotated[str, Field(min_length=1, max_length=200, description="for the history")]
-
-
 class ConfirmBody(BaseModel):
     """Agree to a hold."""
 
@@ -41,7 +39,7 @@ class ConfirmBody(BaseModel):
 
 
 class MoveBody(BaseModel):
-    """Another time, or other people. By the client, notice and limit of the terms hold."""
+    """Another time, or other people. By the client, notice and limit of the terms hold; by the salon as little as for a new visit."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,7 +48,14 @@ class MoveBody(BaseModel):
         (), max_length=MAX_WANTS, description="one for each service, null: anyone; empty: as was asked for at first"
     )
     by: Party = "salon"
+    outside_hours: bool = Field(False, description="by salon: whatever opening hours, own hours and time off say")
     why: Why = "moved"
+
+    @model_validator(mode="after")
+    def _by_the_salon(self) -> Self:
+        if self.by != "salon" and self.outside_hours:
+            raise ValueError("outside_hours is for by salon")
+        return self
 
 
 class FinishBody(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel
 
-from booka_booking.domain.reservation import Reservation, Status
+from booka_booking.domain.reservation import OutsideHours, Reservation, Status
 from booka_booking.usecases.saying import money_of, visit_of
 from booka_common.contracts.booking import Visit
 from booka_common.money import Money
@@ -55,7 +55,10 @@ class HistoryView(BaseModel):
 
 
 class ReservationView(BaseModel):
-    """A reservation. `version` goes up with every change of state or time; `moves` counts the client's."""
+    """A reservation. `version` goes up with every change of state or time; `moves` counts the client's.
+
+    `outside_hours`: what of the hours the salon booked it against, on purpose.
+    """
 
     id: UUID
     status: Status
@@ -73,6 +76,7 @@ class ReservationView(BaseModel):
     moves: int
     expires_at: datetime | None
     deposit_due_at: datetime | None
+    outside_hours: list[OutsideHours]
 
 
 class ReservationDetail(ReservationView):
@@ -103,6 +107,7 @@ def shown(it: Reservation) -> ReservationView:
         moves=it.moves,
         expires_at=it.expires_at,
         deposit_due_at=it.deposit_due_at,
+        outside_hours=list(it.outside_hours),
     )
 
 
@@ -133,6 +138,7 @@ def written(it: Reservation) -> bytes:
             "moves": it.moves,
             "expires_at": it.expires_at,
             "deposit_due_at": it.deposit_due_at,
+            "outside_hours": it.outside_hours,
         },
         default=str,
         option=orjson.OPT_UTC_Z,

@@ -15,9 +15,13 @@ from booka_booking.domain.planning import Party, Plan, Refusal, Team
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval, days_between, moment
 
-__all__ = ["FreeStarts", "Opening", "bounds", "choose", "free_starts", "on_grid", "refused", "spread"]
+__all__ = ["BACK", "FreeStarts", "Opening", "bounds", "choose", "free_starts", "on_grid", "refused", "spread"]
 
 _TICK = timedelta(microseconds=1)
+#: What the salon enters may have begun so long ago: the walk-in of the morning, written down in the evening.
+BACK = timedelta(hours=12)
+#: So far ahead the salon may book: as far as a horizon can be set.
+_FURTHEST = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,14 @@ class Opening:
 
 
 def bounds(salon: Salon, now: datetime, by: Party) -> Interval:
-    """The starts that lead time and horizon leave, `[first, last]`: after `now`, whatever they are. The salon needs no lead."""
+    """The starts that are not too early and not too late, `[first, last]`.
+
+    For clients that is after `now`, whatever lead time and horizon are. Neither binds the salon.
+    """
+    if by == "salon":
+        return Interval(now - BACK, now + _FURTHEST)
     profile = salon.profile
-    lead = timedelta(minutes=profile.lead_minutes if by == "client" else 0)
+    lead = timedelta(minutes=profile.lead_minutes)
     return Interval(now + max(lead, _TICK), now + timedelta(days=profile.horizon_days))
 
 
@@ -44,10 +53,10 @@ def on_grid(salon: Salon, start: datetime) -> bool:
 
 def refused(salon: Salon, plan: Plan, start: datetime, now: datetime) -> Refusal | None:
     """Why nobody could be booked at `start` even if nothing were taken; None if somebody could."""
-    if start <= now:
-        return "in_the_past"
     limits = bounds(salon, now, plan.by)
-    if not limits.start <= start <= limits.end or not on_grid(salon, start):
+    if start < limits.start and start <= now:
+        return "in_the_past"
+    if not limits.start <= start <= limits.end or (plan.by == "client" and not on_grid(salon, start)):
         return "not_offered"
     return None
 
@@ -97,7 +106,7 @@ class FreeStarts(Sequence[Opening]):
 
 
 def free_starts(diary: Diary, plan: Plan, window: Interval, now: datetime) -> FreeStarts:
-    """Every free start in `[window.start, window.end)`. `diary` covers the window."""
+    """Every free start of the grid in `[window.start, window.end)`. `diary` covers the window."""
     salon = diary.salon
     limits = bounds(salon, now, plan.by)
     first, last = max(window.start, limits.start), min(window.end, limits.end + _TICK)

@@ -1,16 +1,16 @@
 """Visits that were booked under other hours, people or services than there are now: they stay, and a person has to look."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 from booka_booking.domain.diary import Diary
-from booka_booking.domain.reservation import Reservation
+from booka_booking.domain.reservation import OutsideHours, Reservation
 from booka_booking.domain.times import Interval
 
-__all__ = ["Booked", "BookedPart", "Conflict", "ConflictCode", "conflicts_of"]
+__all__ = ["Booked", "BookedPart", "Conflict", "ConflictCode", "against_hours", "conflicts_of"]
 
 ConflictCode = Literal[
     "salon_closed",
@@ -36,7 +36,11 @@ class BookedPart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A visit ahead. `claims` are the times it takes of people and resources, buffers included."""
+    """A visit ahead. `claims` are the times it takes of people and resources, buffers included.
+
+    Attributes:
+        outside_hours: what of the hours it was entered against on purpose: that is none of its conflicts.
+    """
 
     id: UUID
     status: Literal["held", "confirmed"]
@@ -46,6 +50,7 @@ class Booked:
     end: datetime
     parts: tuple[BookedPart, ...]
     claims: tuple[tuple[UUID, Interval], ...]
+    outside_hours: tuple[OutsideHours, ...] = ()
 
     @classmethod
     def of(cls, it: Reservation) -> "Booked":
@@ -62,6 +67,7 @@ class Booked:
                 for part in it.segments
             ),
             claims=tuple((claim.calendar_id, Interval(claim.busy_from, claim.busy_until)) for claim in it.claims),
+            outside_hours=it.outside_hours,
         )
 
 
@@ -84,7 +90,7 @@ def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
     """Everything about `it` that could not be booked any more. `diary` covers its time; what is taken in it does not matter."""
     salon = diary.salon
     whole = Interval(it.start, it.end)
-    if not diary.open_for(whole):
+    if "salon_closed" not in it.outside_hours and not diary.open_for(whole):
         yield Conflict("salon_closed", span=whole)
     people = {person.id: person for person in salon.staff}
     pool_of = {resource.id: pool_id for pool_id, pool in salon.pools.items() for resource in pool}
@@ -106,6 +112,16 @@ def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
         for span in _work(it, part):
             if diary.open_for(span) and not diary.works(person, span):
                 yield Conflict("not_working", part.position, part.staff_id, span)
+
+
+def against_hours(diary: Diary, it: Reservation) -> tuple[OutsideHours, ...]:
+    """What of the hours is against a visit, in order: whoever enters it nevertheless knows of it. `diary` covers its time."""
+    codes: set[OutsideHours] = set()
+    for conflict in conflicts_of(diary, replace(Booked.of(it), outside_hours=())):
+        match conflict.code:
+            case "salon_closed" | "not_working" as code:
+                codes.add(code)
+    return tuple(sorted(codes))
 
 
 def _work(it: Booked, part: BookedPart) -> Iterator[Interval]:

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import inf
 from typing import NamedTuple
 from uuid import UUID
 
@@ -72,26 +73,33 @@ class Spans(NamedTuple):
 
 
 _FREE = Spans((), ())
+_EVER = Spans((-inf,), (inf,))
 
 
 class Hours:
-    """When a salon is open and everybody works, around a window of starts."""
+    """When a salon is open and everybody works, around a window of starts; or as if that did not matter (`ignored`)."""
 
-    def __init__(self, salon: Salon, window: Interval) -> None:
+    def __init__(self, salon: Salon, window: Interval, *, ignored: bool = False) -> None:
         self.salon = salon
+        self._ignored = ignored
+        if ignored:
+            self.opening = _EVER
+            return
         # One day more on each side: a visit may run over midnight where the hours of two days touch.
         self._days = list(days_between(window.start - _DAY, window.end + _DAY, salon.profile.zone))
         self.opening = Spans.joined(span for day in self._days for span in salon.opening_on(day))
         self._own: dict[UUID, Spans] = {}
 
     @classmethod
-    def on(cls, salon: Salon, day: date) -> "Hours":
+    def on(cls, salon: Salon, day: date, *, ignored: bool = False) -> "Hours":
         """Around the starts of a local date."""
+        if ignored:
+            return cls(salon, salon.whole(day), ignored=True)
         return salon.dates.of(("hours", day), lambda: cls(salon, salon.whole(day)))
 
     def of(self, staff: Staff) -> Spans:
         """When somebody works while the salon is open."""
-        if staff.hours is None and not staff.time_off:
+        if self._ignored or (staff.hours is None and not staff.time_off):
             return self.opening
         hours = self._own.get(staff.id)
         if hours is None:

@@ -1,4 +1,4 @@
-"""Why a start is not offered: every constraint that stands in its way, for the people at the salon."""
+"""Why a start is not offered, or not even to be had by the salon: every constraint in its way, for the people there."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +51,8 @@ def explain(diary: Diary, plan: Plan, start: datetime, now: datetime) -> tuple[R
     """Everything that keeps `start` from being offered; nothing exactly if it is."""
     reasons = tuple(_limits(diary, plan, start, now))
     # Beyond these nothing is worked out: it may be no date at all.
-    beyond = start <= now or start > bounds(diary.salon, now, plan.by).end
+    limits = bounds(diary.salon, now, plan.by)
+    beyond = start < limits.start and start <= now or start > limits.end
     if beyond or choose(diary, plan, start) is not None:
         return reasons
     found: dict[Reason, None] = {}
@@ -98,11 +99,9 @@ def hindrances(diary: Diary, team: Team, start: datetime) -> Iterator[Reason]:
 
 def _limits(diary: Diary, plan: Plan, start: datetime, now: datetime) -> Iterator[Reason]:
     limits = bounds(diary.salon, now, plan.by)
-    if start <= now:
-        yield Reason("in_the_past")
-    elif start < limits.start:
-        yield Reason("before_lead_time")
+    if start < limits.start:
+        yield Reason("in_the_past" if start <= now else "before_lead_time")
     if start > limits.end:
         yield Reason("beyond_horizon")
-    elif start > now and not on_grid(diary.salon, start):
+    elif plan.by == "client" and start > now and not on_grid(diary.salon, start):
         yield Reason("off_grid")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from booka_booking.domain.availability import BACK
 from booka_booking.domain.diary import Seating
 from booka_booking.domain.planning import Party
 from booka_booking.domain.policy import Client
@@ -125,13 +126,20 @@ def hold(
     guest_name: str | None = None,
     seconds: int | None = None,
 ) -> Reservation:
-    """A new hold on the salon's terms as they are now; it never outlasts the start of the visit.
+    """A new hold on the salon's terms as they are now; it does not outlast the start of the visit, if that is ahead.
+
+    Nobody pays in advance for what has begun.
 
     Args:
         seconds: how long it lasts, if not as long as the terms say.
     """
     currency = salon.profile.currency
     terms = seating.team.terms(currency, client)
+    expires_at = now + timedelta(seconds=seconds or terms.hold_seconds)
+    if seating.start > now:
+        expires_at = min(expires_at, seating.start)
+    else:
+        terms = replace(terms, deposit_minor=0)
     return Reservation(
         id=id,
         status="held",
@@ -141,7 +149,7 @@ def hold(
         currency=currency,
         price_minor=seating.team.price_minor,
         terms=terms,
-        expires_at=min(now + timedelta(seconds=seconds or terms.hold_seconds), seating.start),
+        expires_at=expires_at,
         zone=salon.profile.zone.key,
         request_id=request_id,
         conversation_id=conversation_id,
@@ -217,10 +225,10 @@ def finish(it: Reservation, outcome: Literal["completed", "no_show"], now: datet
 
 
 def movable(it: Reservation, by: Party, now: datetime) -> Refused | None:
-    """Why it may not be moved; None if it may. The salon is bound by neither notice nor limit."""
+    """Why it may not be moved; None if it may. The salon is bound by neither notice nor limit, and moves what has just begun."""
     if it.status != "confirmed":
         return Refused("not_confirmed")
-    if it.start <= now:
+    if it.start <= (now - BACK if by == "salon" else now):
         return Refused("already_over")
     if by == "client" and now > it.free_until:
         return Refused("too_late")

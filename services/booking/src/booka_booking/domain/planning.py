@@ -23,15 +23,18 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Services in this order, each by somebody or anybody. The salon itself is not bound by `online` and the lead time.
+    """Services in this order, each by somebody or anybody. The salon itself is not bound by what it tells its clients.
 
     Attributes:
+        by: the salon needs no grid, no lead time and no `online`, and may enter what has begun (see `availability.bounds`).
         booked: it is about a visit that there is; the salon may move that though it does not offer its services any more.
+        outside_hours: the salon says that hours and time off do not matter. Who or what is taken, does.
     """
 
     wants: tuple[Want, ...]
     by: Party = "client"
     booked: bool = False
+    outside_hours: bool = False
 
     def allows(self, service: Service) -> bool:
         """Whether `service` is for whoever asks."""
@@ -174,6 +177,7 @@ class Plan:
     wants: tuple[Want, ...]
     able: tuple[tuple[Staff, ...], ...]
     by: Party
+    outside_hours: bool = False
 
     @cached_property
     def teams(self) -> tuple[Team, ...]:
@@ -227,7 +231,7 @@ def resolve(salon: Salon, ask: Ask) -> Plan | Refusal:
     able = able_to(salon, ask.wants)
     if not all(able) or not all(map(ask.allows, services)) or too_long(services, able):
         return "not_offered"
-    return Plan(tuple(services), ask.wants, able, ask.by)
+    return Plan(tuple(services), ask.wants, able, ask.by, ask.outside_hours)
 
 
 def able_to(salon: Salon, wants: Sequence[Want]) -> tuple[tuple[Staff, ...], ...]:

@@ -10,9 +10,10 @@ from booka_booking.domain.policy import Terms
 from booka_common.contracts.booking import Visit, Want
 from booka_common.money import Money
 
-__all__ = ["Claim", "Reservation", "Segment", "Status"]
+__all__ = ["Claim", "OutsideHours", "Reservation", "Segment", "Status"]
 
 Status = Literal["held", "confirmed", "completed", "no_show", "cancelled", "expired"]
+OutsideHours = Literal["salon_closed", "not_working"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,11 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A visit that is held, agreed or over. Amounts are in the minor unit of `currency`."""
+    """A visit that is held, agreed or over. Amounts are in the minor unit of `currency`.
+
+    Attributes:
+        outside_hours: what of the hours the salon knew to be against it, and booked it nevertheless.
+    """
 
     id: UUID
     status: Status
@@ -67,6 +72,7 @@ class Reservation:
     transaction_id: UUID | None = None
     paid_minor: int = 0
     moves: int = 0
+    outside_hours: tuple[OutsideHours, ...] = ()
 
     @property
     def start(self) -> datetime:

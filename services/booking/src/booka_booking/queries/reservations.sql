@@ -22,8 +22,19 @@ FROM unnest($2::uuid[]) AS k (calendar_id), LATERAL (
 ) AS b
 WHERE b.begins IS NOT NULL;
 
--- name: client_known
-SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 AND erased_at IS NULL;
+-- name: client_reached
+SELECT c.contact_id,
+    (SELECT r.conversation_id FROM reservations AS r
+     WHERE r.tenant_id = c.tenant_id AND r.client_id = c.id AND r.contact_id = c.contact_id AND r.conversation_id IS NOT NULL
+     ORDER BY r.starts_at DESC, r.id DESC LIMIT 1) AS conversation_id
+FROM clients AS c WHERE c.tenant_id = $1 AND c.id = $2 AND c.erased_at IS NULL;
+
+-- name: client_holds
+-- Of a client without a contact. Those with one are counted where their holds are written, see hold_write.
+SELECT count(*) FROM reservations WHERE tenant_id = $1 AND client_id = $2 AND status = 'held' AND expires_at > $3;
+
+-- name: reservation_outside_hours
+UPDATE reservations SET outside_hours = $3 WHERE tenant_id = $1 AND id = $2;
 
 -- name: client_of
 -- What terms and assignment hang on: visits that took place, and whom the client was with last. Of a contact, or of the
@@ -59,7 +70,8 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: reservations_get
 SELECT r.id, r.request_id, r.conversation_id, r.contact_id, r.client_id, r.status, r.version, r.moves, r.guest_name,
-    r.currency, r.price_minor, r.terms, r.expires_at, r.deposit_due_at, r.transaction_id, r.paid_minor, p.zone,
+    r.currency, r.price_minor, r.terms, r.expires_at, r.deposit_due_at, r.transaction_id, r.paid_minor, r.outside_hours,
+    p.zone,
     ARRAY(SELECT (s.position, s.service_id, s.service_name, s.staff_id, s.staff_name, s.wanted_staff_id, s.resource_id,
                   s.resource_name, s.starts_at, s.ends_at, s.price_minor)
           FROM reservation_segments AS s WHERE s.tenant_id = r.tenant_id AND s.reservation_id = r.id
@@ -106,7 +118,7 @@ LIMIT $7;
 WITH saved AS (
     UPDATE reservations
     SET status = $4, version = $5, starts_at = $6, ends_at = $7, guest_name = $8, expires_at = $9, deposit_due_at = $10,
-        transaction_id = $11, paid_minor = $12, moves = $13
+        transaction_id = $11, paid_minor = $12, moves = $13, outside_hours = $20
     WHERE tenant_id = $1 AND id = $2 AND version = $3
     RETURNING 1
 ), seats AS (

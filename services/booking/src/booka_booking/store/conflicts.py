@@ -33,6 +33,7 @@ async def booked_ahead(
                     end=row["ends_at"],
                     parts=tuple(BookedPart(*part) for part in row["parts"]),
                     claims=tuple((calendar, Interval(begins, ends)) for calendar, begins, ends in row["claims"]),
+                    outside_hours=tuple(row["outside_hours"]),
                 )
                 for row in rows
             ]

@@ -15,14 +15,15 @@ from booka_booking.domain.times import Interval
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "Taken", "busy", "busy_spans", "client_known", "client_of", "get", "get_many", "granted", "list_history", "list_keys",
-    "lock", "lock_calendars", "lock_client", "lock_overdue", "queries", "save", "save_seated",
+    "Reached", "Taken", "busy", "busy_spans", "client_of", "count_holds", "get", "get_many", "granted", "list_history",
+    "list_keys", "lock", "lock_calendars", "lock_client", "lock_overdue", "put_outside_hours", "queries", "reach", "save",
+    "save_seated",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/reservations.sql")
 
 
-_NESTED = frozenset({"terms", "segments", "claims"})
+_NESTED = frozenset({"terms", "segments", "claims", "outside_hours"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,23 @@ class Taken:
         return self.held_until is not None and self.held_until <= now
 
 
-async def lock_client(tx: Tx, contact_id: UUID | None, request_id: UUID | None = None) -> None:
-    """Have a client's holds, and the answer to a request, to oneself until the transaction ends. Before `lock_calendars`."""
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How a client is reached: by a contact, and in the conversation in which they booked last. None: they are not."""
+
+    contact_id: UUID | None
+    conversation_id: UUID | None
+
+
+async def lock_client(
+    tx: Tx, contact_id: UUID | None, request_id: UUID | None = None, client_id: UUID | None = None
+) -> None:
+    """Have a client's holds, and the answer to a request, to oneself until the transaction ends. Before `lock_calendars`.
+
+    Who has a contact goes by that; `client_id` is for others.
+    """
     names = [f"{tx.tenant_id}:contact:{contact_id}"] if contact_id else []
+    names += [f"{tx.tenant_id}:client:{client_id}"] if client_id and not contact_id else []
     names += [f"{tx.tenant_id}:request:{request_id}"] if request_id else []
     await tx.lock(names)
 
@@ -73,9 +88,21 @@ async def busy_spans(
     return {row[0]: Spans(row[1], row[2]) for row in rows}
 
 
-async def client_known(tx: Tx, client_id: UUID) -> bool:
-    """Whether the salon has this client."""
-    return await tx.fetchval(queries["client_known"], tx.tenant_id, client_id) is not None
+async def reach(tx: Tx, client_id: UUID) -> Reached | None:
+    """How a client is reached; None: the salon has no such client."""
+    row = await tx.fetchrow(queries["client_reached"], tx.tenant_id, client_id)
+    return Reached(*row) if row else None
+
+
+async def count_holds(tx: Tx, client_id: UUID, now: datetime) -> int:
+    """How many starts are kept for a client. What somebody is offered from the waiting list has a contact."""
+    count: int = await tx.fetchval(queries["client_holds"], tx.tenant_id, client_id, now)
+    return count
+
+
+async def put_outside_hours(tx: Tx, it: Reservation) -> None:
+    """Write what of the hours a new hold goes against."""
+    await tx.execute(queries["reservation_outside_hours"], tx.tenant_id, it.id, list(it.outside_hours))
 
 
 async def client_of(tx: Tx, contact_id: UUID | None, client_id: UUID | None = None) -> Client:
@@ -115,6 +142,7 @@ async def get_many(tx: Tx, reservation_ids: Sequence[UUID]) -> list[Reservation]
             terms=Terms(**row["terms"]),
             segments=tuple(Segment(*segment) for segment in row["segments"]),
             claims=tuple(Claim(*claim) for claim in row["claims"]),
+            outside_hours=tuple(row["outside_hours"]),
         )
         for row in rows
     ]
@@ -181,6 +209,7 @@ async def save(tx: Tx, before: Reservation, after: Reservation, *, who: str, why
         who,
         why,
         list(after.staff_ids),
+        list(after.outside_hours),
     )
     if not saved:
         raise RuntimeError(f"reservation {after.id} is not at version {before.version} any more")

@@ -28,7 +28,7 @@ class Known:
 
     def plan(self, ask: Ask) -> Plan | Refusal:
         """What is asked for as a plan, or why the salon does not do that."""
-        key = (ask.by, ask.booked, *((want.service_id, want.staff_id) for want in ask.wants))
+        key = (ask.by, ask.booked, ask.outside_hours, *((want.service_id, want.staff_id) for want in ask.wants))
         found = self._plans.get(key)
         if found is None:
             if len(self._plans) >= _MOST_PLANS:

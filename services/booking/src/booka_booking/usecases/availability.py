@@ -166,10 +166,11 @@ async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explain
     salon, plan = known.salon, known.plan(ask)
     if isinstance(plan, str):
         return Explained(tuple(unoffered(salon, ask)), {}) if plan == "not_offered" else plan
-    within = min(max(start, now), bounds(salon, now, ask.by).end)
+    limits = bounds(salon, now, ask.by)
+    within = min(max(start, min(now, limits.start)), limits.end)
     window = Interval(within, within + _DAY)
     taken = await reservations.busy(tx, calendars(salon, plan), _around(window))
-    diary = Diary(Hours(salon, window), taken_by_calendar(taken, now))
+    diary = Diary(Hours(salon, window, ignored=plan.outside_hours), taken_by_calendar(taken, now))
     by = {(item.calendar_id, item.span.start): item.reservation_id for item in taken}
     return Explained(explain(diary, plan, start, now), by)
 
@@ -211,7 +212,7 @@ def slot_of(seating: Seating) -> Slot:
 
 async def _diary(tx: Tx, salon: Salon, plan: Plan, window: Interval, now: datetime, besides: UUID | None) -> Diary:
     taken = await reservations.busy_spans(tx, calendars(salon, plan), _around(window), now, besides=besides)
-    return Diary(Hours(salon, window), taken)
+    return Diary(Hours(salon, window, ignored=plan.outside_hours), taken)
 
 
 def _around(window: Interval) -> Interval:

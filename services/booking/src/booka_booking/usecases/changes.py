@@ -1,21 +1,24 @@
 """What happens to a reservation after it was made: cancelled, moved, completed, missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.availability import choose, refused
-from booka_booking.domain.diary import Diary, Hours
+from booka_booking.domain.conflicts import against_hours
+from booka_booking.domain.diary import Diary, Hours, Seating
 from booka_booking.domain.lifecycle import Nothing, Refused
 from booka_booking.domain.planning import Ask, Party, Plan
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.salon import Salon
+from booka_booking.domain.times import Interval
 from booka_booking.store import merging, reservations
 from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
-from booka_booking.usecases.holds import around, lapsed_in_the_way
+from booka_booking.usecases.holds import around, diary_without, lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saving import save, save_seated
 from booka_booking.usecases.wishes import ALTERNATIVES, NotHeld
@@ -168,6 +171,7 @@ async def move(
     by: Party,
     start: datetime,
     staff_ids: Sequence[UUID | None] = (),
+    outside_hours: bool = False,
     why: str = "moved",
 ) -> Reservation | Refused | NotHeld:
     """Have a confirmed, locked visit take place at `start`.
@@ -180,12 +184,13 @@ async def move(
     if hindered is not None:
         return hindered
     wants = _wants(it, staff_ids)
-    loaded = await load(tx, Ask(wants, by, booked=True), now) if wants else "not_offered"
+    ask = Ask(wants, by, booked=True, outside_hours=outside_hours)
+    loaded = await load(tx, ask, now) if wants else "not_offered"
     if isinstance(loaded, str):
         return NotHeld(loaded)
     salon, plan = loaded
     code = refused(salon, plan, start, now)
-    if code is None and choose(Diary(Hours(salon, around(salon, plan, start)), {}), plan, start) is None:
+    if code is None and _choose(salon, plan, start, {}) is None:
         code = "not_offered"
     if code is None:
         after = await _seated_anew(tx, it, salon, plan, start, by, occasion, why)
@@ -203,17 +208,26 @@ async def _seated_anew(
     # Its old calendars too: somebody who waits for the time it leaves must not hold what it moves to.
     involved = calendars(salon, plan)
     await reservations.lock_calendars(tx, {*involved, *it.calendar_ids})
-    window = around(salon, plan, start)
-    taken = await reservations.busy(tx, involved, window, besides=it.id)
-    diary = Diary(Hours(salon, window), taken_by_calendar(taken, now))
-    seating = choose(diary, plan, start, prefer=await preferred(tx, salon, plan, it.contact_id, it.client_id))
+    taken = await reservations.busy(tx, involved, around(salon, plan, start), besides=it.id)
+    prefer = await preferred(tx, salon, plan, it.contact_id, it.client_id)
+    seating = _choose(salon, plan, start, taken_by_calendar(taken, now), prefer)
     if seating is None:
         return None
     after = rules.move(it, seating, by)
+    after = replace(
+        after, outside_hours=against_hours(diary_without(salon, after), after) if plan.outside_hours else ()
+    )
     lapsed = lapsed_in_the_way(after.claims, taken, now)
     if lapsed:
         await free_overdue(tx, lapsed, occasion)
     return after if await save_seated(tx, it, after, occasion, why=why) else None
+
+
+def _choose(
+    salon: Salon, plan: Plan, start: datetime, taken: Mapping[UUID, Sequence[Interval]], prefer: UUID | None = None
+) -> Seating | None:
+    hours = Hours(salon, around(salon, plan, start), ignored=plan.outside_hours)
+    return choose(Diary(hours, taken), plan, start, prefer=prefer)
 
 
 def _wants(it: Reservation, staff_ids: Sequence[UUID | None]) -> tuple[Want, ...]:

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.conflicts import Booked, conflicts_of
-from booka_booking.domain.diary import Diary, Hours
 from booka_booking.domain.lifecycle import Nothing, Reseat, Unusable
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.times import Interval
@@ -12,7 +11,7 @@ from booka_booking.store import deposits, reservations, salons
 from booka_booking.usecases.availability import taken_by_calendar
 from booka_booking.usecases.confirmations import confirmed
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
-from booka_booking.usecases.holds import lapsed_in_the_way
+from booka_booking.usecases.holds import diary_without, lapsed_in_the_way
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saving import save, save_seated
 from booka_common import inbox, outbox
@@ -76,8 +75,7 @@ async def _offered(tx: Tx, after: Reservation, now: datetime) -> bool:
     known = await salons.current(tx, now)
     if known is None:
         return False
-    diary = Diary(Hours(known.salon, Interval(after.start, after.end)), {})
-    return next(conflicts_of(diary, Booked.of(after)), None) is None
+    return next(conflicts_of(diary_without(known.salon, after), Booked.of(after)), None) is None
 
 
 async def _reseat(tx: Tx, it: Reservation, after: Reservation, occasion: Occasion) -> bool:

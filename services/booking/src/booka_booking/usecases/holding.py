@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from booka_booking.domain.planning import Ask
 from booka_booking.domain.policy import Client
+from booka_booking.domain.reservation import Reservation
 from booka_booking.errors import UnknownClient
 from booka_booking.store import catalogue, reservations, salons
 from booka_booking.store import holds as store
@@ -22,6 +23,7 @@ from booka_booking.store.holds import Following, NewHold, Written
 from booka_booking.store.salons import Known
 from booka_booking.usecases import holds, tickets
 from booka_booking.usecases.availability import next_slots
+from booka_booking.usecases.confirmations import confirm
 from booka_booking.usecases.holds import Possible
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saying import said_of
@@ -31,7 +33,7 @@ from booka_common import outbox
 from booka_common.batching import Batcher
 from booka_common.contracts.booking import HoldRequested, Slot
 from booka_common.contracts.envelope import Envelope
-from booka_common.db import Database
+from booka_common.db import Database, Tx
 
 __all__ = ["Holds"]
 
@@ -146,7 +148,7 @@ class Holds:
     async def _keep(self, asked: _Asked, known: Known | None) -> Held | Missed | None:
         """None: the salon is not as `known` any more."""
         wish, occasion = asked.wish, asked.occasion
-        if wish.client_id and not wish.contact_id:
+        if wish.alone:
             return await self._keep_alone(asked)
         it = holds.possible(known, wish, occasion.now) if known else Missed("salon_not_ready")
         if isinstance(it, Missed):
@@ -194,15 +196,21 @@ class Holds:
         """In a transaction of its own, which waits for whoever is in the way."""
         wish, occasion = asked.wish, asked.occasion
         async with self._db.tx(occasion.tenant_id) as tx:
-            await reservations.lock_client(tx, wish.contact_id, wish.request_id)
+            reached = None
+            if wish.client_id and not wish.contact_id:
+                reached = await reservations.reach(tx, wish.client_id)
+                wish = wish.reaching(reached)
+            await reservations.lock_client(tx, wish.contact_id, wish.request_id, wish.client_id)
             (problem,) = await tickets.claim_all(tx, [asked.ticket])
             if problem is not None:
                 raise problem
-            if wish.client_id and not wish.contact_id and not await reservations.client_known(tx, wish.client_id):
+            if wish.client_id and not wish.contact_id and reached is None:
                 raise UnknownClient("no client of this id")
             outcome = await holds.keep(tx, wish, occasion)
             if isinstance(outcome, Held):
                 await outbox.put(tx, occasion.say(holds.told(outcome.reservation)))
+                if wish.agreed:
+                    outcome = await _agree(tx, outcome, wish, occasion)
                 await tickets.keep_all(tx, [(asked.ticket, outcome)])
             else:
                 await tickets.hand_back(tx, [asked.ticket])
@@ -271,6 +279,15 @@ class Holds:
                 ],
             )
         return [problem or outcome for problem, outcome in zip(problems, outcomes, strict=True)]
+
+
+async def _agree(tx: Tx, held: Held, wish: Wish, occasion: Occasion) -> Held:
+    """Agree to a hold that was made just now."""
+    it = await reservations.lock(tx, held.reservation.id)
+    agreed = it and await confirm(tx, it, occasion, guest_name=wish.guest_name, waive_deposit=wish.waive_deposit)
+    if not isinstance(agreed, Reservation):
+        raise RuntimeError(f"what was just held cannot be agreed to: {agreed}")
+    return Held(agreed, new=True)
 
 
 def _owner(decided: _Decided) -> Hashable:

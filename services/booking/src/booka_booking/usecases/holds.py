@@ -10,6 +10,7 @@ from uuid import UUID
 
 from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.availability import choose, refused
+from booka_booking.domain.conflicts import against_hours
 from booka_booking.domain.diary import Diary, Hours, Seating
 from booka_booking.domain.planning import Plan
 from booka_booking.domain.policy import Client
@@ -29,7 +30,18 @@ from booka_common.contracts.booking import ReservationHeld
 from booka_common.db import Tx
 from booka_common.ids import new_id
 
-__all__ = ["Possible", "around", "decide", "granted", "keep", "lapsed_in_the_way", "look", "possible", "told"]
+__all__ = [
+    "Possible",
+    "around",
+    "decide",
+    "diary_without",
+    "granted",
+    "keep",
+    "lapsed_in_the_way",
+    "look",
+    "possible",
+    "told",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ def possible(known: Known, wish: Wish, now: datetime) -> Possible | Missed:
     why = refused(salon, plan, wish.start, now)
     if why is not None:
         return Missed(why, plan)
-    hours = Hours.on(salon, wish.start.astimezone(salon.profile.zone).date())
+    hours = Hours.on(salon, wish.start.astimezone(salon.profile.zone).date(), ignored=plan.outside_hours)
     first = choose(Diary(hours, {}), plan, wish.start)
     if first is None:
         return Missed("not_offered", plan)
@@ -92,12 +104,14 @@ def decide(it: Possible, seating: Seating, client: Client, wish: Wish, occasion:
         guest_name=wish.guest_name,
         seconds=wish.seconds,
     )
+    if it.plan.outside_hours:
+        held = replace(held, outside_hours=against_hours(diary_without(it.salon, held), held))
     return NewHold(
         tenant_id=occasion.tenant_id,
         it=held,
         client=Who(client_id, wish.contact_name, wish.phone),
         changes=it.salon.changes,
-        most_holds=held.terms.max_holds_per_client if wish.counted else None,
+        most_holds=held.terms.max_holds_per_client if wish.counted and not wish.agreed else None,
         who=occasion.who,
         why=wish.why,
         now=occasion.now,
@@ -150,9 +164,13 @@ async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | 
             # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
             await free_overdue(tx, lapsed, occasion)
         hold = decide(it, seating, client, wish, occasion)
+        if await _too_many(tx, hold):
+            return Missed("too_many_holds")
         (written,) = await store.insert(tx, [hold])
         match written.verdict:
             case "held":
+                if hold.it.outside_hours:
+                    await reservations.put_outside_hours(tx, hold.it)
                 await plan_expiry(tx, hold.it, occasion)
                 return granted(hold, written)
             case "outdated":
@@ -204,6 +222,19 @@ def around(salon: Salon, plan: Plan, start: datetime) -> Interval:
     day = salon.whole(start.astimezone(salon.profile.zone).date())
     before, after = plan.reach
     return Interval(min(day.start, start + before), max(day.end, start + after))
+
+
+def diary_without(salon: Salon, it: Reservation) -> Diary:
+    """The salon's hours around a visit, with nothing taken."""
+    return Diary(Hours(salon, Interval(it.start, it.end)), {})
+
+
+async def _too_many(tx: Tx, hold: NewHold) -> bool:
+    """Whether a client without a contact has as many holds as may be; others are counted where holds are written."""
+    it = hold.it
+    if hold.most_holds is None or it.contact_id is not None or it.client_id is None:
+        return False
+    return await reservations.count_holds(tx, it.client_id, hold.now) >= hold.most_holds
 
 
 def _terms_depend_on_client(plan: Plan) -> bool:
