@@ -12,7 +12,7 @@ from booka_common.ids import new_id
 from booka_common.money import Money
 from booka_common.testing import FrozenClock
 
-from .model import DEADLINE, HOLD, MOST_HOLDS, QUOTE, SERVICES, Model, Visit, Wanted, clash
+from .model import BACK, DEADLINE, HOLD, MOST_HOLDS, QUOTE, SERVICES, Model, Visit, Wanted, clash
 from .salon import Salon
 
 Told = tuple[type[Message], dict[str, Any]]
@@ -178,7 +178,7 @@ class Answers:
     def immovable(self, visit: Visit, by: str) -> str | None:
         if visit.status != "confirmed":
             return "not_confirmed"
-        if visit.start <= self.now:
+        if visit.start < self.now - BACK if by == "salon" else visit.start <= self.now:
             return "already_over"
         if by == "client" and self.now > visit.free_until:
             return "too_late"

@@ -15,6 +15,8 @@ from .judge import Span, joined, people_needed, seats_needed
 
 BEHIND = timedelta(hours=3)
 LEAD, HORIZON, GRID = timedelta(minutes=60), timedelta(days=30), 15
+#: What binds the salon itself instead.
+BACK, FURTHEST = timedelta(hours=12), timedelta(days=400)
 HOLD, DEADLINE, QUOTE = timedelta(minutes=10), timedelta(minutes=30), timedelta(minutes=15)
 MOST_HOLDS = 2
 CHAIRS = ("Janela", "Parede")
@@ -228,7 +230,7 @@ class Model:
         """Why it cannot be had; None if it can."""
         if any(staff is not None and staff not in SERVICES[service].by for service, staff in wants):
             return "not_offered"
-        if start <= now:
+        if start < now - BACK if by == "salon" else start <= now:
             return "in_the_past"
         if not self.bookable(start, now, by) or not any(self.seatings(wants, start, {})):
             return "not_offered"
@@ -236,10 +238,11 @@ class Model:
 
     @staticmethod
     def bookable(start: datetime, now: datetime, by: str) -> bool:
-        """Whether grid, lead time and horizon allow it."""
-        if start.second or _minute(start - BEHIND) % GRID or start > now + HORIZON or start <= now:
-            return False
-        return by == "salon" or start >= now + LEAD
+        """Whether grid, lead time and horizon allow it, for clients; the salon is hardly bound."""
+        if by == "salon":
+            return now - BACK <= start <= now + FURTHEST
+        on_grid = not start.second and _minute(start - BEHIND) % GRID == 0
+        return on_grid and now + LEAD <= start <= now + HORIZON
 
     def offered(self, wants: Sequence[Wanted], day: date, now: datetime, besides: UUID | None = None) -> list[datetime]:
         """Every start of a day that a client can have."""

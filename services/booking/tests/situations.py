@@ -48,12 +48,22 @@ class Situation:
     @cached_property
     def truly_free(self) -> list[datetime]:
         """Every start of the window that should be offered."""
-        lead = timedelta(minutes=self.salon.profile.lead_minutes)
-        last = self.now + timedelta(days=self.salon.profile.horizon_days)
         starts = (self.truth.instant(minute) for minute in self.truth.starts(self.window))
-        lead = lead if self.plan.by == "client" else timedelta()
-        allowed = (at for at in starts if at > self.now and self.now + lead <= at <= last)
-        return [at for at in allowed if self.truth.free(self.plan, self.truth.minute(at))]
+        return [at for at in starts if self._possible(at)]
+
+    def truly_bookable(self, at: datetime) -> bool:
+        """Whether it can be had: of those on the grid what is offered; by the salon at any minute."""
+        return self._possible(at) if self.plan.by == "salon" else at in self.truly_free
+
+    def _possible(self, at: datetime) -> bool:
+        return self._allowed(at) and self.truth.free(self.plan, self.truth.minute(at))
+
+    def _allowed(self, at: datetime) -> bool:
+        if self.plan.by == "salon":
+            return self.now - timedelta(hours=12) <= at <= self.now + timedelta(days=400)
+        profile = self.salon.profile
+        lead, horizon = timedelta(minutes=profile.lead_minutes), timedelta(days=profile.horizon_days)
+        return at > self.now and self.now + lead <= at <= self.now + horizon
 
 
 def _spans(quarters: list[int]) -> tuple[Span, ...]:

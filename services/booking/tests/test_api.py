@@ -50,7 +50,7 @@ async def test_a_visit_over_http_from_hold_to_completion(
     early = await client.post(f"{at_}/no-show")
     assert (early.status_code, early.json()["code"]) == (409, "not_started")
     clock.advance(at(3, 11) - clock())
-    late = await client.post(f"{at_}/move", json={"start": at(4, 10).isoformat()})
+    late = await client.post(f"{at_}/move", json={"start": at(4, 10).isoformat(), "by": "client"})
     assert (late.status_code, late.json()["code"]) == (409, "already_over")
     assert (await client.post(f"{at_}/complete")).json()["status"] == "completed"
     over = await client.post(f"{at_}/cancel", json={})
@@ -111,8 +111,11 @@ async def test_a_hold_says_whose_it_is(client: httpx.AsyncClient, salon: Salon) 
         ids.append(held["client_id"])
     assert None not in ids
     assert ids[0] == ids[1]
+    too_many = await client.post(RESERVATIONS, json=asked(salon, at(5, 10), client_id=ids[0]))
+    assert (too_many.status_code, too_many.json()["code"]) == (409, "too_many_holds"), "it is the same client"
+    await client.post(f"{RESERVATIONS}/{held['id']}/cancel", json={})
     by_hand = await client.post(RESERVATIONS, json=asked(salon, at(5, 10), client_id=ids[0]))
-    assert (by_hand.json()["client_id"], by_hand.json()["contact_id"]) == (ids[0], None)
+    assert (by_hand.json()["client_id"], by_hand.json()["contact_id"]) == (ids[0], contact)
 
 
 async def test_a_mutation_happens_once_for_its_key(client: httpx.AsyncClient, salon: Salon) -> None:

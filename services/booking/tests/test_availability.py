@@ -64,11 +64,11 @@ def test_every_team_of_an_offer_could_really_do_it(it: Situation) -> None:
 @given(situations(hours=6))
 @settings(max_examples=70, deadline=None)
 def test_offered_can_be_booked_at_that_instant_and_what_is_not_has_a_reason(it: Situation) -> None:
-    diary, free = it.diary, set(it.truly_free)
+    diary = it.diary
     for step in range(0, int((it.window.end - it.window.start) / MINUTE), 5):
         start = it.window.start + step * MINUTE
         seating, reasons = choose(diary, it.plan, start), explain(diary, it.plan, start, it.now)
-        if start in free:
+        if it.truly_bookable(start):
             note(f"{start} {reasons}")
             assert seating is not None
             assert seating.start == start
@@ -86,20 +86,22 @@ def test_reasons_are_true(it: Situation) -> None:
     diary, profile = it.diary, it.salon.profile
     truth = it.truth
     grid = set(truth.wall.grid(profile.slot_grid_minutes))
-    lead = timedelta(minutes=profile.lead_minutes if it.plan.by == "client" else 0)
+    by_salon = it.plan.by == "salon"
+    lead, back = timedelta(minutes=0 if by_salon else profile.lead_minutes), timedelta(hours=12 if by_salon else 0)
+    furthest = timedelta(days=400 if by_salon else profile.horizon_days)
     people = {who.id: who for who in it.salon.staff}
     for step in range(0, int((it.window.end - it.window.start) / MINUTE), 25):
         start = it.window.start + step * MINUTE
         codes = {reason.code for reason in explain(diary, it.plan, start, it.now)}
-        assert ("in_the_past" in codes) == (start <= it.now)
+        assert ("in_the_past" in codes) == (start < it.now - back if by_salon else start <= it.now)
         assert ("before_lead_time" in codes) == (it.now < start < it.now + lead)
-        assert ("beyond_horizon" in codes) == (start > it.now + timedelta(days=profile.horizon_days))
+        assert ("beyond_horizon" in codes) == (start > it.now + furthest)
         if not codes & {
             "in_the_past",
             "beyond_horizon",
             "before_lead_time",
         }:  # those are looked at first, and are enough
-            assert ("off_grid" in codes) == (truth.minute(start) not in grid)
+            assert ("off_grid" in codes) == (not by_salon and truth.minute(start) not in grid)
         for reason in explain(diary, it.plan, start, it.now):
             if reason.span is None:
                 continue
@@ -335,14 +337,19 @@ def test_ten_services_of_which_the_last_finds_nobody_free_are_refused_at_once() 
     ("start", "by", "expected"),
     [
         (NOON, "client", "in_the_past"),
-        (NOON - timedelta(days=1), "salon", "in_the_past"),
+        (NOON - timedelta(hours=12), "salon", None),  # the walk-in of the morning
+        (NOON - timedelta(hours=12, microseconds=1), "salon", "in_the_past"),
+        (NOON - timedelta(minutes=15), "client", "in_the_past"),
         (NOON + timedelta(minutes=45), "client", "not_offered"),  # lead time
         (NOON + timedelta(minutes=45), "salon", None),
         (NOON + timedelta(minutes=60), "client", None),
-        (NOON + timedelta(minutes=61), "salon", "not_offered"),  # off the grid
+        (NOON + timedelta(minutes=61), "client", "not_offered"),  # off the grid
+        (NOON + timedelta(minutes=61), "salon", None),
         (NOON + timedelta(minutes=60, microseconds=1), "client", "not_offered"),
         (NOON + timedelta(days=2), "client", None),
-        (NOON + timedelta(days=2, minutes=15), "salon", "not_offered"),  # horizon
+        (NOON + timedelta(days=2, minutes=15), "client", "not_offered"),  # horizon
+        (NOON + timedelta(days=400), "salon", None),
+        (NOON + timedelta(days=400, minutes=15), "salon", "not_offered"),
     ],
 )
 def test_what_is_refused_whoever_is_free(start: datetime, by: Party, expected: str | None) -> None:

@@ -242,7 +242,8 @@ INSTANT = timedelta(microseconds=1)
         ("client", NOTICE + INSTANT, 3, "too_late"),
         ("client", START, 0, "already_over"),
         ("salon", NOTICE + INSTANT, 9, None),
-        ("salon", START, 0, "already_over"),
+        ("salon", START + timedelta(hours=12), 0, None),
+        ("salon", START + timedelta(hours=12) + INSTANT, 0, "already_over"),
     ],
 )
 def test_who_may_move_a_visit_and_until_when(by: Party, now: datetime, moves: int, expected: Any) -> None:

@@ -274,7 +274,8 @@ async def test_a_client_is_found_with_their_own_visits(crowded: Crowded, watch: 
         known = await reservations.client_of(tx, crowd.client(5))
         assert known.last_staff_id is not None
         assert (await reservations.client_of(tx, new_id())).completed == 0
-        assert await reservations.client_known(tx, crowd.client(5))
+        assert await reservations.reach(tx, crowd.client(5)) is not None
+        await reservations.count_holds(tx, crowd.client(5), NOW)
         assert await clients.get(tx, crowd.client(5), NOW) is not None
         assert len(await clients.list_clients(tx, contact_id=crowd.client(5), limit=10)) == 1
         assert await clients.lock_reservations(tx, crowd.client(5))

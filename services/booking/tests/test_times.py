@@ -254,7 +254,10 @@ def test_the_bounds_of_lead_time_and_horizon_are_offered_themselves() -> None:
     assert starts[0] == now + timedelta(minutes=15), "what begins now cannot be booked, so it is not offered"
     by_salon = plan_of(salon, CUT, by="salon")
     starts = [item.start for item in free_starts(diary_of(salon, window), by_salon, window, now)]
-    assert starts[0] == now + timedelta(minutes=15), "the salon waits for nothing, but cannot book what has begun"
+    assert starts[0] == now, "the salon waits for nothing"
+    late = Interval(now - DAY, now)
+    starts = [item.start for item in free_starts(diary_of(salon, late), by_salon, late, now)]
+    assert starts[0] == now - timedelta(hours=12), "and may enter what has begun"
 
 
 def test_a_window_holds_its_start_and_not_its_end() -> None:

@@ -109,7 +109,7 @@ def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
             continue
         if service is not None and service.id not in person.skills:
             yield Conflict("not_performed", part.position, part.staff_id)
-        for span in _work(it, part):
+        for span in () if "not_working" in it.outside_hours else _work(it, part):
             if diary.open_for(span) and not diary.works(person, span):
                 yield Conflict("not_working", part.position, part.staff_id, span)
 

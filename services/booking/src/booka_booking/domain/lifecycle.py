@@ -228,7 +228,7 @@ def movable(it: Reservation, by: Party, now: datetime) -> Refused | None:
     """Why it may not be moved; None if it may. The salon is bound by neither notice nor limit, and moves what has just begun."""
     if it.status != "confirmed":
         return Refused("not_confirmed")
-    if it.start <= (now - BACK if by == "salon" else now):
+    if it.start < now - BACK if by == "salon" else it.start <= now:
         return Refused("already_over")
     if by == "client" and now > it.free_until:
         return Refused("too_late")
