@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -99,7 +100,7 @@ async def test_outside_of_the_hours_it_has_to_be_said(client: httpx.AsyncClient,
     assert refused.json()["code"] == "not_offered"
     moved = await desk.step(visit, "move", start=sunday, outside_hours=True, why="the client asked for it")
     assert moved["outside_hours"] == ["salon_closed"]
-    await desk.staff("Ana", id=ana)  # she cuts no more
+    await desk.staff("Ana", id=UUID(ana))  # she cuts no more
     assert ["not_performed"] in [codes for _, codes in await desk.conflicts()], "what nobody knew then is told"
 
 

@@ -94,8 +94,9 @@ def test_a_hold_is_said_as_its_message_would_be(it: Reservation) -> None:
     occasion = Occasion.request(new_id(), at(1, 9))
     said = said_of(it, occasion)
     found = Envelope[ReservationHeld].model_validate_json(said.body)
-    expected: Envelope[ReservationHeld] = occasion.say(told(it), id=said.id)
+    expected: Envelope[ReservationHeld] = occasion.say(told(it, occasion), id=said.id)
     assert found == expected
+    assert found.data.request_id is None, "nobody on the broker asked for it: dialog would cancel it"
     assert found.model_dump_json().encode() == said.body or it.start.tzinfo is not FULL.start.tzinfo
     assert (said.routing_key, said.correlation_id) == (ReservationHeld.key, expected.correlation_id)
 
@@ -111,7 +112,8 @@ def test_what_follows_from_a_message_says_so() -> None:
     heard = Envelope.of(asked, tenant_id=new_id(), now=at(1, 8), correlation_id=new_id(), traceparent="00-1-2-01")
     occasion = replace(Occasion.message(heard, at(1, 9), "client"), traceparent="00-3-4-01")
     said = said_of(FULL, occasion)
-    expected: Envelope[ReservationHeld] = occasion.say(told(FULL), id=said.id)
+    expected: Envelope[ReservationHeld] = occasion.say(told(FULL, occasion), id=said.id)
+    assert expected.data.request_id == FULL.request_id
     assert said.body == expected.model_dump_json().encode()
     assert (expected.causation_id, expected.correlation_id, expected.traceparent) == (
         heard.id,

@@ -118,6 +118,7 @@ def availability_routes(
         wants: WantsInQuery,
         start: AwareDatetime,
         by: Party = "client",
+        *,
         outside_hours: Annotated[bool, Query(description="as in POST /v1/reservations: hours are no reason")] = False,
     ) -> ExplanationView:
         ask = Ask(wants, by, outside_hours=outside_hours and by == "salon")

@@ -39,7 +39,7 @@ class ConfirmBody(BaseModel):
 
 
 class MoveBody(BaseModel):
-    """Another time, or other people. By the client, notice and limit of the terms hold; by the salon as little as for a new visit."""
+    """Another time, or other people. Notice and limit of the terms bind the client; the salon as little as for a new visit."""
 
     model_config = ConfigDict(extra="forbid")
 

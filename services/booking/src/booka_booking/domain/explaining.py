@@ -52,7 +52,7 @@ def explain(diary: Diary, plan: Plan, start: datetime, now: datetime) -> tuple[R
     reasons = tuple(_limits(diary, plan, start, now))
     # Beyond these nothing is worked out: it may be no date at all.
     limits = bounds(diary.salon, now, plan.by)
-    beyond = start < limits.start and start <= now or start > limits.end
+    beyond = (start < limits.start and start <= now) or start > limits.end
     if beyond or choose(diary, plan, start) is not None:
         return reasons
     found: dict[Reason, None] = {}

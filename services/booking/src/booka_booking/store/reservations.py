@@ -101,8 +101,9 @@ async def count_holds(tx: Tx, client_id: UUID, now: datetime) -> int:
 
 
 async def put_outside_hours(tx: Tx, it: Reservation) -> None:
-    """Write what of the hours a new hold goes against."""
-    await tx.execute(queries["reservation_outside_hours"], tx.tenant_id, it.id, list(it.outside_hours))
+    """Write what of the hours a new hold goes against, if anything."""
+    if it.outside_hours:
+        await tx.execute(queries["reservation_outside_hours"], tx.tenant_id, it.id, list(it.outside_hours))
 
 
 async def client_of(tx: Tx, contact_id: UUID | None, client_id: UUID | None = None) -> Client:

@@ -196,19 +196,19 @@ class Holds:
         """In a transaction of its own, which waits for whoever is in the way."""
         wish, occasion = asked.wish, asked.occasion
         async with self._db.tx(occasion.tenant_id) as tx:
-            reached = None
+            known = True
             if wish.client_id and not wish.contact_id:
                 reached = await reservations.reach(tx, wish.client_id)
-                wish = wish.reaching(reached)
+                known, wish = reached is not None, wish.reaching(reached)
             await reservations.lock_client(tx, wish.contact_id, wish.request_id, wish.client_id)
             (problem,) = await tickets.claim_all(tx, [asked.ticket])
             if problem is not None:
                 raise problem
-            if wish.client_id and not wish.contact_id and reached is None:
+            if not known:
                 raise UnknownClient("no client of this id")
             outcome = await holds.keep(tx, wish, occasion)
             if isinstance(outcome, Held):
-                await outbox.put(tx, occasion.say(holds.told(outcome.reservation)))
+                await outbox.put(tx, occasion.say(holds.told(outcome.reservation, occasion)))
                 if wish.agreed:
                     outcome = await _agree(tx, outcome, wish, occasion)
                 await tickets.keep_all(tx, [(asked.ticket, outcome)])
@@ -285,9 +285,11 @@ async def _agree(tx: Tx, held: Held, wish: Wish, occasion: Occasion) -> Held:
     """Agree to a hold that was made just now."""
     it = await reservations.lock(tx, held.reservation.id)
     agreed = it and await confirm(tx, it, occasion, guest_name=wish.guest_name, waive_deposit=wish.waive_deposit)
-    if not isinstance(agreed, Reservation):
-        raise RuntimeError(f"what was just held cannot be agreed to: {agreed}")
-    return Held(agreed, new=True)
+    match agreed:
+        case Reservation():
+            return Held(agreed, new=True)
+        case _:
+            raise RuntimeError(f"what was just held cannot be agreed to: {agreed}")
 
 
 def _owner(decided: _Decided) -> Hashable:

@@ -139,9 +139,9 @@ async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | 
     A visit that takes a single stretch of one calendar holds nothing yet while it waits for whoever was there first, so the
     constraint alone keeps it right. All others could wait for each other: they have the calendars to themselves.
     """
-    it = possible(known, wish, occasion.now)
-    if isinstance(it, Missed):
-        return it if await salons.is_current(tx, known) else None
+    it = await _allowed(tx, known, wish, occasion.now)
+    if not isinstance(it, Possible):
+        return it
     seating: Seating | None = None
     locked = False
     while True:
@@ -164,13 +164,10 @@ async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | 
             # Some may be out of reach because somebody is deciding about them now; the constraint knows how that ends.
             await free_overdue(tx, lapsed, occasion)
         hold = decide(it, seating, client, wish, occasion)
-        if await _too_many(tx, hold):
-            return Missed("too_many_holds")
         (written,) = await store.insert(tx, [hold])
         match written.verdict:
             case "held":
-                if hold.it.outside_hours:
-                    await reservations.put_outside_hours(tx, hold.it)
+                await reservations.put_outside_hours(tx, hold.it)
                 await plan_expiry(tx, hold.it, occasion)
                 return granted(hold, written)
             case "outdated":
@@ -188,13 +185,13 @@ def granted(hold: NewHold, written: Written) -> Held:
     return Held(it if it.client_id == written.client_id else replace(it, client_id=written.client_id), new=True)
 
 
-def told(it: Reservation) -> ReservationHeld:
-    """What everybody hears of a hold."""
+def told(it: Reservation, occasion: Occasion) -> ReservationHeld:
+    """What everybody hears of a hold. Dialog cancels what was held for a request that it does not know: none of HTTP is told."""
     if it.expires_at is None:
         raise ValueError("a hold has an end")
     return ReservationHeld(
         reservation_id=it.id,
-        request_id=it.request_id,
+        request_id=it.request_id if occasion.cause else None,
         conversation_id=it.conversation_id,
         contact_id=it.contact_id,
         version=it.version,
@@ -229,12 +226,17 @@ def diary_without(salon: Salon, it: Reservation) -> Diary:
     return Diary(Hours(salon, Interval(it.start, it.end)), {})
 
 
-async def _too_many(tx: Tx, hold: NewHold) -> bool:
-    """Whether a client without a contact has as many holds as may be; others are counted where holds are written."""
-    it = hold.it
-    if hold.most_holds is None or it.contact_id is not None or it.client_id is None:
-        return False
-    return await reservations.count_holds(tx, it.client_id, hold.now) >= hold.most_holds
+async def _allowed(tx: Tx, known: Known, wish: Wish, now: datetime) -> Possible | Missed | None:
+    """What is `possible` for this client; None if the salon has changed."""
+    it = possible(known, wish, now)
+    if isinstance(it, Missed):
+        return it if await salons.is_current(tx, known) else None
+    if wish.client_id and not wish.contact_id and wish.counted and not wish.agreed:
+        # Those with a contact are counted where their holds are written.
+        most = it.first.team.terms(it.salon.profile.currency, Client()).max_holds_per_client
+        if await reservations.count_holds(tx, wish.client_id, now) >= most:
+            return Missed("too_many_holds")
+    return it
 
 
 def _terms_depend_on_client(plan: Plan) -> bool:

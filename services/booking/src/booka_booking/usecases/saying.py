@@ -1,7 +1,7 @@
 """What is said of a hold, as it goes over the wire.
 
-The same as `occasion.say(told(it))`, which a test makes sure of. What we have decided ourselves need not be validated to be
-said: that was a tenth of all that Python does for a hold.
+The same as `occasion.say(told(it, occasion))`, which a test makes sure of. What we have decided ourselves need not be
+validated to be said: that was a tenth of all that Python does for a hold.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def said_of(it: Reservation, occasion: Occasion) -> Outgoing:
             "traceparent": occasion.traceparent,
             "data": {
                 "reservation_id": it.id,
-                "request_id": it.request_id,
+                "request_id": it.request_id if cause else None,
                 "conversation_id": it.conversation_id,
                 "contact_id": it.contact_id,
                 "version": it.version,
