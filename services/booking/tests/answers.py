@@ -12,7 +12,7 @@ from booka_common.ids import new_id
 from booka_common.money import Money
 from booka_common.testing import FrozenClock
 
-from .model import BACK, DEADLINE, HOLD, MOST_HOLDS, QUOTE, SERVICES, Model, Visit, Wanted, clash
+from .model import BACK, DAY, DEADLINE, HOLD, MOST_HOLDS, QUOTE, SERVICES, Model, Visit, Wanted, clash, end_of
 from .salon import Salon
 
 Told = tuple[type[Message], dict[str, Any]]
@@ -155,7 +155,8 @@ class Answers:
         return None, [self.confirmed(visit, reseated=reseated), *(self.make_way(visit) if reseated else [])]
 
     def cancelled(self, visit: Visit, by: str, quoted_at: datetime | None) -> list[Told]:
-        if visit.status not in ("held", "confirmed"):
+        judged = visit.status in ("completed", "no_show")
+        if visit.status in ("cancelled", "expired") or (judged and by == "client"):
             return []
         if by == "client" and visit.status == "confirmed" and visit.start <= self.now:
             return []
@@ -163,7 +164,7 @@ class Answers:
             return [self.lapse(visit)]
         kept_to = quoted_at is not None and quoted_at <= self.now <= quoted_at + QUOTE
         refund = visit.refund(quoted_at if quoted_at and kept_to else self.now) if by == "client" else visit.paid
-        was = visit.status
+        was = "confirmed" if judged else visit.status
         visit.becomes("cancelled", expires=None)
         said = {"version": visit.version, "was": was, "by": by, "refund": money(refund)}
         return [(booking.ReservationCancelled, {"reservation_id": visit.id, **said})]
@@ -210,6 +211,15 @@ class Answers:
 
         self.adopt = adopt
         return []
+
+    def completed(self) -> list[Told]:
+        """A day after their end, visits that nobody has judged count as completed."""
+        due = [
+            visit
+            for visit in self.model.visits.values()
+            if visit.status == "confirmed" and end_of(visit) <= self.now - DAY
+        ]
+        return [told for visit in due for told in self.finished(visit, "completed")]
 
     def finished(self, visit: Visit, outcome: str) -> list[Told]:
         if (

@@ -17,6 +17,7 @@ BEHIND = timedelta(hours=3)
 LEAD, HORIZON, GRID = timedelta(minutes=60), timedelta(days=30), 15
 #: What binds the salon itself instead.
 BACK, FURTHEST = timedelta(hours=12), timedelta(days=400)
+DAY = timedelta(days=1)
 HOLD, DEADLINE, QUOTE = timedelta(minutes=10), timedelta(minutes=30), timedelta(minutes=15)
 MOST_HOLDS = 2
 CHAIRS = ("Janela", "Parede")
@@ -118,6 +119,12 @@ def parts_of(wants: Sequence[Wanted], people: Sequence[str], start: datetime, ch
         )  # fmt: skip
         start = ends
     return parts
+
+
+def end_of(visit: Visit) -> datetime:
+    """When a visit is over."""
+    end: datetime = parts_of(visit.wants, visit.people, visit.start)[-1]["ends"]
+    return end
 
 
 class Model:

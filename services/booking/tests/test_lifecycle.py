@@ -114,8 +114,8 @@ TABLE: dict[Step, dict[Status, object]] = {
     "salon cancels": {
         "held": "cancelled",
         "confirmed": "cancelled",
-        "completed": Refused("already_over"),
-        "no_show": Refused("already_over"),
+        "completed": "cancelled",
+        "no_show": "cancelled",
         "cancelled": Nothing(),
         "expired": Nothing(),
     },

@@ -8,6 +8,7 @@ A history that found something becomes a test of its own, with the rules called 
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
 from typing import Any, Literal
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
 
 from booka_booking.domain.times import Span
 from booka_booking.settings import Settings
-from booka_booking.usecases import changes, confirmations
+from booka_booking.usecases import changes, completion, confirmations
 from booka_common.contracts import booking
 from booka_common.contracts.envelope import Envelope, Message
 from booka_common.contracts.payments import DepositPaid
@@ -35,7 +36,7 @@ from booka_common.ids import new_id
 from booka_common.money import Money
 
 from .answers import Told
-from .model import BEHIND, SERVICES, Rules, Visit, Wanted
+from .model import BEHIND, DAY, SERVICES, Rules, Visit, Wanted, end_of
 from .playing import Play, World
 
 DAYS = st.integers(0, 2)
@@ -215,8 +216,9 @@ class SalonMachine(RuleBasedStateMachine):
         until = self.answers.now + timedelta(minutes=minutes)
         if which is not None and self.model.visits:
             visit = self.visit(which)
-            moments = (visit.start, visit.free_until, visit.expires or visit.start, visit.start - timedelta(hours=1))
-            until = moments[which % 4] + timedelta(minutes=(which // 4) % 3 - 1)
+            moments = (visit.start, visit.free_until, visit.expires or visit.start, visit.start - timedelta(hours=1),
+                       end_of(visit) + DAY)  # fmt: skip
+            until = moments[which % 5] + timedelta(minutes=(which // 5) % 3 - 1)
         self.salon.clock.advance(max(until - self.answers.now, timedelta()))
 
     @rule()
@@ -228,6 +230,16 @@ class SalonMachine(RuleBasedStateMachine):
             return [self.answers.lapse(visit) for visit in visits if visit.overdue(self.answers.now)]
 
         self.play.expect(then, self.salon.expire_due())
+
+    @rule()
+    def look_back(self) -> None:
+        """It comes by for what is over, too."""
+
+        async def work() -> None:
+            async with self.salon.db.tx(self.salon.tenant_id) as tx:
+                await completion.look(tx, replace(self.salon.occasion(), who="clock"))
+
+        self.play.expect(self.answers.completed, work())
 
     # What the salon's people do.
 

@@ -22,7 +22,7 @@ from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.times import Interval
 from booka_booking.domain.waitlist import Look
 from booka_booking.settings import SERVICE
-from booka_booking.store import clients, conflicts, deposits, feeds, reservations, salons, waitlist
+from booka_booking.store import clients, completion, conflicts, deposits, feeds, reservations, salons, waitlist
 from booka_booking.store import holds as store
 from booka_booking.usecases import availability, changes, expiry, holds
 from booka_booking.usecases.occasion import Occasion
@@ -326,6 +326,16 @@ async def test_feeds_and_conflicts_read_what_is_ahead(crowded: Crowded, watch: W
         async for batch in conflicts.booked_ahead(tx, WEEK, NOW):
             assert batch
     judge(seen, crowded.big, 500 * 3 + 100)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_what_is_over_is_found_among_all_that_was_judged(crowded: Crowded, watch: Watch, crowd: Crowd) -> None:
+    async with watch(crowd) as (tx, seen):
+        assert await completion.complete_after(tx) == DAY
+        assert await completion.next_end(tx)
+        assert len(await completion.lock_unjudged(tx, NOW + 5 * DAY, 20)) == 20
+    judge(seen, crowded.big, 100)
+    assert used(seen, "reservations") <= {"reservations_to_complete", "reservations_pkey"}
 
 
 async def test_the_plumbing_finds_its_work_among_all_that_is_done(crowded: Crowded, watch: Watch) -> None:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from booka_booking.settings import Settings
-from booka_booking.store import reservations, waitlist
+from booka_booking.store import completion, reservations, waitlist
 from booka_common.contracts.booking import ReservationHeld
 from booka_common.db import Database
 from booka_common.ids import new_id
@@ -28,7 +28,12 @@ async def superuser(settings: Settings) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize(
-    "sql", [pytest.param(sql, id=name) for module in (reservations, waitlist) for name, sql in module.queries.items()]
+    "sql",
+    [
+        pytest.param(sql, id=name)
+        for module in (completion, reservations, waitlist)
+        for name, sql in module.queries.items()
+    ],
 )
 async def test_every_statement_prepares_and_names_the_tenant(settings: Settings, sql: str) -> None:
     await prepare(settings.database_url.get_secret_value(), "booking", [("it", sql)])

@@ -312,7 +312,7 @@ class ReservationCancelled(Message):
 
 
 class ReservationFinished(Message):
-    """A person at the salon said how a confirmed visit went."""
+    """How a confirmed visit went: a person at the salon said so, or it counts as completed because nobody has."""
 
     key: ClassVar[str] = "booking.reservation.finished.v1"
 

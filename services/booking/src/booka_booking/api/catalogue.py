@@ -24,6 +24,8 @@ from booka_booking.api.shapes import (
 )
 from booka_booking.domain.salon import Profile, Service
 from booka_booking.store import catalogue, offer
+from booka_booking.usecases.completion_jobs import plan_look
+from booka_booking.usecases.occasion import Occasion
 from booka_common.db import Database
 from booka_common.errors import Invalid, NotFound, Unprocessable
 from booka_common.idempotency import Once, OnceRoute, once
@@ -65,10 +67,13 @@ def _profile_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
             opening=week_of(body.hours),
             exceptions={item.day: spans_of(item.hours) for item in body.exceptions},
             assignment=body.assignment,
+            complete_after_hours=body.complete_after_hours,
         )
         async with change_of(asked, now) as change:
             check_version(given, await catalogue.profile_version(change.tx))
             version = await catalogue.put_profile(change.tx, profile)
+            # Some may be due at once by what is said now.
+            await plan_look(change.tx, Occasion.request(asked.tenant_id, now()), now())
         response.headers["ETag"] = etag(version)
         return ProfileChanged(**_shown(profile), version=version, conflicts=change.conflicts)
 
@@ -150,6 +155,7 @@ def _shown(profile: Profile) -> dict[str, object]:
         lead_minutes=profile.lead_minutes,
         horizon_days=profile.horizon_days,
         assignment=profile.assignment,
+        complete_after_hours=profile.complete_after_hours,
         hours=week_shown(profile.opening),
         exceptions=[
             ExceptionBody(day=day, hours=hours_shown(spans)) for day, spans in sorted(profile.exceptions.items())

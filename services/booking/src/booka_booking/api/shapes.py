@@ -106,6 +106,9 @@ class ProfileBody(_Body):
         "fair",
         description="who gets a visit for which anyone would do: the least booked, or the client's last one if free",
     )
+    complete_after_hours: int | None = Field(
+        24, ge=1, le=720, description="so long after its end a confirmed visit counts as completed; null: by hand only"
+    )
     hours: Week
     exceptions: list[ExceptionBody] = Field(default_factory=list, max_length=1000)
 

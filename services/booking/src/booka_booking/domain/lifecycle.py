@@ -203,8 +203,8 @@ def pay(
 
 
 def cancel(it: Reservation, by: Party, now: datetime) -> Reservation | Nothing | Refused:
-    """Give the visit, or the hold, up. Once it has begun, only the salon can."""
-    if it.status in ("completed", "no_show"):
+    """Give the visit, or the hold, up. Once it has begun, only the salon can, whatever was said of how it went."""
+    if by == "client" and it.status in ("completed", "no_show"):
         return Refused("already_over")
     if it.status in ("cancelled", "expired"):
         return Nothing()

@@ -91,7 +91,11 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a salon says of itself."""
+    """What a salon says of itself.
+
+    Attributes:
+        complete_after_hours: so long after its end a confirmed visit counts as completed; None: when somebody says so.
+    """
 
     name: str
     locale: str
@@ -103,6 +107,7 @@ class Profile:
     opening: Weekly
     exceptions: Mapping[date, Sequence[Span]]
     assignment: Assignment = "fair"
+    complete_after_hours: int | None = 24
 
 
 class Dates:

@@ -12,12 +12,13 @@ SELECT version FROM profiles WHERE tenant_id = $1;
 SELECT changes FROM profiles WHERE tenant_id = $1;
 
 -- name: profile_put
-INSERT INTO profiles AS p (tenant_id, name, locale, zone, currency, slot_grid_minutes, lead_minutes, horizon_days, assignment)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO profiles AS p (tenant_id, name, locale, zone, currency, slot_grid_minutes, lead_minutes, horizon_days, assignment,
+    complete_after_hours)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (tenant_id) DO UPDATE
 SET name = excluded.name, locale = excluded.locale, zone = excluded.zone, currency = excluded.currency,
     slot_grid_minutes = excluded.slot_grid_minutes, lead_minutes = excluded.lead_minutes, horizon_days = excluded.horizon_days,
-    assignment = excluded.assignment, version = p.version + 1
+    assignment = excluded.assignment, complete_after_hours = excluded.complete_after_hours, version = p.version + 1
 RETURNING version;
 
 -- name: profile_bump
@@ -48,8 +49,8 @@ SELECT locale FROM profiles WHERE tenant_id = $1;
 
 -- name: salon_get
 -- The whole salon, or what a question about the services $2 needs, in one round trip. $3: nothing that ended before this date.
-SELECT p.name, p.locale, p.zone, p.currency, p.slot_grid_minutes, p.lead_minutes, p.horizon_days, p.assignment, p.version,
-    p.revision, p.changes,
+SELECT p.name, p.locale, p.zone, p.currency, p.slot_grid_minutes, p.lead_minutes, p.horizon_days, p.assignment,
+    p.complete_after_hours, p.version, p.revision, p.changes,
     (SELECT json_agg(json_build_array(h.weekday, h.opens, h.closes) ORDER BY h.weekday, h.opens)
      FROM opening_hours AS h WHERE h.tenant_id = $1) AS opening,
     (SELECT json_agg(json_build_array(e.day, e.opens, e.closes) ORDER BY e.day, e.opens)

@@ -65,6 +65,7 @@ async def put_profile(tx: Tx, profile: Profile) -> int:
         profile.lead_minutes,
         profile.horizon_days,
         profile.assignment,
+        profile.complete_after_hours,
     )
     await tx.execute(queries["opening_hours_clear"], tx.tenant_id)
     await tx.execute(queries["opening_hours_put"], tx.tenant_id, *columns(profile.opening))
@@ -114,6 +115,7 @@ async def get_salon(tx: Tx, service_ids: Sequence[UUID] | None = None, *, since:
             opening=weekly(row["opening"] or ()),
             exceptions=exceptions,
             assignment=row["assignment"],
+            complete_after_hours=row["complete_after_hours"],
         ),
         revision=row["revision"],
         changes=row["changes"],

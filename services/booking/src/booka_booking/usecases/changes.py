@@ -107,7 +107,7 @@ async def cancel(
         conversation_id=it.conversation_id,
         contact_id=it.contact_id,
         version=after.version,
-        was="confirmed" if it.status == "confirmed" else "held",
+        was="held" if it.status == "held" else "confirmed",
         by=by,
         refund=it.refund(by, as_of or occasion.now),
     )

@@ -1,11 +1,13 @@
-"""Writing what was decided about a reservation, with what follows from it for those on the waiting list.
+"""Writing what was decided about a reservation, with what follows from it: for those on the waiting list, and for its end.
 
-Every change of a reservation that exists goes through here, so that no time becomes free without anybody looking.
+Every change of a reservation that exists goes through here, so that no time becomes free, and no visit is over, without anybody
+looking.
 """
 
 from booka_booking.domain.reservation import Reservation
 from booka_booking.store import reservations
 from booka_booking.usecases import waitlist_after
+from booka_booking.usecases.completion_jobs import plan_look
 from booka_booking.usecases.occasion import Occasion
 from booka_common.db import Tx
 
@@ -22,7 +24,7 @@ async def save(
     """
     who = who or occasion.who
     await reservations.save(tx, before, after, who=who, why=why, now=occasion.now)
-    await waitlist_after.follow(tx, before, after, occasion, who)
+    await _follow(tx, before, after, occasion, who)
 
 
 async def save_seated(tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, *, why: str) -> bool:
@@ -30,5 +32,12 @@ async def save_seated(tx: Tx, before: Reservation, after: Reservation, occasion:
     who = occasion.who
     if not await reservations.save_seated(tx, before, after, who=who, why=why, now=occasion.now):
         return False
-    await waitlist_after.follow(tx, before, after, occasion, who)
+    await _follow(tx, before, after, occasion, who)
     return True
+
+
+async def _follow(tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, who: str) -> None:
+    if after.status == "confirmed" and (before.status != "confirmed" or before.end != after.end):
+        # As from the end: how long after it a visit counts as completed may be changed until then.
+        await plan_look(tx, occasion, after.end)
+    await waitlist_after.follow(tx, before, after, occasion, who)
