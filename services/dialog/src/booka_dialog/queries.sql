@@ -94,6 +94,13 @@ FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
 LEFT JOIN sessions AS s ON s.tenant_id = $1 AND s.conversation_id = w.id
 ORDER BY w.place;
 
+-- name: sessions_merged_into
+SELECT conversation_id AS id FROM sessions WHERE tenant_id = $1 AND merged_into = ANY ($2::uuid[]) ORDER BY conversation_id;
+
+-- name: conversations_try_lock
+-- Without a tenant, as in `conversations_arrive`: no table is looked into, and ids are unique.
+SELECT bool_and(pg_try_advisory_xact_lock(hashtextextended('dialog:' || id::text, 0))) FROM unnest($1::uuid[]) AS w (id);
+
 -- name: session_get
 -- Where the talk goes on, if it was merged.
 SELECT state, turns_taken, version, updated_at FROM sessions

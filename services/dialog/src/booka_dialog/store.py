@@ -26,10 +26,12 @@ __all__ = [
     "lock",
     "lock_merging",
     "merge",
+    "merged_into",
     "put_catalogue",
     "put_llm_setting",
     "resolve",
     "save",
+    "try_lock",
 ]
 
 _queries = load_queries("booka_dialog")
@@ -128,9 +130,14 @@ async def arrive(tx: Tx, arrivals: Sequence[Arrival]) -> list[ArrivalState]:
     return [row["state"] for row in rows]
 
 
-async def lock(tx: Tx, conversation_id: UUID) -> None:
-    """Wait until nobody else answers in this conversation; held until the transaction ends."""
-    await tx.lock([f"dialog:{conversation_id}"])
+async def lock(tx: Tx, *conversation_ids: UUID) -> None:
+    """Wait until nobody else answers in these conversations, one after the other; held until the transaction ends."""
+    await tx.lock([f"dialog:{id}" for id in conversation_ids])
+
+
+async def try_lock(tx: Tx, conversation_ids: Sequence[UUID]) -> bool:
+    """The same without waiting; False if somebody answers in one of them."""
+    return bool(await tx.fetchval(_queries["conversations_try_lock"], list(conversation_ids)))
 
 
 async def load(tx: Tx, tenant_id: UUID, conversation_id: UUID) -> Conversation:
@@ -220,6 +227,11 @@ async def lock_merging(tx: Tx) -> None:
 async def resolve(tx: Tx, conversation_ids: Sequence[UUID]) -> list[UUID]:
     """Where the talk of each goes on: there, unless it was merged."""
     return [row["id"] for row in await tx.fetch(_queries["sessions_resolve"], tx.tenant_id, conversation_ids)]
+
+
+async def merged_into(tx: Tx, conversation_ids: Sequence[UUID]) -> list[UUID]:
+    """Those whose talk goes on in one of these, by id."""
+    return [row["id"] for row in await tx.fetch(_queries["sessions_merged_into"], tx.tenant_id, conversation_ids)]
 
 
 async def merge(tx: Tx, conversation_id: UUID, goes_on: UUID, *, now: datetime) -> None:

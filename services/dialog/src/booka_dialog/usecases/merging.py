@@ -21,9 +21,10 @@ async def merge(deps: Deps, envelope: Envelope[ContactMerged]) -> None:
             return
         await store.lock_merging(tx)  # from here on, where a talk goes on stays as it is
         pairs = [(one.merged_conversation_id, one.conversation_id) for one in envelope.data.conversations]
-        involved = await store.resolve(tx, sorted({id for pair in pairs for id in pair}))
-        for conversation_id in sorted(set(involved)):
-            await store.lock(tx, conversation_id)
+        involved = sorted(set(await store.resolve(tx, sorted({id for pair in pairs for id in pair}))))
+        # Those that were merged before come first, as with everybody who has one of them in hand and waits for where it goes on.
+        await store.lock(tx, *await store.merged_into(tx, involved))
+        await store.lock(tx, *involved)
         for merged, stays in pairs:
             before, goes_on = await store.resolve(tx, [merged, stays])
             if before == goes_on:

@@ -68,6 +68,10 @@ class Cause:
         return cls(envelope.id, envelope.tenant_id, envelope.correlation_id, envelope, current_traceparent())
 
 
+class Entangled(Exception):
+    """Somebody else has the conversation in which one of several goes on; each of them alone can wait for it."""
+
+
 class Talk:
     """A conversation that this transaction has locked. Nothing of what comes of it is written before `keep`.
 
@@ -207,8 +211,10 @@ def _of_somebody_else(given: Input) -> Input:
 async def in_hand(tx: Tx, found: Sequence[store.Conversation], limits: Limits, now: datetime) -> "list[Talk]":
     """Talks of locked conversations, in their order, and after them those in which merged ones go on, which it locks.
 
-    Those are waited for with other conversations in hand. Should two transactions wait for each other so, which takes two clients
-    who have just been merged, PostgreSQL ends one, and what it had heard is heard again.
+    Waited for is only with one conversation in hand, that was merged, by all who do; so no two wait for each other.
+
+    Raises:
+        Entangled: several are in hand, and one that is missing is not free.
     """
     talks = {(one.tenant_id, one.conversation_id): Talk(one, limits, now) for one in found}
     while missing := {
@@ -216,8 +222,11 @@ async def in_hand(tx: Tx, found: Sequence[store.Conversation], limits: Limits, n
         for one in talks.values()
         if one.found.merged_into is not None and (one.found.tenant_id, one.found.merged_into) not in talks
     }:
-        for _, conversation_id in sorted(missing, key=lambda key: key[1]):
-            await store.lock(tx, conversation_id)
+        wanted = sorted(conversation_id for _, conversation_id in missing)
+        if len(found) == 1:
+            await store.lock(tx, *wanted)
+        elif not await store.try_lock(tx, wanted):
+            raise Entangled
         for one in await store.load_more(tx, sorted(missing)):
             talks[one.tenant_id, one.conversation_id] = Talk(one, limits, now)
     for talk in talks.values():
