@@ -241,7 +241,9 @@ async def test_a_version_that_does_not_know_it_refuses_its_lines_and_serves_the_
             await salon.provision()
             listed = (await loft.get("/v1/channels"))["items"]
             assert sorted(one["gateway"] for one in listed) == ["evolution", "pigeon"]
-            assert (await loft.tells(loft.brings("oi"))).status_code == 404
+            assert code(await loft.tells(loft.brings("oi"))) == (503, "unknown_gateway"), "it is to repeat that"
+            for path in ("", "pigeon", f"pigeon/{new_id()}", "pigeon/no-loft", f"owl/{loft.id}"):
+                assert (await before.post(f"/webhooks/{path}", content=b"{}")).status_code == 404, path
             for path in ("connection", "pairing"):
                 answer = await before.get(f"/v1/channels/{loft.id}/{path}", auth=loft.auth)
                 assert code(answer) == (503, "unknown_gateway")
@@ -259,9 +261,17 @@ async def test_what_is_to_be_sent_by_it_waits_for_a_version_that_knows_it(
     settings: Settings, started: Any, kinds: Any, tapped: Tap, tenant_id: UUID, db: Database
 ) -> None:
     async def refused() -> bool:
-        sends = "SELECT last_error FROM jobs WHERE tenant_id = $1 AND type = 'send_message' AND status = 'ready'"
+        sends = "SELECT last_error FROM jobs WHERE tenant_id = $1 AND type = 'send_message' AND status = 'ready' AND attempts = 0"
         async with db.tx(tenant_id) as tx:
             return any("'pigeon'" in (row["last_error"] or "") for row in await tx.fetch(sends, tenant_id))
+
+    async def hasten() -> None:
+        """It looks once a minute whether somebody knows the gateway."""
+        async with db.tx(tenant_id) as tx:
+            tried = "SELECT 1 FROM messages WHERE tenant_id = $1 AND attempted_at IS NOT NULL"
+            assert await tx.fetch(tried, tenant_id) == [], "nothing was tried"
+            due = "UPDATE jobs SET scheduled_at = now() WHERE tenant_id = $1 AND type = 'send_message'"
+            await tx.execute(due, tenant_id)
 
     async with AsyncExitStack() as stack:
         tap = await stack.enter_async_context(tapped)
@@ -269,12 +279,16 @@ async def test_what_is_to_be_sent_by_it_waits_for_a_version_that_knows_it(
             loft = await stack.enter_async_context(loft_at(http, tenant_id))
             await loft.tells(loft.brings("oi"))
             heard = (await tap.next(MessageReceived, tenant_id=tenant_id)).data
-        async with started(settings):
+        async with started(settings) as before:
             data = SendRequested(conversation_id=heard.conversation_id, text="Qual serviço?", purpose="reply")
             asked = Envelope.of(data, tenant_id=tenant_id, now=system_clock())
             await publish(settings.amqp_url.get_secret_value(), asked)
             await eventually(refused)
+            metrics = (await before.get("/metrics")).text
+            assert 'booka_messaging_lines{state="unsupported"}' in metrics
+            assert 'booka_messaging_lines{state="unsupported"} 0.0' not in metrics
         assert loft.flown == []
+        await hasten()
         async with started(settings, kinds):
             await tap.next(MessageSent, tenant_id=tenant_id)
         assert [one["note"] for one in loft.flown] == ["Qual serviço?"]

@@ -86,7 +86,7 @@ async def test_a_line_has_one_watch_whoever_asks_for_it(watched: Watched, outsid
 
 
 async def test_a_watch_ends_with_its_line_and_starts_again_with_it(watched: Watched, outside: Any) -> None:
-    lines = Lines(watched.db, watched.registry, lambda: datetime.now(UTC))
+    lines = Lines(watched.db, watched.registry, lambda: datetime.now(UTC), known=["evolution", "cloud"])
     await lines.look()
     assert [job["status"] for job in await watched.jobs(WATCH)] == ["ready"]
     for status in ("done", "dead", "cancelled"):
@@ -102,7 +102,7 @@ async def test_a_watch_ends_with_its_line_and_starts_again_with_it(watched: Watc
 
 async def test_at_the_start_lines_are_looked_at_soon_and_not_later_than_planned(watched: Watched, outside: Any) -> None:
     now = datetime.now(UTC)
-    lines = Lines(watched.db, watched.registry, lambda: now)
+    lines = Lines(watched.db, watched.registry, lambda: now, known=["evolution", "cloud"])
     async with watched.db.tx(watched.tenant_id) as tx:
         await put_watch(tx, watched.tenant_id, watched.channel_id, at=now + EVERY)
     await lines.look()
@@ -112,7 +112,7 @@ async def test_at_the_start_lines_are_looked_at_soon_and_not_later_than_planned(
 
 
 async def test_lines_are_counted_by_state(watched: Watched, outside: Any) -> None:
-    lines = Lines(watched.db, watched.registry, lambda: datetime.now(UTC))
+    lines = Lines(watched.db, watched.registry, lambda: datetime.now(UTC), known=["evolution", "cloud"])
 
     def count(state: str) -> float:
         return watched.registry.get_sample_value("booka_messaging_lines", {"state": state}) or 0

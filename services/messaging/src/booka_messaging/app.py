@@ -110,7 +110,7 @@ def create_app(
         runtime.metrics.registry,
         total=timedelta(seconds=settings.transcription_seconds),
     )
-    lines = Lines(runtime.db, runtime.metrics.registry, now)
+    lines = Lines(runtime.db, runtime.metrics.registry, now, known=kinds)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:

@@ -16,6 +16,10 @@ SELECT id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, p
 FROM channels
 WHERE gateway = $1 AND instance = ANY ($2::text[]) AND secret IS NULL;
 
+-- name: shared_line_exists
+-- cross-tenant: runs under the system role.
+SELECT EXISTS (SELECT FROM channels WHERE gateway = $1 AND secret IS NULL);
+
 -- name: channel_put
 -- Replacing a channel with another secret ends the old one at once; rotation is what keeps both for a while.
 INSERT INTO channels (tenant_id, id, gateway, instance, base_url, api_key, auth_mode, secret, verify_token, active,

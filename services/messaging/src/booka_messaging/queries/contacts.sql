@@ -50,10 +50,14 @@ ORDER BY h.at, h.provider_id;
 
 -- name: erase_conversations
 -- First of all: messages that are being stored are waited for, and those that come after find nobody here.
-UPDATE conversations
+WITH held AS MATERIALIZED (
+    SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2 ORDER BY channel_id, contact_id, id FOR UPDATE
+)
+UPDATE conversations AS v
 SET erased_at = $3, attended_by = NULL, attended_until = NULL
-WHERE tenant_id = $1 AND contact_id = $2
-RETURNING id;
+FROM held
+WHERE v.tenant_id = $1 AND v.id = held.id
+RETURNING v.id;
 
 -- name: erase_contact
 WITH aliases AS (

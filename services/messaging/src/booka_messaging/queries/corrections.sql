@@ -6,7 +6,7 @@ SELECT v.erased_at IS NOT NULL AS erased
 FROM messages AS m
 JOIN conversations AS v ON v.tenant_id = $1 AND v.id = m.conversation_id
 WHERE m.tenant_id = $1 AND m.channel_id = $2 AND m.provider_id = $3
-ORDER BY v.id
+ORDER BY v.channel_id, v.contact_id, v.id
 FOR SHARE OF v;
 
 -- name: message_edit

@@ -38,12 +38,14 @@ UPDATE contact_aliases SET contact_id = $2 WHERE tenant_id = $1 AND contact_id =
 -- name: merge_conversations
 -- Also those that were merged into one of these before, so that one step always leads to where the talk goes on. Whoever
 -- attends to one of them attends to that: of several takeovers the one that lasts longest counts. Returns whose they were.
-WITH other AS (
+WITH held AS MATERIALIZED (
     SELECT id, contact_id, attended_by, attended_until, takeover_id, handed_back_at, typed_at, client_at
     FROM conversations
-    WHERE tenant_id = $1 AND (id = ANY ($4::uuid[]) OR merged_into = ANY ($4::uuid[]))
-    ORDER BY id
+    WHERE tenant_id = $1 AND (id = ANY ($4::uuid[]) OR merged_into = ANY ($4::uuid[]) OR id = $3)
+    ORDER BY channel_id, contact_id, id
     FOR UPDATE
+), other AS (
+    SELECT * FROM held WHERE id IS DISTINCT FROM $3
 ), longest AS (
     SELECT attended_by, attended_until, takeover_id
     FROM other

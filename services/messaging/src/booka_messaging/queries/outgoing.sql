@@ -76,7 +76,7 @@ WHERE tenant_id = $1 AND id = $2;
 -- One row of $1 … $11 for each request, at most one for a conversation. A conversation that was merged into another one goes
 -- on there. No row comes back: no such conversation, or the request is known. The row lock lets one request at a time
 -- count itself: `in_turn` is false while what comes before it is missing, and `fills_gap` is true if later ones may have
--- been held back for this one. Each takes the next moment of its stream on its line, not before $12; what a line did not send
+-- been held back for this one. Conversations are locked in the order that everybody keeps to (see the README). Each takes the next moment of its stream on its line, not before $12; what a line did not send
 -- before $13 is lost to it. `hurries`: something later is still to be sent before it.
 WITH item AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $8::text[], $9::text[],
@@ -87,7 +87,15 @@ WITH item AS (
     SET asked_through = CASE WHEN i.position = v.asked_through + 1 THEN i.position ELSE v.asked_through END,
         asked_highest = greatest(v.asked_highest, i.position),
         active_at = CASE i.author WHEN 'salon' THEN greatest(v.active_at, $12) ELSE v.active_at END
-    FROM (SELECT * FROM item ORDER BY tenant_id, conversation_id) AS i
+    FROM (
+        SELECT i.*
+        FROM item AS i
+        CROSS JOIN LATERAL (
+            SELECT c.channel_id, c.contact_id FROM conversations AS c
+            WHERE c.tenant_id = i.tenant_id AND c.id = i.conversation_id
+            LIMIT 1) AS c
+        ORDER BY i.tenant_id, c.channel_id, c.contact_id, i.conversation_id
+    ) AS i
     WHERE v.tenant_id = i.tenant_id AND v.id = i.conversation_id
     RETURNING i.*, v.channel_id, coalesce(v.merged_into, v.id) AS goes_to,
         i.purpose IS NOT DISTINCT FROM 'reminder' AS reminder,
@@ -150,9 +158,18 @@ WHERE tenant_id = $1 AND type = $3 AND lane = $4 AND status IN ('ready', 'runnin
   AND scheduled_at > $6
   AND lane_order <= (SELECT max(position) FROM run);
 
--- name: send_overtakes
--- What was held back has waited long enough: those after it need not wait for the missing one again.
-UPDATE conversations SET asked_through = greatest(asked_through, $3::integer) WHERE tenant_id = $1 AND id = $2;
+-- name: sends_overtake
+-- What was held back has waited long enough: those after it need not wait for the missing one again. One row of $1 … $3 for each.
+WITH held AS MATERIALIZED (
+    SELECT v.tenant_id, v.id, o.position
+    FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS o (tenant_id, id, position)
+    JOIN conversations AS v ON v.tenant_id = o.tenant_id AND v.id = o.id
+    ORDER BY v.tenant_id, v.channel_id, v.contact_id, v.id
+    FOR NO KEY UPDATE OF v
+)
+UPDATE conversations AS v SET asked_through = greatest(v.asked_through, held.position)
+FROM held
+WHERE v.tenant_id = held.tenant_id AND v.id = held.id;
 
 -- name: sends_begin
 -- What is waiting to be sent, and all that the calls need. Marks the attempts before the calls: of what may go now (`begun`), because
@@ -249,9 +266,14 @@ WITH item AS (
         WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
           AND m.author = 'salon' AND m.request_id IS NULL
         LIMIT 1) AS m
+), held AS MATERIALIZED (
+    -- Conversations come before messages, as everywhere, and in the order that everybody keeps to.
+    SELECT v.id FROM found AS f JOIN conversations AS v ON v.tenant_id = f.tenant_id AND v.id = f.goes_to
+    ORDER BY v.tenant_id, v.channel_id, v.contact_id, v.id
+    FOR NO KEY UPDATE OF v
 ), echo AS (
     DELETE FROM messages AS m USING found AS f
-    WHERE m.tenant_id = f.tenant_id AND m.id = f.id
+    WHERE m.tenant_id = f.tenant_id AND m.id = f.id AND f.goes_to IN (SELECT held.id FROM held)
     RETURNING m.id, m.tenant_id, m.conversation_id, f.goes_to, f.sent_at
 ), mistaken AS (
     -- Nobody typed it, so nobody took the conversation over, unless somebody did type since.

@@ -26,8 +26,8 @@ UPDATE jobs SET scheduled_at = $1::timestamptz + random() * $2::interval
 WHERE type = 'watch_line' AND status = 'ready' AND scheduled_at > $1::timestamptz + $2::interval;
 
 -- name: lines_by_state
--- cross-tenant: runs under the system role, once a minute.
-SELECT coalesce(state, 'unknown') AS state, count(*) AS lines, count(silent_since) AS silent
+-- cross-tenant: runs under the system role, once a minute. $1: the kinds of gateways that this version knows.
+SELECT CASE WHEN gateway = ANY ($1::text[]) THEN coalesce(state, 'unknown') ELSE 'unsupported' END AS state, count(*) AS lines, count(silent_since) AS silent
 FROM channels
 WHERE active
 GROUP BY 1;

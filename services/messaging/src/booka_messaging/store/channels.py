@@ -18,6 +18,7 @@ __all__ = [
     "channel_by_id",
     "channels_by_line",
     "get_channel",
+    "has_shared_line",
     "list_channels",
     "put_channel",
     "rotate_channel",
@@ -102,6 +103,11 @@ async def channel_by_id(tx: Tx, channel_id: UUID) -> Channel | None:
 async def channels_by_line(tx: Tx, gateway: str, line_ids: Sequence[str]) -> list[Channel]:
     """The channels of these lines that the installation's own app at that gateway serves; `tx` is a system transaction."""
     return [Channel(**row) for row in await tx.fetch(queries["channels_by_line"], gateway, list(line_ids))]
+
+
+async def has_shared_line(tx: Tx, gateway: str) -> bool:
+    """Whether the installation's own app at that gateway serves any line; `tx` is a system transaction."""
+    return bool(await tx.fetchval(queries["shared_line_exists"], gateway))
 
 
 async def put_channel(

@@ -189,9 +189,10 @@ async def release_held(
     await tx.execute(queries["send_release"], tenant_id, conversation_id, job_type, lane, position, now)
 
 
-async def overtake(tx: Tx, tenant_id: UUID, conversation_id: UUID, position: int) -> None:
-    """Go on without what is missing before the request at `position`."""
-    await tx.execute(queries["send_overtakes"], tenant_id, conversation_id, position)
+async def overtake(tx: Tx, held: Sequence[tuple[UUID, UUID, int]]) -> None:
+    """Go on without what is missing before these requests: the tenant, conversation and position of each."""
+    tenants, conversations, positions = ([one[place] for one in held] for place in range(3))
+    await tx.execute(queries["sends_overtake"], tenants, conversations, positions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ queries = load_queries("booka_messaging", "queries/watching.sql")
 
 @dataclass(frozen=True, slots=True)
 class LineCount:
-    """How many lines in use are in one state, and how many of them have fallen silent. `unknown`: not asked yet."""
+    """How many lines in use are in one state, and how many of them have fallen silent.
+
+    `unknown`: not asked yet. `unsupported`: of a kind of gateway that this version does not know.
+    """
 
     state: str
     lines: int
@@ -49,9 +52,9 @@ async def hasten_watches(tx: Tx, *, now: datetime, within: timedelta) -> None:
     tx.wake(tx.signals.jobs_written)
 
 
-async def lines_by_state(tx: Tx) -> list[LineCount]:
-    """All lines in use, of all tenants; `tx` is a system transaction."""
-    return [LineCount(**row) for row in await tx.fetch(queries["lines_by_state"])]
+async def lines_by_state(tx: Tx, known: Collection[str]) -> list[LineCount]:
+    """All lines in use, of all tenants; `tx` is a system transaction. `known`: the kinds of gateways that there are."""
+    return [LineCount(**row) for row in await tx.fetch(queries["lines_by_state"], list(known))]
 
 
 async def fall_silent(tx: Tx, channel_id: UUID, *, heard_before: datetime, now: datetime) -> datetime | None:

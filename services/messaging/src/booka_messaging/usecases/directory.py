@@ -72,6 +72,14 @@ class Directory:
         found = await asyncio.gather(*(self._by_line.get((gateway, line_id)) for line_id in asked))
         return {line_id: channel for line_id, channel in zip(asked, found, strict=True) if channel is not None}
 
+    async def kind_in_use(self, gateway: str, channel_id: UUID | None) -> bool:
+        """Whether a line is of that kind of gateway: this one, or, if None is named, any of the installation's own app there."""
+        async with self._db.system_tx(durable=False) as tx:
+            if channel_id is None:
+                return await store.has_shared_line(tx, gateway)
+            channel = await store.channel_by_id(tx, channel_id)
+        return channel is not None and channel.gateway == gateway
+
     def forget(self, channel: Channel) -> None:
         """It has changed."""
         self._by_id.forget(channel.id)

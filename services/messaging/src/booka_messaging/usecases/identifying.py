@@ -13,7 +13,11 @@ from booka_messaging import store
 from booka_messaging.domain.identity import resolve
 from booka_messaging.domain.model import Alias, Person, phone_of
 
-__all__ = ["settle", "sighted"]
+__all__ = ["NotAlone", "settle", "sighted"]
+
+
+class NotAlone(Exception):
+    """Several people are one, and somebody else's conversations are in hand besides theirs."""
 
 
 async def settle(
@@ -24,6 +28,7 @@ async def settle(
     *,
     name: str | None = None,
     talks: bool,
+    alone: bool = True,
     now: datetime,
 ) -> None:
     """Make `aliases`, which were seen together, those of one contact: found, merged from several, or new.
@@ -32,12 +37,18 @@ async def settle(
 
     Args:
         talks: they said something, or were told something, so they have a conversation.
+        alone: `tx` is about nobody else. To merge locks conversations, which have one order for all of a transaction.
+
+    Raises:
+        NotAlone: they would have to be merged.
     """
     await store.lock_identity(tx, channel_id)
     known = await store.people(tx, tenant_id, channel_id, aliases)
     found = resolve(aliases, known)
     survivor = found.survivor
     if survivor is not None and found.absorbed:
+        if not alone:
+            raise NotAlone
         await _merge(tx, tenant_id, survivor, found.absorbed, now=now)
     newest = sorted(aliases, key=lambda alias: alias not in found.added)  # a new number takes the place of the old one
     people = (survivor, *found.absorbed) if survivor is not None else ()

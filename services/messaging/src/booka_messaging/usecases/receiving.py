@@ -164,12 +164,13 @@ class Intake:
     async def _settle_and_store(self, batch: Sequence[_Arrival]) -> list[bool]:
         """The same for those who are new, or known by another name or under several; False: it is there already.
 
-        A transaction of its own, which locks identities before it locks conversations, as everybody does.
+        A transaction of its own, which locks identities before it locks conversations, as everybody does. If people have to be
+        merged, the batch is undone and done one by one.
         """
         async with self._db.shared_tx({arrival.incoming.tenant_id for arrival in batch}) as tx:
             there = await store.messages_there(tx, [arrival.incoming for arrival in batch])
             fresh = [arrival for arrival in batch if arrival.incoming.id not in there]
-            for arrival in sorted(fresh, key=lambda arrival: arrival.incoming.channel_id):
+            for arrival in sorted(fresh, key=_line):
                 incoming, message = arrival.incoming, arrival.incoming.message
                 await settle(
                     tx,
@@ -178,6 +179,7 @@ class Intake:
                     message.aliases,
                     name=message.name,
                     talks=True,
+                    alone=len(batch) == 1,
                     now=incoming.received_at,
                 )
             taken = await _take(tx, fresh) if fresh else []
@@ -191,6 +193,11 @@ class Intake:
 
 def _identity(arrival: _Arrival) -> tuple[int, str]:
     return arrival.incoming.channel_id.int, arrival.incoming.message.provider_id
+
+
+def _line(arrival: _Arrival) -> tuple[UUID, UUID]:
+    """In which order identities are locked."""
+    return arrival.incoming.tenant_id, arrival.incoming.channel_id
 
 
 def _person(arrival: _Arrival) -> tuple[int, str]:

@@ -94,6 +94,8 @@ class Sending:
         message: OutboundMessage | None = job.given or await self._begins.do(begin)
         if message is None:
             return Done()
+        if message.gateway not in self._gateways:
+            return await self._unknown(begin, message)
         call = self._call(begin, message)
         if not message.begun:
             hindered = await self._hindered(begin, call)
@@ -111,6 +113,16 @@ class Sending:
             return ended
         return await self._sent(call, call.to)
 
+    async def _unknown(self, begin: "_Begin", message: OutboundMessage) -> Outcome:
+        """This version has no such kind of gateway, as after a rollback: nothing was tried, and another version may go on."""
+        if message.begun:
+            async with self._db.tx(begin.job.tenant_id) as tx:
+                await untaken(tx, begin.message_id, attempted_at=message.attempted_at, tried_at=message.tried_at)
+        if message.received_at <= begin.now - self._within:
+            ending = Ending(begin.job, begin.message_id, message, begin.now)
+            return ending.failed("too_late", f"it could not be sent for {self._within}")
+        return Postponed(f"this version knows no gateway {message.gateway!r}", begin.now + _SELDOM)
+
     def _call(self, begin: "_Begin", message: OutboundMessage) -> "_Call":
         key = api_key(begin.job.tenant_id, message.channel_id, message.api_key, self._sealer)
         return _Call(
@@ -125,12 +137,9 @@ class Sending:
         keys = [begin.key for begin in batch]
         now = max(begin.now for begin in batch)
         async with self._db.shared_tx([tenant_id for tenant_id, _ in keys]) as tx:
-            messages = await store.begin_sends(tx, keys, since=now - self._within, now=now)
-            for begin in batch:
-                payload = begin.job.payload
-                if "held_position" in payload:
-                    held_in = UUID(payload["held_in"])
-                    await store.overtake(tx, begin.job.tenant_id, held_in, payload["held_position"])
+            if held := [begin.held for begin in batch if begin.held is not None]:
+                await store.overtake(tx, held)  # conversations are locked before messages
+            messages = await store.begin_sends(tx, sorted(keys), since=now - self._within, now=now)
         return [messages.get(key) for key in keys]
 
     async def _pace(self, batch: Sequence["_Begin"]) -> list[datetime]:
@@ -249,6 +258,16 @@ class _Begin:
     @property
     def key(self) -> tuple[UUID, UUID]:
         return self.job.tenant_id, self.message_id
+
+    @property
+    def held(self) -> tuple[UUID, UUID, int] | None:
+        """For a message that was held back: its tenant, its conversation, and its position there."""
+        payload = self.job.payload
+        return (
+            (self.job.tenant_id, UUID(payload["held_in"]), payload["held_position"])
+            if "held_position" in payload
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ only when the line is switched off.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ from booka_messaging.usecases.sweeping import Sweeps, line_of
 
 __all__ = ["Lines", "Watching"]
 
-_STATES = ("open", "connecting", "close", "refused", "away", "unknown")
+_STATES = ("open", "connecting", "close", "refused", "away", "unknown", "unsupported")
 _EVERY = timedelta(minutes=1)
 #: After a start, all lines are looked at within this time.
 _AT_START = timedelta(seconds=20)
@@ -112,14 +112,22 @@ class Watching:
 
 
 class Lines:
-    """Sees to it that every line in use has its job, and counts lines for the metrics. Every replica does."""
+    """Sees to it that every line in use has its job, and counts lines for the metrics. Every replica does.
 
-    def __init__(self, db: Database, registry: CollectorRegistry, now: Callable[[], datetime]) -> None:
+    Args:
+        known: the kinds of gateways that there are.
+    """
+
+    def __init__(
+        self, db: Database, registry: CollectorRegistry, now: Callable[[], datetime], *, known: Collection[str]
+    ) -> None:
         self._db = db
+        self._known = known
         self._now = now
         self._lines = Gauge(
             "booka_messaging_lines",
-            "Lines in use by the state of their connection; unknown: not asked yet. Of the installation, not of the replica.",
+            "Lines in use by the state of their connection; unknown: not asked yet; unsupported: this version does not know"
+            " their gateway. Of the installation, not of the replica.",
             ["state"],
             registry=registry,
         )
@@ -150,7 +158,7 @@ class Lines:
             if at_start:
                 await hasten_watches(tx, now=now, within=_AT_START)
             unwatched = await unwatched_lines(tx)
-            counts = {count.state: count for count in await lines_by_state(tx)}
+            counts = {count.state: count for count in await lines_by_state(tx, self._known)}
         for tenant_id, channel_id in unwatched:
             async with self._db.tx(tenant_id) as tx:
                 await put_watch(tx, tenant_id, channel_id, at=now)

@@ -22,7 +22,7 @@ from booka_common.observability import Metrics, Tally, work
 from booka_common.sealing import Sealer
 from booka_common.signing import SecretSet
 from booka_common.web import answer_to, problem
-from booka_messaging.errors import MalformedWebhook, UnknownChannel
+from booka_messaging.errors import MalformedWebhook, UnknownChannel, UnknownGateway
 from booka_messaging.providers.kind import Kind, SharedApp
 from booka_messaging.store import Channel
 from booka_messaging.usecases.delivering import OUTCOMES, Answer, Deliveries, Outcome
@@ -103,6 +103,8 @@ class Webhooks:
                 except _Gone:
                     status = 499
                     return None
+                except _NoKind as missing:
+                    response = answer_to(await self._no_kind(missing))
                 except Exception as error:
                     response = answer_to(error)
                 status = response.status_code
@@ -110,6 +112,20 @@ class Webhooks:
             self._requests.count(method, route, status, time.perf_counter() - started)
         await response(scope, receive, send)
         return None
+
+    async def _no_kind(self, missing: "_NoKind") -> Exception:
+        """Why there is no such address: if a line has it that another version made, it will be there again.
+
+        A 404 would end the gateway's attempts at once, or have it switch the webhook off.
+        """
+        try:
+            channel_id = _endpoint(missing.channel) if missing.channel else None
+            if await self._directory.kind_in_use(missing.name, channel_id):
+                self._counts.webhook("unknown", "unavailable")
+                return UnknownGateway(missing.name)
+        except Exception as error:
+            return error
+        return missing
 
     def _answering(self, method: str, address: "_Address") -> "Callable[[_Call, _Address], Awaitable[Any]]":
         """What answers a call of this address.
@@ -178,6 +194,15 @@ class Webhooks:
         return SecretSet(f"auth.verify_token of channel {channel.id}", (token,))
 
 
+class _NoKind(NotFound):
+    """No kind of gateway has this name. `channel`: which one the path would name, empty for that of an app."""
+
+    def __init__(self, name: str, channel: str) -> None:
+        super().__init__("there is no webhook of this address")
+        self.name = name
+        self.channel = channel
+
+
 class _Address(NamedTuple):
     """What the path of a webhook names.
 
@@ -196,19 +221,20 @@ class _Address(NamedTuple):
 
 
 def _address(kinds: Mapping[str, Kind], path: str) -> _Address:
-    """Raises `NotFound`: there is none."""
+    """Raises `NotFound`: there is none. `_NoKind`: because no kind of gateway is called so."""
     name, _, rest = path.removeprefix(_PREFIX).partition("/")
     parts = rest.split("/") if rest else []
     kind = kinds.get(name)
-    if kind is not None:
-        route = f"{_PREFIX}{name}"
-        match parts:
-            case [] if kind.shared is not None:
-                return _Address(route, kind, shared=kind.shared)
-            case [channel]:
-                return _Address(f"{route}/{{channel}}", kind, channel)
-            case [channel, event] if kind.event_in_path:
-                return _Address(f"{route}/{{channel}}/{{event}}", kind, channel, event)
+    if kind is None:
+        raise _NoKind(name, parts[0] if parts else "")
+    route = f"{_PREFIX}{name}"
+    match parts:
+        case [] if kind.shared is not None:
+            return _Address(route, kind, shared=kind.shared)
+        case [channel]:
+            return _Address(f"{route}/{{channel}}", kind, channel)
+        case [channel, event] if kind.event_in_path:
+            return _Address(f"{route}/{{channel}}/{{event}}", kind, channel, event)
     raise NotFound("there is no webhook of this address")
 
 
