@@ -1,4 +1,4 @@
-"""Confirmed visits that nobody has judged count as completed some time after their end (ADR 40).
+"""Confirmed visits that nobody has judged count as completed some time after their end (ADR 38).
 
 A look goes over all of a salon's visits that are due, however they came to be so, and has the next one taken when the first of
 the rest will be.
