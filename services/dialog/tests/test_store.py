@@ -23,7 +23,9 @@ async def test_every_statement_can_be_prepared(name: str, settings: Settings) ->
     await prepare(settings.database_url.get_secret_value(), "dialog", [(name, QUERIES[name])])
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _ in QUERIES.items()} - {"turns_prune", "conversations_try_lock"}))
+@pytest.mark.parametrize(
+    "name", sorted({name for name, _ in QUERIES.items()} - {"turns_prune", "conversations_try_lock"})
+)
 def test_every_statement_names_the_tenant(name: str) -> None:
     """One tenant, or that of each row of a batch."""
     sql = QUERIES[name]
