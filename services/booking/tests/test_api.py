@@ -53,7 +53,7 @@ async def test_a_visit_over_http_from_hold_to_completion(
     late = await client.post(f"{at_}/move", json={"start": at(4, 10).isoformat(), "by": "client"})
     assert (late.status_code, late.json()["code"]) == (409, "already_over")
     assert (await client.post(f"{at_}/complete")).json()["status"] == "completed"
-    over = await client.post(f"{at_}/cancel", json={})
+    over = await client.post(f"{at_}/cancel", json={"by": "client"})
     assert (over.status_code, over.json()["code"]) == (409, "already_over")
     history = (await client.get(at_)).json()["history"]
     assert [(item["status"], item["version"], item["who"], item["why"]) for item in history] == [
