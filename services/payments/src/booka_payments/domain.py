@@ -261,9 +261,8 @@ def refundable(transaction: Transaction, refunds: Sequence[Refund]) -> Money | N
 def status_after_refunds(transaction: Transaction, refunds: Sequence[Refund]) -> Status:
     """The transaction's status as its refunds make it. A failed refund, not made good since, needs a person."""
     states = [refund.status for refund in sorted(refunds, key=lambda refund: refund.created_at)]
-    if (
-        not states or transaction.paid is None
-    ):  # what goes back of an amount that nobody can read is for a person to see
+    # What goes back of an amount that nobody can read is for a person to see.
+    if not states or transaction.paid is None:
         return transaction.status
     if any(state in {"requested", "pending"} for state in states):
         return "refunding"
