@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -17,26 +16,7 @@ from booka_common.observability import Metrics
 from booka_common.testing import eventually
 from booka_common.worker import Worker
 
-from .working import working
-
-
-async def add(db: Database, tenant_id: UUID, type: str, **options) -> UUID | None:
-    defaults = {"scheduled_at": datetime.now(UTC), "correlation_id": new_id()}
-    async with db.tx(tenant_id) as tx:
-        return await jobs.put(tx, type, {"n": options.pop("n", 0)}, **{**defaults, **options})
-
-
-async def state(db: Database, tenant_id: UUID, job_id: UUID):
-    async with db.tx(tenant_id) as tx:
-        return await tx.fetchrow("SELECT * FROM jobs WHERE tenant_id = $1 AND id = $2", tenant_id, job_id)
-
-
-def ends_as(db, tenant_id, job_id, status):
-    async def look():
-        row = await state(db, tenant_id, job_id)
-        return row if row["status"] == status else None
-
-    return look
+from .working import add, ends_as, state, working
 
 
 async def note(tx, text):
@@ -131,14 +111,32 @@ async def test_what_is_postponed_uses_up_no_attempt(db, tenant_id):
     async def handler(job: Job):
         runs.append(job.attempts)
         if len(runs) < 4:
-            return Postponed("the line is away", datetime.now(UTC) + timedelta(milliseconds=20))
-        return RetryIn("now it was tried", timedelta(0)) if len(runs) == 4 else Done()
+            later = datetime.now(UTC) + timedelta(milliseconds=20)
+            return Postponed("the line is away", later, lambda tx: note(tx, f"postponed {len(runs)}"))
+        if len(runs) == 4:
+            return RetryIn("now it was tried", timedelta(0), lambda tx: note(tx, "tried"))
+        return Done()
 
     async with working(db, {type: JobType(handler)}):
         job_id = await add(db, tenant_id, type, max_attempts=2)
         row = await eventually(ends_as(db, tenant_id, job_id, "done"))
     assert runs == [1, 1, 1, 1, 2]
     assert row["attempts"] == 2
+    assert sorted(await notes(db, tenant_id)) == ["postponed 1", "postponed 2", "postponed 3", "tried"]
+
+
+async def test_what_the_last_attempt_found_out_is_written_with_the_giving_up(db, tenant_id):
+    type = f"t-{tenant_id}"
+
+    async def handler(job: Job):
+        return RetryIn("no", timedelta(0), lambda tx: note(tx, f"attempt {job.attempts}"))
+
+    async def on_dead(tx, job, reason):
+        await note(tx, "given up")
+
+    async with working(db, {type: JobType(handler, max_attempts=2, on_dead=on_dead)}):
+        await eventually(ends_as(db, tenant_id, await add(db, tenant_id, type, max_attempts=2), "dead"))
+    assert sorted(await notes(db, tenant_id)) == ["attempt 1", "attempt 2", "given up"]
 
 
 async def test_what_is_postponed_keeps_its_lane_waiting(db, tenant_id):
@@ -254,14 +252,23 @@ async def test_a_job_is_not_started_before_its_time_and_can_be_called_back(db, t
         assert not await jobs.cancel(tx, type, "r")
 
 
-async def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_nothing(db, tenant_id):
+@pytest.mark.parametrize(
+    "late",
+    [
+        Done,
+        lambda record: RetryIn("no", timedelta(0), record),
+        lambda record: Postponed("not yet", datetime.now(UTC), record),
+    ],
+    ids=["done", "retry", "postponed"],
+)
+async def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_nothing(db, tenant_id, late):
     type = f"t-{tenant_id}"
     hang, taken = asyncio.Event(), asyncio.Event()
 
     async def slow(job: Job):
         taken.set()
         await hang.wait()
-        return Done(lambda tx: note(tx, "late"))
+        return late(lambda tx: note(tx, "late"))
 
     async def quick(job: Job):
         return Done(lambda tx: note(tx, "in time"))
@@ -336,42 +343,3 @@ async def test_two_workers_run_each_job_once(db, tenant_id):
 def test_backoff_stays_within_its_bounds(attempts):
     delay = backoff(attempts, timedelta(seconds=1), timedelta(minutes=5))
     assert timedelta(0) <= delay <= min(timedelta(minutes=5), timedelta(seconds=1) * 2 ** min(attempts - 1, 30))
-
-
-async def test_jobs_that_end_together_are_recorded_together_and_one_that_cannot_be_does_not_stop_the_others(db):
-    tenants, type = [new_id() for _ in range(6)], f"t-{new_id()}"
-    all_in = asyncio.Event()
-    recorded, running = [], []
-
-    async def handler(job: Job):
-        running.append(job.id)
-        if len(running) == len(tenants):
-            all_in.set()
-        await all_in.wait()
-        return Done(result=(job.tenant_id, job.payload["n"]))
-
-    async def record_all(tx, results):
-        recorded.append(results)
-        if any(n == 3 for _, n in results):
-            raise ValueError("this one cannot be recorded")
-        await jobs.put_all(
-            tx,
-            [
-                jobs.NewJob(tenant, f"after-{type}", {"n": n}, datetime.now(UTC), new_id(), unique_key=str(n))
-                for tenant, n in results
-            ],
-        )
-
-    ids = [await add(db, tenant, type, n=n) for n, tenant in enumerate(tenants)]
-    async with working(db, {type: JobType(handler, record_all=record_all)}):
-        for n, (tenant, job_id) in enumerate(zip(tenants, ids, strict=True)):
-            if n != 3:
-                await eventually(ends_as(db, tenant, job_id, "done"))
-        assert (await state(db, tenants[3], ids[3]))["status"] == "running", "left to its lease"
-    assert len(recorded[0]) > 1
-    for n, tenant in enumerate(tenants):
-        async with db.tx(tenant) as tx:
-            followed = await tx.fetch(
-                "SELECT payload FROM jobs WHERE tenant_id = $1 AND type = $2", tenant, f"after-{type}"
-            )
-        assert [row["payload"] for row in followed] == ([] if n == 3 else [{"n": n}])

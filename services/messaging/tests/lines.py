@@ -8,7 +8,7 @@ from booka_common.contracts import Message
 from booka_common.db import Database
 from booka_common.ids import new_id
 from booka_common.jobs import Job
-from booka_common.testing import FrozenClock
+from booka_common.testing import FrozenClock, eventually
 from booka_messaging.domain.model import Alias, ChatEvent, ChatMessage
 from booka_messaging.store import Channel
 from booka_messaging.usecases.receiving import Intake
@@ -67,3 +67,14 @@ class Line:
             kind,
         )
         return [Job(**row, lease_token=new_id()) for row in rows]
+
+
+async def blocked(db: Database, count: int) -> None:
+    """Wait until so many sessions wait for others."""
+
+    async def enough() -> bool:
+        async with db.system_tx() as tx:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
+            return int(await tx.fetchval(waiting)) >= count
+
+    await eventually(enough)

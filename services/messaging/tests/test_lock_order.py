@@ -15,7 +15,6 @@ import pytest
 from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Database, Tx
 from booka_common.ids import new_id
-from booka_common.testing import eventually
 from booka_messaging import store
 from booka_messaging.domain.model import Alias
 from booka_messaging.settings import SERVICE, Settings
@@ -24,7 +23,7 @@ from booka_messaging.usecases.contacts import erase
 from booka_messaging.usecases.identifying import NotAlone, settle
 from booka_messaging.usecases.receiving import Intake
 
-from .lines import Line
+from .lines import Line, blocked
 
 ANA, RUI = Alias("pn", "351912345678"), Alias("lid", "77001122334455")
 PEOPLE = (ANA, RUI)
@@ -99,17 +98,6 @@ async def two(line: Line) -> Two:
         for one, who in zip(asked, PEOPLE, strict=True)
     )
     return found
-
-
-async def blocked(db: Database, count: int) -> None:
-    """Wait until so many sessions wait for others."""
-
-    async def enough() -> bool:
-        async with db.system_tx() as tx:
-            waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
-            return int(await tx.fetchval(waiting)) >= count
-
-    await eventually(enough)
 
 
 async def is_free(db: Database, tenant_id: UUID, row: str, id: UUID) -> bool:

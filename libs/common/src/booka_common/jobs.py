@@ -59,10 +59,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class RetryIn:
-    """Not now. Does not end the job unless its attempts are used up; `delay` None means the standard backoff."""
+    """Not now. Does not end the job unless its attempts are used up; `delay` None means the standard backoff.
+
+    `record` writes what is known now, even so.
+    """
 
     reason: str
     delay: timedelta | None = None
+    record: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,11 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """It was not tried, because its time is not before `until`. Uses up no attempt."""
+    """It was not tried, because its time is not before `until`. Uses up no attempt. `record` writes what is known now."""
 
     reason: str
     until: datetime
+    record: Record | None = None
 
 
 Outcome = Done | RetryIn | Dead | Postponed

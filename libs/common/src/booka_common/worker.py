@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID
 
+import asyncpg
+
 from booka_common.batching import Batcher
-from booka_common.db import Database, load_queries
+from booka_common.db import Database, Tx, load_queries
 from booka_common.errors import is_transient
 from booka_common.faults import FaultPoints
 from booka_common.ids import new_id
@@ -200,8 +202,7 @@ class Worker:
     async def _finish(self, job: Job, kind: JobType, outcome: Outcome) -> None:
         if isinstance(outcome, RetryIn) and job.attempts >= job.max_attempts:
             reason = f"gave up after {job.attempts} attempts: {outcome.reason}"
-            on_dead = kind.on_dead
-            outcome = Dead(reason, (lambda tx: on_dead(tx, job, reason)) if on_dead else None)
+            outcome = Dead(reason, _given_up(kind, job, reason, outcome.record))
         match outcome:
             case Done(None, result) if result is not None:
                 await self._ended.do(_Ended(job, result))
@@ -210,18 +211,24 @@ class Worker:
             case Dead(reason, record):
                 _log.error("job is dead: %s", reason)
                 await self._end(job, "dead", record, _queries["job_dead"], job.id, job.lease_token, reason[:2000])
-            case RetryIn(reason, delay):
+            case RetryIn(reason, delay, record):
                 wait = backoff(job.attempts, kind.first_delay, kind.longest_delay) if delay is None else delay
                 at = self.now() + wait
-                await self._end(job, "retry", None, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
-            case Postponed(reason, until):
+                await self._end(job, "retry", record, _queries["job_retry"], job.id, job.lease_token, at, reason[:2000])
+            case Postponed(reason, until, record):
                 again = _queries["job_postpone"]
-                await self._end(job, "postponed", None, again, job.id, job.lease_token, until, reason[:2000])
+                await self._end(job, "postponed", record, again, job.id, job.lease_token, until, reason[:2000])
             case _:
                 assert_never(outcome)
 
     async def _end_all(self, batch: Sequence[_Ended]) -> list[BaseException | None]:
         """Finish jobs in one transaction; the error of each that may not be finished any more."""
+        try:
+            return await self._end_together(batch)
+        except asyncpg.UniqueViolationError:
+            return await self._end_together(batch)  # what somebody else was writing meanwhile is seen now
+
+    async def _end_together(self, batch: Sequence[_Ended]) -> list[BaseException | None]:
         async with self.db.shared_tx([ended.job.tenant_id for ended in batch]) as tx:
             rows = await tx.fetch(
                 _queries["job_done_all"],
@@ -251,3 +258,15 @@ class Worker:
             if wake:
                 tx.wake(self.db.signals.jobs_written)
         self.metrics.jobs.labels(job.type, label).inc()
+
+
+def _given_up(kind: JobType, job: Job, reason: str, last: Record | None) -> Record:
+    """What is written when the attempts are used up: what the last one found out, and what follows."""
+
+    async def record(tx: Tx) -> None:
+        if last is not None:
+            await last(tx)
+        if kind.on_dead is not None:
+            await kind.on_dead(tx, job, reason)
+
+    return record

@@ -45,8 +45,8 @@ CREATE UNIQUE INDEX messages_request ON messages (tenant_id, request_id) WHERE r
 CREATE UNIQUE INDEX messages_turn ON messages (tenant_id, conversation_id, turn) WHERE turn IS NOT NULL;
 CREATE INDEX messages_conversation ON messages (tenant_id, conversation_id, id);
 -- It comes last for the reason that `conversations_contact` does.
--- The author is part of it because the echo of our own message may come in before its id is recorded here.
-CREATE UNIQUE INDEX messages_provider ON messages (tenant_id, channel_id, provider_id, author) WHERE provider_id IS NOT NULL;
+-- Whoever stores an echo of ours as somebody's words, and whoever records at that moment that we sent it, meet here.
+CREATE UNIQUE INDEX messages_provider ON messages (tenant_id, channel_id, provider_id) WHERE provider_id IS NOT NULL;
 
 -- What is known of an outgoing message by its gateway's id. The gateway may report the delivery before its answer to the
 -- send is recorded here: whoever comes second meets the first one on this row.
@@ -74,3 +74,42 @@ CREATE TABLE charges (
     FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id)
 );
 CREATE INDEX charges_at ON charges (tenant_id, at);
+
+-- What is known to be ours from now on was written by nobody at the salon: an echo of it that was faster is forgotten (it has to
+-- go first, see `messages_provider`), and so is the takeover that began with it, unless somebody did type since. One call for any
+-- number of messages: `tenants`, `channels` and `provider_ids` have an element for each.
+-- One row is looked up after the other, whatever PostgreSQL believes of tables that were empty when it planned; the limits tell it
+-- that there are few to look up. Conversations come before messages, as everywhere, and in the order that everybody keeps to.
+CREATE FUNCTION forget_echoes(tenants uuid[], channels uuid[], provider_ids text[], now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+WITH item AS (
+    SELECT * FROM unnest(tenants, channels, provider_ids) AS i (tenant_id, channel_id, provider_id) LIMIT cardinality(tenants)
+), found AS MATERIALIZED (
+    SELECT m.tenant_id, m.id, m.conversation_id, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
+        WHERE w.tenant_id = m.tenant_id AND w.id = m.conversation_id) AS goes_to
+    FROM item AS i
+    CROSS JOIN LATERAL (
+        SELECT m.tenant_id, m.id, m.conversation_id
+        FROM messages AS m
+        WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
+          AND m.author = 'salon' AND m.request_id IS NULL
+        LIMIT 1) AS m
+), held AS MATERIALIZED (
+    SELECT v.id FROM found AS f JOIN conversations AS v ON v.tenant_id = f.tenant_id AND v.id = f.goes_to
+    ORDER BY v.tenant_id, v.channel_id, v.contact_id, v.id
+    FOR NO KEY UPDATE OF v
+), echo AS (
+    DELETE FROM messages AS m USING found AS f
+    WHERE m.tenant_id = f.tenant_id AND m.id = f.id AND f.goes_to IN (SELECT held.id FROM held)
+    RETURNING m.id, m.tenant_id, m.conversation_id, f.goes_to
+)
+UPDATE conversations AS v
+SET attended_until = forget_echoes.now, typed_at = (SELECT max(t.sent_at) FROM messages AS t
+    WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id <> echo.id
+      AND t.author = 'salon' AND t.request_id IS NULL)
+FROM echo
+WHERE v.tenant_id = echo.tenant_id AND v.id = echo.goes_to AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
+  AND NOT EXISTS (SELECT FROM messages AS t
+      WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id > echo.id AND t.author = 'salon');
+END $$;

@@ -4,10 +4,15 @@
 -- A receipt that knows less than we do changes nothing; one that is early waits on its row for `sends_done`. One that says which of
 -- our messages it is about ($7) proves that this one was sent, whatever is known of its attempts (`proven`). That a message failed
 -- under one id says nothing about another one under which it was sent again. `raised`: its state is another one now.
-WITH receipt AS (
+WITH named AS MATERIALIZED (
+    -- One row, always: an echo of what is known as ours from now on is forgotten first.
+    SELECT count(forget_echoes(ARRAY[$1::uuid], ARRAY[$2::uuid], ARRAY[$3::text], $6::timestamptz)) FROM messages AS m
+    WHERE m.tenant_id = $1 AND m.id = $7 AND m.channel_id = $2 AND m.request_id IS NOT NULL AND m.provider_id IS NULL
+), receipt AS (
     INSERT INTO receipts AS r (tenant_id, channel_id, provider_id, status, message_id, updated_at)
-    VALUES ($1, $2, $3, $4, (SELECT m.id FROM messages AS m
-        WHERE m.tenant_id = $1 AND m.id = $7 AND m.channel_id = $2 AND m.request_id IS NOT NULL), $6)
+    SELECT $1, $2, $3, $4, (SELECT m.id FROM messages AS m
+        WHERE m.tenant_id = $1 AND m.id = $7 AND m.channel_id = $2 AND m.request_id IS NOT NULL), $6
+    FROM named
     ON CONFLICT (tenant_id, channel_id, provider_id) DO UPDATE
     SET status = excluded.status, updated_at = excluded.updated_at, message_id = coalesce(r.message_id, excluded.message_id)
     WHERE r.status = ANY ($5::text[])
@@ -248,46 +253,18 @@ UPDATE messages SET tried_at = $3 WHERE tenant_id = $1 AND id = $2;
 UPDATE messages SET attempted_at = $3, tried_at = $4 WHERE tenant_id = $1 AND id = $2;
 
 -- name: sends_done
--- Takes over a receipt that was faster. An echo of our message that was faster was stored as written by the salon: it
--- was not, and it has to go first if somebody of the salon wrote ours, in the console. A gateway that takes a message without
--- naming it leaves nothing to match receipts by. One row is looked up after the other, whatever PostgreSQL believes of tables
--- that were empty when it planned; the limits tell it that there are few to look up.
+-- Takes over a receipt that was faster; an echo that was is forgotten. A gateway that takes a message without naming it leaves
+-- nothing to match either by.
 WITH item AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
         AS i (tenant_id, id, channel_id, provider_id, sent_at)
     LIMIT cardinality($1::uuid[])
-), found AS MATERIALIZED (
-    SELECT m.tenant_id, m.id, m.conversation_id, i.sent_at, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
-        WHERE w.tenant_id = m.tenant_id AND w.id = m.conversation_id) AS goes_to
-    FROM item AS i
-    CROSS JOIN LATERAL (
-        SELECT m.tenant_id, m.id, m.conversation_id
-        FROM messages AS m
-        WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
-          AND m.author = 'salon' AND m.request_id IS NULL
-        LIMIT 1) AS m
-), held AS MATERIALIZED (
-    -- Conversations come before messages, as everywhere, and in the order that everybody keeps to.
-    SELECT v.id FROM found AS f JOIN conversations AS v ON v.tenant_id = f.tenant_id AND v.id = f.goes_to
-    ORDER BY v.tenant_id, v.channel_id, v.contact_id, v.id
-    FOR NO KEY UPDATE OF v
-), echo AS (
-    DELETE FROM messages AS m USING found AS f
-    WHERE m.tenant_id = f.tenant_id AND m.id = f.id AND f.goes_to IN (SELECT held.id FROM held)
-    RETURNING m.id, m.tenant_id, m.conversation_id, f.goes_to, f.sent_at
-), mistaken AS (
-    -- Nobody typed it, so nobody took the conversation over, unless somebody did type since.
-    UPDATE conversations AS v
-    SET attended_until = echo.sent_at
-    FROM echo
-    WHERE v.tenant_id = echo.tenant_id AND v.id = echo.goes_to AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
-      AND NOT EXISTS (SELECT FROM messages AS t
-          WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id > echo.id
-            AND t.author = 'salon')
+), named AS MATERIALIZED (
+    SELECT forget_echoes($1::uuid[], $3::uuid[], $4::text[], max(sent_at)) FROM item
 ), receipt AS (
     INSERT INTO receipts AS r (tenant_id, channel_id, provider_id, status, message_id, updated_at)
     SELECT tenant_id, channel_id, provider_id, 'sent', id, sent_at
-    FROM item
+    FROM named CROSS JOIN item
     WHERE provider_id IS NOT NULL
     ORDER BY tenant_id, channel_id, provider_id
     ON CONFLICT (tenant_id, channel_id, provider_id) DO UPDATE SET message_id = excluded.message_id
@@ -295,8 +272,8 @@ WITH item AS (
 )
 UPDATE messages AS m
 SET status = coalesce(receipt.status, 'sent'), provider_id = i.provider_id, sent_at = i.sent_at, failure = NULL
-FROM item AS i
-CROSS JOIN (SELECT count(*) FROM echo) AS gone
+FROM named
+CROSS JOIN item AS i
 LEFT JOIN receipt ON receipt.message_id = i.id
 WHERE m.tenant_id = i.tenant_id AND m.id = i.id
 RETURNING m.id, m.status;

@@ -26,7 +26,12 @@ queries = load_queries("booka_messaging", "queries/incoming.sql")
 
 
 class TakenMeanwhile(Exception):
-    """A concurrent delivery of the same message was first."""
+    """Somebody else was first: the same message was delivered twice at once, or is ours and its echo is being stored."""
+
+    @classmethod
+    def instead_of(cls, error: asyncpg.UniqueViolationError) -> Exception:
+        """What `error` means."""
+        return cls() if error.constraint_name == "messages_provider" else error
 
 
 class Incoming(NamedTuple):
@@ -85,7 +90,7 @@ async def take_and_tell(
         args = (_described(batch), begun, handed_off_for)
         rows = await db.shared_call(tenants, "take_messages", *args, wanted="item, rest")
     except asyncpg.UniqueViolationError as error:
-        raise _meanwhile(error) from None
+        raise TakenMeanwhile.instead_of(error) from None
     told: dict[int, Outgoing | None] = {}
     for place, rest in rows:
         id, start = batch[place].id, begun[place]
@@ -98,7 +103,7 @@ async def take_messages(tx: Tx, batch: Sequence[Incoming]) -> dict[int, Taken]:
     try:
         rows = await tx.fetch(queries["messages_take"], _described(batch))
     except asyncpg.UniqueViolationError as error:
-        raise _meanwhile(error) from None
+        raise TakenMeanwhile.instead_of(error) from None
     return {place: Taken(*where) for place, *where in rows}
 
 
@@ -137,10 +142,6 @@ def _described(batch: Sequence[Incoming]) -> list[Mapping[str, Any]]:
 def _begun(envelope: Mapping[str, Any]) -> bytes:
     """JSON up to the end of its last member, `data`, so that more can be added to that."""
     return as_json(envelope)[: -len("}}")]
-
-
-def _meanwhile(error: asyncpg.UniqueViolationError) -> Exception:
-    return TakenMeanwhile() if error.constraint_name == "messages_provider" else error
 
 
 async def messages_there(tx: Tx, batch: Sequence[Incoming]) -> set[UUID]:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
+import asyncpg
+
 from booka_common.contracts.envelope import Fact
 from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Tx, load_queries
@@ -13,6 +15,7 @@ from booka_messaging.domain.circuit import Circuit
 from booka_messaging.domain.model import Alias, AliasKind, Author, Delivery, Receipt, outranked
 from booka_messaging.domain.pacing import CATCH_UP, LATE, OTHERS_SHARE, REPLIES_SHARE
 from booka_messaging.domain.rendering import Approved, Wording
+from booka_messaging.store.incoming import TakenMeanwhile
 
 __all__ = [
     "Accepted",
@@ -64,18 +67,24 @@ async def record_receipt(
 
     Args:
         about: the message that it says it is about.
+
+    Raises:
+        TakenMeanwhile: somebody has just stored it as a person's words; the next time that is undone.
     """
-    row = await tx.fetchrow(
-        queries["receipt_apply"],
-        tx.tenant_id,
-        channel_id,
-        receipt.provider_id,
-        receipt.status,
-        outranked(receipt.status),
-        now,
-        about,
-        receipt.code or "gateway_error",
-    )
+    try:
+        row = await tx.fetchrow(
+            queries["receipt_apply"],
+            tx.tenant_id,
+            channel_id,
+            receipt.provider_id,
+            receipt.status,
+            outranked(receipt.status),
+            now,
+            about,
+            receipt.code or "gateway_error",
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise TakenMeanwhile.instead_of(error) from None
     return Touched(**row) if row else None
 
 

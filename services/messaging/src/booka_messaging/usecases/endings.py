@@ -15,6 +15,7 @@ from booka_common.jobs import Dead, Done, Job
 from booka_messaging import store
 from booka_messaging.domain.model import Delivery
 from booka_messaging.store import Accepted, OutboundMessage, Touched
+from booka_messaging.store.outgoing import untaken
 from booka_messaging.usecases.news import delivery_news, sent_news
 
 __all__ = ["Delivered", "Ending", "give_up", "record_sent"]
@@ -40,6 +41,14 @@ class Ending:
             await _record_failure(tx, self.job, self.message_id, code, detail, self.now)
 
         return Dead(f"{code}: {detail}", record)
+
+    async def untaken(self, tx: Tx) -> None:
+        """Take back the marks of an attempt that the gateway did not take.
+
+        Together with the end of the job, so that nobody does who has lost it: another attempt may be under way by then.
+        """
+        marks = {"attempted_at": self.message.attempted_at, "tried_at": self.message.tried_at}
+        await untaken(tx, self.message_id, **marks)
 
     def declined(self, code: str, detail: str) -> Done:
         """It is not to be sent, and nothing is wrong with that."""

@@ -5,6 +5,7 @@ that a message was sent ends its send.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from booka_common.contracts import Envelope, Message
 from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
 from booka_messaging.domain.model import Echoed, Receipt
-from booka_messaging.store import Channel, Touched, record_receipt
+from booka_messaging.store import Channel, TakenMeanwhile, Touched, record_receipt
 from booka_messaging.store.outgoing import echo_of, send_anew, send_as_template, sent_by_software, sent_job
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.circuits import Circuits, LineOfSalon
@@ -46,19 +47,25 @@ class Receipts:
 
     async def receive(self, channel: Channel, receipt: Receipt, *, now: datetime) -> bool:
         """Take a receipt in; false if nothing was learnt of a message of ours."""
-        async with self._db.tx(channel.tenant_id) as tx:
-            # Identities are locked before messages are.
-            await sighted(tx, channel.tenant_id, channel.id, receipt.aliases, now=now)
-            if receipt.price is not None and self._charges is not None:
-                await self._charges.note(tx, channel.id, receipt.provider_id, receipt.price, now=now)
-            learnt = await self._apply(tx, channel, receipt, _reference(receipt.reference), now)
+        learnt = await _at_last(lambda: self._receive(channel, receipt, now))
         if learnt and receipt.line_down:
             line = LineOfSalon(channel.tenant_id, channel.id, channel.state)
             await self._circuits.failed(line, f"the gateway reports {receipt.code}", down=True, now=now)
         return learnt
 
+    async def _receive(self, channel: Channel, receipt: Receipt, now: datetime) -> bool:
+        async with self._db.tx(channel.tenant_id) as tx:
+            # Identities are locked before messages are.
+            await sighted(tx, channel.tenant_id, channel.id, receipt.aliases, now=now)
+            if receipt.price is not None and self._charges is not None:
+                await self._charges.note(tx, channel.id, receipt.provider_id, receipt.price, now=now)
+            return await self._apply(tx, channel, receipt, _reference(receipt.reference), now)
+
     async def echo(self, channel: Channel, echoed: Echoed, *, now: datetime) -> bool:
         """Take in that the gateway shows what was sent through it; false if that is known, or other software sent it."""
+        return await _at_last(lambda: self._echo(channel, echoed, now))
+
+    async def _echo(self, channel: Channel, echoed: Echoed, now: datetime) -> bool:
         since = _oldest(now - _UNKNOWN_FOR)
         by = echoed.sent_at + _CLOCK_TOLERANCE
         async with self._db.tx(channel.tenant_id) as tx:
@@ -126,6 +133,14 @@ class Receipts:
             await send_anew(tx, message.id)
         _log.info("a message that failed with %s goes once more", receipt.code)
         return True
+
+
+async def _at_last(work: Callable[[], Awaitable[bool]]) -> bool:
+    """The same once more if the echo of what it is about was being stored as a person's words: then that is seen."""
+    try:
+        return await work()
+    except TakenMeanwhile:
+        return await work()
 
 
 def _failed(receipt: Receipt) -> bool:

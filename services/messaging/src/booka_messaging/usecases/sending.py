@@ -35,7 +35,7 @@ from booka_messaging.providers.gateway import (
     Template,
 )
 from booka_messaging.store import OutboundMessage
-from booka_messaging.store.outgoing import send_again, untaken
+from booka_messaging.store.outgoing import send_again
 from booka_messaging.store.paces import pace_sends
 from booka_messaging.usecases.channels import api_key
 from booka_messaging.usecases.circuits import Circuits, LineOfSalon
@@ -115,13 +115,11 @@ class Sending:
 
     async def _unknown(self, begin: "_Begin", message: OutboundMessage) -> Outcome:
         """This version has no such kind of gateway, as after a rollback: nothing was tried, and another version may go on."""
-        if message.begun:
-            async with self._db.tx(begin.job.tenant_id) as tx:
-                await untaken(tx, begin.message_id, attempted_at=message.attempted_at, tried_at=message.tried_at)
+        ending = Ending(begin.job, begin.message_id, message, begin.now)
         if message.received_at <= begin.now - self._within:
-            ending = Ending(begin.job, begin.message_id, message, begin.now)
             return ending.failed("too_late", f"it could not be sent for {self._within}")
-        return Postponed(f"this version knows no gateway {message.gateway!r}", begin.now + _SELDOM)
+        reason = f"this version knows no gateway {message.gateway!r}"
+        return Postponed(reason, begin.now + _SELDOM, ending.untaken if message.begun else None)
 
     def _call(self, begin: "_Begin", message: OutboundMessage) -> "_Call":
         key = api_key(begin.job.tenant_id, message.channel_id, message.api_key, self._sealer)
@@ -217,14 +215,13 @@ class Sending:
                 await self._works(call)
                 return ending.failed(code, detail)
             case NotNow(reason, delay, line_down, unreachable):
-                async with self._db.tx(call.of.tenant_id) as tx:
-                    marks = {"attempted_at": message.attempted_at, "tried_at": message.tried_at}
-                    await untaken(tx, ending.message_id, **marks)
                 if line_down or unreachable:
                     blocked_until = await self._circuits.failed(call.of, reason, down=line_down, now=now)
-                    return RetryIn(reason, delay) if blocked_until is None else Postponed(reason, blocked_until)
+                    if blocked_until is None:
+                        return RetryIn(reason, delay, ending.untaken)
+                    return Postponed(reason, blocked_until, ending.untaken)
                 # A rate is over some time: a message is given up for its age, not for how often that was asked.
-                return Postponed(reason, now + (delay or _between_tries(now - message.received_at)))
+                return Postponed(reason, now + (delay or _between_tries(now - message.received_at)), ending.untaken)
             case OutcomeUnknown(reason):
                 # The gateway may still be at it; its store tells only after a while.
                 await self._circuits.failed(call.of, reason, down=False, now=now)
