@@ -54,7 +54,7 @@ async def test_every_message_is_taken_once_and_answered_once(flooded_stack, seed
 
     total = CONVERSATIONS * EACH
     at = sorted(flood.dice.uniform(0.05, 0.8) * total for _ in range(KILLS))
-    points = [f"{POINTS[n % 3]}:{flood.dice.randint(5, total // 20)}" for n in range(6 if MANY else 3)]
+    points = [f"{POINTS[n % 3]}:{flood.dice.randint(5, total // 40)}" for n in range(6 if MANY else 3)]
     replicas = flooded_stack.services["messaging"]
     async with Supervisor(flooded_stack, {"messaging": points}) as supervisor, Answerer(flooded_stack.amqp_url):
 
@@ -67,7 +67,9 @@ async def test_every_message_is_taken_once_and_answered_once(flooded_stack, seed
         await flood.answered(total, seconds=90, done=kill)
         assert await findings(flood, seconds=60) == []
     assert {end.code for end in supervisor.ends} == {-9}
-    assert (len(supervisor.fired), len(supervisor.ends)) == (len(points), len(points) + KILLS)
+    # Whoever is killed before its point comes up begins to count anew, and a kill may find nobody.
+    assert {point.partition(":")[0] for _, point in supervisor.fired} == set(POINTS)
+    assert len(supervisor.ends) > len(points)
     counts = (await sandbox.call("GET", "/_/health"))["counts"]
     assert counts["fault"] > 0
     assert counts["webhook.retrying"] > 0

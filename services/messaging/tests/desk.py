@@ -54,7 +54,7 @@ class Desk:
     sending: Sending
     intake: Intake
     clock: FrozenClock
-    start: Callable[[], Sending]
+    start: Callable[..., Sending]
     posts: list[dict[str, Any]] = field(default_factory=list)
     taken: int = 0
 
@@ -170,24 +170,22 @@ class Desk:
                     status = "done"
                     if result is not None:
                         await record_sent(tx, [result])
-                    if record is not None:
-                        await record(tx)
                 case Dead(_, record):
                     status = "dead"
-                    if record is not None:
-                        await record(tx)
-                case RetryIn(_, delay):
+                case RetryIn(_, delay, record):
                     at += delay if delay is not None else timedelta(seconds=1)
-                case Postponed(_, until):
+                case Postponed(_, until, record):
                     at, attempts = until, job.attempts - 1
+            if record is not None:
+                await record(tx)
             await tx.execute(
                 "UPDATE jobs SET status = $3, attempts = $4, scheduled_at = $5 WHERE tenant_id = $1 AND id = $2",
                 self.tenant_id, job.id, status, attempts, at,
             )  # fmt: skip
 
-    def restarts(self) -> None:
-        """A new process takes over."""
-        self.sending = self.start()
+    def restarts(self, listening_since: Callable[[], datetime] | None = None) -> None:
+        """A new process takes over. None: nobody has listened before it."""
+        self.sending = self.start(listening_since)
 
     async def works(self, within: timedelta = timedelta(minutes=30)) -> list[Outcome]:
         """Run what comes due, the clock going on to the next job, until nothing is left to do."""
@@ -264,8 +262,10 @@ async def desk_at(
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=sandbox_url, timeout=15))
         gateways: dict[str, Gateway] = {"evolution": evolution, "cloud": cloud}
 
-        def start() -> Sending:
-            return Sending(db, settings.sealer(), gateways, recheck=RECHECK, listening_since=clock())
+        def start(listening_since: Callable[[], datetime] | None = None) -> Sending:
+            began = clock()
+            since = listening_since or (lambda: began)
+            return Sending(db, settings.sealer(), gateways, recheck=RECHECK, listening_since=since)
 
         intake = Intake(db, stale_after=timedelta(days=1), receipts=Receipts(db, attempts=_ATTEMPTS))
         desk = Desk(db, http, kind, name, channel, start(), intake, clock, start, posts)

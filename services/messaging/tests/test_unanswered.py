@@ -1,9 +1,11 @@
 """Nobody knows what became of a send: before anything is sent again its proof is looked for, over both gateways."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from booka_common.contracts.messaging import (
@@ -11,8 +13,13 @@ from booka_common.contracts.messaging import (
     MessageFailed,
     MessageSent,
 )
+from booka_common.db import Database
 from booka_common.ids import new_id
-from booka_common.jobs import Done, Job, RetryIn
+from booka_common.jobs import Done, Job, Postponed, RetryIn
+from booka_common.service import Service
+from booka_common.testing import FrozenClock
+from booka_messaging.settings import SERVICE
+from booka_messaging.usecases.listening import Listening
 
 from .desk import RECHECK, Desk, DeskOf
 from .outside import CLIENT
@@ -21,6 +28,14 @@ UNANSWERED: dict[str, list[dict[str, Any]]] = {
     "evolution": [{"kind": "error_after", "status": 502}, {"kind": "timeout_after", "seconds": 3}],
     "cloud": [{"kind": "error_after", "code": 131000}, {"kind": "timeout_after", "seconds": 3}],
 }
+
+
+@pytest.fixture
+async def unheard(provision: Callable[[Service], dict[str, Any]]) -> None:
+    """Nobody has said yet that they listen."""
+    owner = await asyncpg.connect(provision(SERVICE)["migrate_url"])
+    await owner.execute("DELETE FROM messaging.listening")
+    await owner.close()
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["error_after", "timeout_after"])
@@ -123,6 +138,54 @@ async def test_who_was_away_waits_for_receipts_as_long_as_that_before_sending_ag
     await cloud.works()
     assert await cloud.sent() == ["Confirmado!"]
     assert [message["status"] for message in await cloud.messages()] == ["delivered"]
+
+
+async def test_who_was_away_while_others_listened_waits_no_longer(cloud: Desk, unheard: None) -> None:
+    """Its replica ends, and the one that begins instead knows that somebody was there to take receipts."""
+    listening = [Listening(cloud.db, cloud.clock, gap=2 * RECHECK)]
+    await listening[0].say()
+    await cloud.fails("error_before", code=131000)
+    await cloud.asks("Confirmado!")
+    await cloud.step()
+    for _ in range(4):
+        cloud.clock.advance(RECHECK)
+        await listening[0].say()
+    listening.append(Listening(cloud.db, cloud.clock, gap=2 * RECHECK))
+    assert listening[1].since() == cloud.clock(), "nobody has told it yet"
+    await listening[1].say()
+    cloud.restarts(listening[1].since)
+    await cloud.works(within=RECHECK)
+    assert await cloud.sent() == ["Confirmado!"]
+
+
+async def test_when_all_were_away_for_long_it_counts_since_somebody_is_back(db: Database, unheard: None) -> None:
+    clock = FrozenClock(datetime.now(UTC))
+    began = clock()
+    await Listening(db, clock, gap=2 * RECHECK).say()
+    clock.advance(2 * RECHECK)
+    second = Listening(db, clock, gap=2 * RECHECK)
+    await second.say()
+    assert second.since() == began
+    clock.advance(2 * RECHECK + timedelta(milliseconds=1))
+    third = Listening(db, clock, gap=2 * RECHECK)
+    await third.say()
+    assert third.since() == clock()
+    await second.say()
+    await third.say()
+    assert third.since() == began + 2 * RECHECK, "the second was there all the time, and only did not say so"
+
+
+async def test_an_attempt_that_the_gateway_did_not_take_leaves_no_doubt(cloud: Desk) -> None:
+    """Nothing has to be waited for before the next one, so it goes when the gateway has room."""
+    await cloud.fails("error_before", code=130429)
+    await cloud.asks("Confirmado!")
+    assert isinstance(await cloud.step(), Postponed)
+    (message,) = await cloud.messages()
+    assert (message["attempted_at"], message["tried_at"]) == (None, None)
+    began = cloud.clock()
+    await cloud.works()
+    assert await cloud.sent() == ["Confirmado!"]
+    assert cloud.clock() - began < 4 * RECHECK
 
 
 async def test_that_one_of_two_sends_failed_says_nothing_of_the_other(cloud: Desk) -> None:

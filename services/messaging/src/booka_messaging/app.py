@@ -30,11 +30,12 @@ from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.listening import Listening
 from booka_messaging.usecases.media import Attachments
 from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.rereading import Unread
-from booka_messaging.usecases.sending import Sending
+from booka_messaging.usecases.sending import RECEIPT_WAITS, Sending
 from booka_messaging.usecases.sweeping import Sweeps
 from booka_messaging.usecases.templates import Templates
 from booka_messaging.usecases.transcribing import Transcribing
@@ -64,14 +65,16 @@ def create_app(
     calls = Calls(connect, total, connections=2 * settings.worker_concurrency, media=media)
     called = Known({name: kind.gateway(calls) for name, kind in kinds.items()})
     apps = Known({name: kind.shared for name, kind in kinds.items() if kind.shared is not None})
+    recheck = timedelta(seconds=settings.send_recheck_seconds)
+    listening = Listening(runtime.db, now, gap=RECEIPT_WAITS * recheck / 2)
     sending = Sending(
         runtime.db,
         sealer,
         called,
-        recheck=timedelta(seconds=settings.send_recheck_seconds),
+        recheck=recheck,
         within=timedelta(hours=settings.send_within_hours),
         probe=total,
-        listening_since=now(),
+        listening_since=listening.since,
     )
     directory = Directory(runtime.db, sealer, seconds=settings.channel_cache_seconds)
     channels = Channels(runtime.db, sealer, directory, called, apps=apps)
@@ -114,7 +117,7 @@ def create_app(
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack, transcription or nullcontext(), lines.kept():
+        async with AsyncExitStack() as stack, transcription or nullcontext(), lines.kept(), listening.kept():
             for gateway in called.values():
                 await stack.enter_async_context(gateway)
             yield

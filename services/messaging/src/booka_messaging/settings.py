@@ -20,6 +20,7 @@ SERVICE = Service(
         "channels": "SELECT",
         "unread_deliveries": "SELECT, DELETE",
         "unread_of_nobody": "SELECT, INSERT, UPDATE, DELETE",
+        "listening": "SELECT, INSERT, UPDATE",
     },
     keep={
         ("queries/unread.sql", "unread_prune"): timedelta(days=30),

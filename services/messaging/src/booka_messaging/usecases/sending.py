@@ -6,7 +6,7 @@ one first finds out what became of that (see `proving`, `receipts`).
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -43,11 +43,11 @@ from booka_messaging.usecases.endings import Ending
 from booka_messaging.usecases.identifying import sighted
 from booka_messaging.usecases.proving import find_in_store
 
-__all__ = ["Sending"]
+__all__ = ["RECEIPT_WAITS", "Sending"]
 
 _log = logging.getLogger(__name__)
 #: A receipt that proves an attempt may take so many times as long as a look into a store.
-_RECEIPT_WAITS = 4
+RECEIPT_WAITS = 4
 #: Who was away waits for the receipts of that time as long as they were away, because providers repeat ever more seldom.
 _LONGEST_WAIT = timedelta(minutes=15)
 _SOON = timedelta(seconds=1)
@@ -63,7 +63,7 @@ class Sending:
         recheck: how long after an unknown outcome the gateway's store is asked.
         within: what was asked for longer ago is not sent any more.
         probe: how long it may take to ask a gateway whether a line works.
-        listening_since: when this process started; nobody may have heard the receipts of before.
+        listening_since: nobody may have heard the receipts of before (`listening`); None: they were all heard.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Sending:
         recheck: timedelta,
         within: timedelta = timedelta(hours=24),
         probe: timedelta = timedelta(seconds=10),
-        listening_since: datetime | None = None,
+        listening_since: Callable[[], datetime] | None = None,
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -191,8 +191,8 @@ class Sending:
 
     def _proven_by(self, tried_at: datetime) -> datetime:
         """When the receipt of an attempt must have come, if the gateway took it."""
-        since = max(tried_at, self._listening_since or tried_at)
-        return since + max(_RECEIPT_WAITS * self._recheck, min(since - tried_at, _LONGEST_WAIT))
+        since = tried_at if self._listening_since is None else max(tried_at, self._listening_since())
+        return since + max(RECEIPT_WAITS * self._recheck, min(since - tried_at, _LONGEST_WAIT))
 
     async def _sent(self, call: "_Call", to: Alias) -> Outcome:
         message, ending, now = call.message, call.ending, call.ending.now
@@ -226,7 +226,7 @@ class Sending:
                 # The gateway may still be at it; its store tells only after a while.
                 await self._circuits.failed(call.of, reason, down=False, now=now)
                 stored = call.gateway.capabilities.proof == "store"
-                return RetryIn(f"outcome unknown: {reason}", self._recheck * (1 if stored else _RECEIPT_WAITS))
+                return RetryIn(f"outcome unknown: {reason}", self._recheck * (1 if stored else RECEIPT_WAITS))
             case _:
                 assert_never(outcome)
 
