@@ -122,3 +122,39 @@ async def test_leaving_the_list(open_salon, new_phone, tables):
     await tables.settled(salon.tenant_id)
     assert not [text for text in await second.heard() if "Good news" in text]
     await book(second, when)
+
+
+async def test_who_waits_for_a_better_time_of_a_visit_ends_with_one_visit(open_salon, new_phone, tables):
+    salon = await open_salon(one_start_a_day())
+    first, second = new_phone(salon, "Maria"), new_phone(salon, "Rita")
+    when = the_day(salon)
+    later = when + timedelta(days=2)
+    await book(first, when)
+    await book(second, later)
+    before = await starts_of(tables, salon, "Rita")
+    asked = await second.ask(f"can we move it to {when:%d/%m}?")
+    assert "Nothing is free then" in asked
+    assert "Put me on the waiting list" in asked
+    joined = await second.ask("waiting list")
+    assert "You are on the waiting list: Haircut" in joined
+    assert "Your visit stays booked meanwhile" in joined
+    await give_up(first)
+    offer = await second.hear()
+    assert "Good news from the waiting list" in offer
+    assert "It would take the place of your visit: Haircut" in offer
+    assert "Your visit was moved" in await second.ask("yes")
+    await tables.settled(salon.tenant_id)
+    assert before == [("confirmed", later)]
+    assert await starts_of(tables, salon, "Rita") == [("confirmed", when)]
+    third = new_phone(salon, "Zoe")
+    await book(third, later)
+
+
+async def starts_of(tables, salon, name: str) -> list[tuple[str, datetime]]:
+    """What somebody has booked, and when it takes place."""
+    rows = await tables.rows(
+        "SELECT status, starts_at FROM booking.reservations WHERE tenant_id = $1 AND guest_name = $2",
+        salon.tenant_id,
+        name,
+    )
+    return [(row["status"], row["starts_at"]) for row in rows]

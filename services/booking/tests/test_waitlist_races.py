@@ -130,6 +130,39 @@ async def test_agreeing_declining_and_leaving_at_once(salon: Salon) -> None:
         await judge(salon)
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_yes_that_moves_a_visit_racing_its_end_and_other_moves(salon: Salon, *, late: bool) -> None:
+    for day in (3, 4, 5, 6):
+        first, _ = await full_day(salon, day)
+        old = await salon.booked(at(day + 7, 14), staff=salon.ana)
+        own = {"contact_id": old.contact_id, "conversation_id": old.conversation_id}
+        waiting = await join(salon, day, replaces=old.reservation_id, **own)
+        await settle(salon)
+        await salon.hear(salon.no(first))
+        await work(salon)
+        offer = await last_offer(salon, waiting.entry_id)
+        # The second to do something to the visit finds it as the first left it.
+        also = salon.no(old) if day % 2 else salon.another(old, at(day + 7, 15))
+        salon.clock.advance(timedelta(minutes=15 if late else 14))
+        wish = salon.wish(at(day + 7, 14), staff=salon.ana)  # who would like the place that it leaves
+        await gather(
+            salon.hear(accept(offer)), salon.hear(also), salon.expire_due(), salon.hear(accept(offer)), salon.hear(wish)
+        )
+        await work(salon)
+        await judge(salon)
+        hold, visit = await salon.status(offer.reservation_id), await salon.status(old.reservation_id)
+        (_, _, start), *_ = await salon.seats(old.reservation_id)
+        if late:
+            assert (hold, start == at(day, 9)) == ("expired", False)
+        elif visit == "cancelled":
+            # First the yes, then the client gave the moved visit up; or the other way round.
+            assert (hold, start) in (("cancelled", at(day, 9)), ("confirmed", at(day + 7, 14)))
+        else:
+            assert (hold, visit) == ("cancelled", "confirmed")
+            assert start in (at(day, 9), at(day + 7, 15))
+        assert (await entry(salon, waiting.entry_id)).status == ("waiting" if hold == "expired" else "booked")
+
+
 async def waited_for(tx: Tx, what: str, many: int = 1) -> None:
     """Until so many wait for this lock of the salon's."""
 

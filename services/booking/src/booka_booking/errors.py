@@ -76,6 +76,9 @@ _DETAILS: Mapping[str, str] = {
 _WAITING: Mapping[str, str] = {
     "not_offered": "none of it can be booked: the salon or the person does not do it, or the days are beyond the horizon",
     "in_the_past": "the last day is over",
+    "unknown_reservation": "the contact has no such visit",
+    "already_over": "the visit to be replaced is cancelled, has begun or is over",
+    "other_services": "the visit to be replaced is of other services: only its time and its people can change",
 }
 
 
@@ -97,8 +100,8 @@ def state_refusal(code: str, alternatives: Sequence[Slot] = ()) -> Refusal:
 
 def waiting_refusal(code: str) -> Refusal:
     """Why somebody is not on the waiting list: 400 for what makes no sense, 409 for what clashes with how things stand."""
-    kind = Invalid if code in ("unknown_service", "unknown_staff", "in_the_past") else Conflict
-    return kind(_WAITING.get(code, _DETAILS[code]), code=code)
+    senseless = ("unknown_service", "unknown_staff", "in_the_past", "unknown_reservation")
+    return (Invalid if code in senseless else Conflict)(_WAITING.get(code) or _DETAILS[code], code=code)
 
 
 def _shown(slots: Sequence[Slot]) -> list[object]:

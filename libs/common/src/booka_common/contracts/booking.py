@@ -230,6 +230,9 @@ class ReservationMoved(Message):
     contact_id: UUID | None = None
     version: int
     visit: Visit
+    offer_id: UUID | None = Field(
+        None, description="the hold offered from the waiting list whose place it took; that has ended with it"
+    )
 
 
 class MoveRequested(Message):

@@ -7,10 +7,11 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from booka_common.contracts.booking import Visit, Want
-from booka_common.contracts.envelope import Message
+from booka_common.contracts.envelope import Fact, Message
 from booka_common.money import Money
 
 __all__ = [
+    "Replaced",
     "WaitlistJoined",
     "WaitlistLeaveRequested",
     "WaitlistLeft",
@@ -18,6 +19,13 @@ __all__ = [
     "WaitlistRefused",
     "WaitlistRequested",
 ]
+
+
+class Replaced(Fact):
+    """A visit that takes place at another time instead, if the client says yes to an offer; as it stood when that was made."""
+
+    reservation_id: UUID
+    visit: Visit
 
 
 class WaitlistRequested(Message):
@@ -35,6 +43,9 @@ class WaitlistRequested(Message):
     last_day: date = Field(description="local to the salon, included")
     from_minute: int = Field(0, ge=0, le=1439, description="no start before this minute of the local day")
     until_minute: int = Field(1440, ge=1, le=1440, description="no start at or after this minute of the local day")
+    replaces: UUID | None = Field(
+        None, description="a visit of the contact, of the same services, that is to be moved to what becomes free"
+    )
 
 
 class WaitlistJoined(Message):
@@ -47,6 +58,7 @@ class WaitlistJoined(Message):
     conversation_id: UUID
     first_day: date
     last_day: date
+    replaces: UUID | None = None
 
 
 class WaitlistRefused(Message):
@@ -57,14 +69,17 @@ class WaitlistRefused(Message):
     request_id: UUID
     conversation_id: UUID
     code: Literal[
-        "unknown_service", "unknown_staff", "not_offered", "in_the_past", "too_many_entries", "salon_not_ready"
-    ]
+        "unknown_service", "unknown_staff", "not_offered", "in_the_past", "too_many_entries", "salon_not_ready",
+        "unknown_reservation", "already_over", "other_services",
+    ]  # fmt: skip
 
 
 class WaitlistOffered(Message):
     """Something became free and is kept for this client until `expires_at`: an ordinary hold, to be confirmed or cancelled.
 
     No `ReservationHeld` is said for it. Unanswered it ends with `ReservationExpired`, and the next client is offered it.
+    With `replaces`, a yes moves that visit here: `ReservationMoved` with this as its `offer_id`, at the visit's own price and
+    without another deposit. If that visit does not stand any more by then, this is confirmed as one of its own.
     """
 
     key: ClassVar[str] = "booking.waitlist.offered.v1"
@@ -78,6 +93,7 @@ class WaitlistOffered(Message):
     visit: Visit
     deposit: Money | None = None
     expires_at: AwareDatetime
+    replaces: Replaced | None = None
 
 
 class WaitlistLeaveRequested(Message):

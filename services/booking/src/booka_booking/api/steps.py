@@ -16,6 +16,7 @@ from booka_booking.domain.planning import Party
 from booka_booking.domain.reservation import Reservation
 from booka_booking.errors import UnknownReservation, slot_refusal, state_refusal
 from booka_booking.store import reservations as store
+from booka_booking.store import waitlist as waiting
 from booka_booking.usecases import changes, confirmations
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.wishes import NotHeld
@@ -80,15 +81,18 @@ def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Cal
     router = APIRouter(prefix="/v1/reservations/{reservation_id}", tags=["reservations"], route_class=OnceRoute)
     Asked = Annotated[Once, Depends(once(db, caller))]
 
-    @router.post("/confirm", summary="Agree; with a deposit, it stays held until paid")
+    @router.post(
+        "/confirm", summary="Agree; with a deposit, it stays held until paid. A visit it was offered in place of moves"
+    )
     async def confirm(
         asked: Asked, reservation_id: UUID, body: ConfirmBody, version: IfMatch, response: Response
     ) -> ReservationView:
         occasion = Occasion.request(asked.tenant_id, now())
         others: tuple[Slot, ...] = ()
         async with asked.tx() as tx:
-            it = await _locked(tx, reservation_id, version)
-            outcome = await confirmations.confirm(tx, it, occasion, **body.model_dump())
+            found, replaced = await waiting.lock_agreed(tx, reservation_id)
+            it = _current(found, version)
+            outcome = await confirmations.confirm(tx, it, occasion, **body.model_dump(), replaced=replaced)
             if isinstance(outcome, Refused) and outcome.code == "hold_expired":
                 others = await confirmations.others(tx, it, occasion.now)
         return _answer(outcome, response, others)
@@ -143,7 +147,10 @@ def step_routes(db: Database, caller: Callable[..., Awaitable[Caller]], now: Cal
 
 
 async def _locked(tx: Tx, reservation_id: UUID, version: int | None) -> Reservation:
-    it = await store.lock(tx, reservation_id)
+    return _current(await store.lock(tx, reservation_id), version)
+
+
+def _current(it: Reservation | None, version: int | None) -> Reservation:
     if it is None:
         raise UnknownReservation("no reservation of this id")
     if version is not None:

@@ -56,6 +56,10 @@ class EntryBody(_Days):
     wants: Wants
     begins: str = Field("00:00", pattern=CLOCK, description="no start before this time of the day")
     ends: str = Field("24:00", pattern=CLOCK, description="no start at or after this time of the day")
+    replaces: UUID | None = Field(
+        None,
+        description="a visit ahead of this contact, of the same services: at the client's yes it moves, with its deposit",
+    )
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -81,7 +85,10 @@ class CheckView(BaseModel):
 
 
 class EntryView(BaseModel):
-    """An entry. `offered`: something is being kept for the client now; `offers` counts all that were made."""
+    """An entry. `offered`: something is being kept for the client now; `offers` counts all that were made.
+
+    `replaces`: the visit that is to be moved to what becomes free.
+    """
 
     id: UUID
     version: int
@@ -97,15 +104,20 @@ class EntryView(BaseModel):
     ends: str
     offers: int
     created_at: datetime
+    replaces: UUID | None
 
 
 class OfferView(BaseModel):
-    """A start that was kept for the client: `declined` by them, or `withdrawn` by the salon."""
+    """A start that was kept for the client: `declined` by them, or `withdrawn` by the salon.
+
+    `replaces`: the visit in whose place it was offered; booked, that was moved there, if it still stood.
+    """
 
     reservation_id: UUID
     start: datetime
     made_at: datetime
     outcome: Outcome
+    replaces: UUID | None
 
 
 class EntryDetail(EntryView):

@@ -23,7 +23,7 @@ from booka_common.money import Money
 
 __all__ = [
     "Nothing", "Quote", "Refused", "Reseat", "Unusable", "agree", "cancel", "claims_of", "expire", "finish", "hold", "movable",
-    "move", "pay", "quote", "segments_of",
+    "move", "move_to_offer", "pay", "quote", "segments_of",
 ]  # fmt: skip
 
 
@@ -239,22 +239,19 @@ def movable(it: Reservation, by: Party, now: datetime) -> Refused | None:
 
 def move(it: Reservation, seating: Seating, by: Party) -> Reservation:
     """The same services at the same prices at another time, or with somebody else. Only what the client moves is counted."""
-    segments = tuple(
-        replace(
-            new,
-            service_name=old.service_name,
-            price_minor=old.price_minor,
-            wanted_staff_id=new.wanted_staff_id,
-        )
-        for new, old in zip(segments_of(seating), it.segments, strict=True)
-    )
-    return replace(
-        it,
-        segments=segments,
-        claims=claims_of(seating),
-        moves=it.moves + (by == "client"),
-        version=it.version + 1,
-    )
+    return _placed(it, segments_of(seating), claims_of(seating), by)
+
+
+def move_to_offer(it: Reservation, offer: Reservation, now: datetime) -> tuple[Reservation, Reservation] | None:
+    """The visit in the place of an offer that its client agrees to, and the offer, which has ended with that.
+
+    None: the visit is not confirmed, or not ahead any more. The salon offers it, so the move is the salon's: neither notice
+    nor limit counts. What is paid for the visit stays with it, and nothing is asked for the offer.
+    """
+    if it.status != "confirmed" or it.start <= now or offer.status != "held" or offer.deposit_due_at is not None:
+        return None
+    after = replace(_placed(it, offer.segments, offer.claims, "salon"), outside_hours=())
+    return after, replace(offer, status="cancelled", expires_at=None, version=offer.version + 1)
 
 
 def quote(it: Reservation, now: datetime) -> Quote:
@@ -281,6 +278,14 @@ def _hindered(it: Reservation, now: datetime) -> Literal["too_late", "too_many_m
             return code
         case _:
             return "not_confirmed"
+
+
+def _placed(it: Reservation, segments: tuple[Segment, ...], claims: tuple[Claim, ...], by: Party) -> Reservation:
+    kept = tuple(
+        replace(new, service_name=old.service_name, price_minor=old.price_minor)
+        for new, old in zip(segments, it.segments, strict=True)
+    )
+    return replace(it, segments=kept, claims=claims, moves=it.moves + (by == "client"), version=it.version + 1)
 
 
 def _confirmed(it: Reservation) -> Reservation:

@@ -17,7 +17,7 @@ from booka_common.contracts.booking import Want
 
 __all__ = [
     "MOST_ENTRIES", "Entry", "EntryStatus", "Look", "Outcome", "Waiting", "after_offer", "as_it_was", "candidates",
-    "days_to_wait", "in_turn", "outcome_of",
+    "days_to_wait", "in_turn", "not_replaceable", "outcome_of", "replaceable",
 ]  # fmt: skip
 
 #: A client waits for so many things at most.
@@ -37,6 +37,7 @@ class Entry:
     Attributes:
         from_minute, until_minute: of the local day; no start before the one, none at or after the other.
         offers: how many were made so far.
+        replaces: the visit that is to be moved to what becomes free.
     """
 
     id: UUID
@@ -54,6 +55,7 @@ class Entry:
     status: EntryStatus = "waiting"
     offers: int = 0
     version: int = 1
+    replaces: UUID | None = None
 
     @property
     def live(self) -> bool:
@@ -82,7 +84,7 @@ class Entry:
         return local_day(self.last_day, zone).end
 
     def like(self, other: "Entry") -> bool:
-        """Whether the same client waits for the same."""
+        """Whether the same client waits for the same, in place of whatever visit."""
         return self == replace(
             other,
             id=self.id,
@@ -94,6 +96,7 @@ class Entry:
             status=self.status,
             offers=self.offers,
             version=self.version,
+            replaces=self.replaces,
         )
 
 
@@ -217,6 +220,21 @@ def outcome_of(before: Reservation, after: Reservation, *, by_client: bool) -> O
     if after.status == "cancelled":
         return "declined" if by_client else "withdrawn"
     return "unanswered" if after.status == "expired" else None
+
+
+def replaceable(it: Reservation, now: datetime) -> bool:
+    """Whether a visit stands and lies ahead, so that it can be moved to what becomes free."""
+    return it.status in ("held", "confirmed") and not it.overdue(now) and it.start > now
+
+
+def not_replaceable(
+    it: Reservation, wants: Sequence[Want], now: datetime
+) -> Literal["already_over", "other_services"] | None:
+    """Why nobody can wait for another time of this visit; None if they can. A move leaves its services as they are."""
+    if not replaceable(it, now):
+        return "already_over"
+    same = [want.service_id for want in wants] == [part.service_id for part in it.segments]
+    return None if same else "other_services"
 
 
 def after_offer(entry: Entry, outcome: Outcome, now: datetime, zone: ZoneInfo) -> EntryStatus:

@@ -109,9 +109,9 @@ ORDER BY r.starts_at, r.id;
 
 -- name: client_export_waitlist
 SELECT e.id, e.conversation_id, e.contact_name, e.phone, e.wants, e.first_day, e.last_day, e.from_minute, e.until_minute,
-    e.status, e.offers, e.created_at,
+    e.status, e.offers, e.created_at, e.replaces,
     (SELECT json_agg(json_build_object('reservation_id', o.reservation_id, 'starts_at', o.starts_at, 'made_at', o.made_at,
-                                       'outcome', o.outcome) ORDER BY o.made_at)
+                                       'outcome', o.outcome, 'replaces', o.replaces) ORDER BY o.made_at)
      FROM waitlist_offers AS o WHERE o.tenant_id = $1 AND o.entry_id = e.id) AS offered
 FROM waitlist_entries AS e WHERE e.tenant_id = $1 AND e.contact_id = $2
 ORDER BY e.created_at, e.id;

@@ -7,13 +7,16 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.waitlist import Entry, EntryStatus, Look, Outcome, Waiting
+from booka_booking.store import reservations
 from booka_common.contracts.booking import Want
 from booka_common.db import Tx, load_queries
 
 __all__ = [
     "Ended", "Offer", "add", "count_live", "end_offer", "find_request", "get", "list_entries", "list_offers", "live", "lock",
-    "lock_entry", "make_offer", "next_end", "open_offers", "put_status", "queries", "waiting", "zone_of",
+    "lock_agreed", "lock_entry", "make_offer", "next_end", "open_offers", "put_replaces", "put_status", "queries", "waiting",
+    "zone_of",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/waitlist.sql")
@@ -21,12 +24,13 @@ queries = load_queries("booka_booking", "queries/waitlist.sql")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A start that was kept for somebody who waits."""
+    """A start that was kept for somebody who waits. `replaces`: the visit in whose place they were offered it."""
 
     reservation_id: UUID
     start: datetime
     made_at: datetime
     outcome: Outcome
+    replaces: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ async def add(tx: Tx, entry: Entry) -> None:
         entry.offers,
         entry.version,
         entry.created_at,
+        entry.replaces,
     )
 
 
@@ -96,6 +101,12 @@ async def find_request(tx: Tx, request_id: UUID) -> UUID | None:
 async def put_status(tx: Tx, entry_id: UUID, status: EntryStatus) -> bool:
     """Change what an entry is; False if it is so already, or is not on the list any more."""
     return await tx.execute(queries["entry_put_status"], tx.tenant_id, entry_id, status) > 0
+
+
+async def put_replaces(tx: Tx, entry_id: UUID, replaces: UUID | None) -> int | None:
+    """Change which visit is to be moved to what becomes free; the entry's version now, None if it is not on the list any more."""
+    version: int | None = await tx.fetchval(queries["entry_put_replaces"], tx.tenant_id, entry_id, replaces)
+    return version
 
 
 async def live(tx: Tx, *, contact_id: UUID | None = None, conversation_id: UUID | None = None) -> list[Entry]:
@@ -131,9 +142,19 @@ async def list_entries(
     return [_entry(row) for row in rows]
 
 
-async def make_offer(tx: Tx, entry_id: UUID, reservation_id: UUID, start: datetime, now: datetime) -> bool:
+async def make_offer(
+    tx: Tx, entry_id: UUID, reservation_id: UUID, start: datetime, now: datetime, replaces: UUID | None
+) -> bool:
     """Write that a start is offered; False, and nothing written, if the entry does not wait any more."""
-    return await tx.execute(queries["offer_make"], tx.tenant_id, entry_id, reservation_id, start, now) > 0
+    return await tx.execute(queries["offer_make"], tx.tenant_id, entry_id, reservation_id, start, now, replaces) > 0
+
+
+async def lock_agreed(tx: Tx, reservation_id: UUID) -> tuple[Reservation | None, Reservation | None]:
+    """A reservation that is being agreed to and, if it was offered in place of a visit, that visit; both locked."""
+    # Two statements, as in `reservations.lock`.
+    ids = [row["id"] for row in await tx.fetch(queries["offer_lock"], tx.tenant_id, reservation_id)]
+    found = {it.id: it for it in await reservations.get_many(tx, ids)} if ids else {}
+    return found.pop(reservation_id, None), next(iter(found.values()), None)
 
 
 async def end_offer(
@@ -158,7 +179,9 @@ async def open_offers(tx: Tx, entry_ids: Iterable[UUID]) -> list[UUID]:
 async def list_offers(tx: Tx, entry_id: UUID) -> Sequence[Offer]:
     """What an entry was offered, oldest first."""
     rows = await tx.fetch(queries["offers_list"], tx.tenant_id, entry_id)
-    return [Offer(row["reservation_id"], row["starts_at"], row["made_at"], row["outcome"]) for row in rows]
+    return [
+        Offer(row["reservation_id"], row["starts_at"], row["made_at"], row["outcome"], row["replaces"]) for row in rows
+    ]
 
 
 async def next_end(tx: Tx, look: Look) -> datetime | None:
@@ -192,4 +215,5 @@ def _entry(row: Any) -> Entry:
         status=row["status"],
         offers=row["offers"],
         version=row["version"],
+        replaces=row["replaces"],
     )

@@ -37,7 +37,7 @@ from booka_common.contracts.booking import (
 from booka_common.contracts.envelope import Envelope
 from booka_common.db import Database, Tx
 
-__all__ = ["answer_cancellation", "answer_move", "answer_quote", "cancel", "finish", "move"]
+__all__ = ["answer_cancellation", "answer_move", "answer_quote", "cancel", "finish", "move", "moved"]
 
 #: As long as that, a client may agree to what was quoted.
 _QUOTE_HOLDS = timedelta(minutes=15)
@@ -195,10 +195,22 @@ async def move(
     if code is None:
         after = await _seated_anew(tx, it, salon, plan, start, by, occasion, why)
         if after is not None:
-            await outbox.put(tx, occasion.say(_moved(after)))
+            await outbox.put(tx, occasion.say(moved(after, conversation_id=after.conversation_id)))
             return after
         code = "slot_taken"
     return NotHeld(code, await next_slots(tx, salon, plan, max(start, now), ALTERNATIVES, now, besides=it.id))
+
+
+def moved(it: Reservation, *, conversation_id: UUID | None, offer_id: UUID | None = None) -> ReservationMoved:
+    """What is said of a visit that was moved, in a conversation; `offer_id`: to the place of that offer."""
+    return ReservationMoved(
+        reservation_id=it.id,
+        conversation_id=conversation_id,
+        contact_id=it.contact_id,
+        version=it.version,
+        visit=it.visit,
+        offer_id=offer_id,
+    )
 
 
 async def _seated_anew(
@@ -238,16 +250,6 @@ def _wants(it: Reservation, staff_ids: Sequence[UUID | None]) -> tuple[Want, ...
         return ()
     pairs = zip(it.segments, staff_ids, strict=True)
     return tuple(Want(service_id=segment.service_id, staff_id=staff_id) for segment, staff_id in pairs)
-
-
-def _moved(it: Reservation) -> ReservationMoved:
-    return ReservationMoved(
-        reservation_id=it.id,
-        conversation_id=it.conversation_id,
-        contact_id=it.contact_id,
-        version=it.version,
-        visit=it.visit,
-    )
 
 
 def _code(

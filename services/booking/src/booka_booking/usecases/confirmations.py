@@ -6,10 +6,12 @@ from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.lifecycle import Nothing, Refused
 from booka_booking.domain.planning import Ask
 from booka_booking.domain.reservation import Reservation
-from booka_booking.store import catalogue, merging, reservations
+from booka_booking.store import catalogue, merging
+from booka_booking.store import waitlist as waiting
 from booka_booking.usecases.availability import load, next_slots
 from booka_booking.usecases.expiry import end_if_overdue, plan_expiry
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.replacing import replace_visit
 from booka_booking.usecases.saving import save
 from booka_booking.usecases.wishes import ALTERNATIVES
 from booka_common import inbox, outbox
@@ -33,14 +35,14 @@ async def answer(db: Database, envelope: Envelope[ConfirmationRequested], now: d
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.confirmation", envelope.id):
             return
-        it = await reservations.lock(tx, asked.reservation_id)
+        it, replaced = await waiting.lock_agreed(tx, asked.reservation_id)
         if it is None or not await merging.same(tx, it.conversation_id, asked.conversation_id):
             refused = ConfirmationRefused(
                 reservation_id=asked.reservation_id, conversation_id=asked.conversation_id, code="unknown_reservation"
             )
             await outbox.put(tx, occasion.say(refused))
             return
-        outcome = await confirm(tx, it, occasion, guest_name=asked.guest_name)
+        outcome = await confirm(tx, it, occasion, guest_name=asked.guest_name, replaced=replaced)
         if isinstance(outcome, Refused):
             expired = outcome.code == "hold_expired"
             refused = ConfirmationRefused(
@@ -53,15 +55,29 @@ async def answer(db: Database, envelope: Envelope[ConfirmationRequested], now: d
 
 
 async def confirm(
-    tx: Tx, it: Reservation, occasion: Occasion, *, guest_name: str | None, waive_deposit: bool = False
+    tx: Tx,
+    it: Reservation,
+    occasion: Occasion,
+    *,
+    guest_name: str | None,
+    waive_deposit: bool = False,
+    replaced: Reservation | None = None,
 ) -> Reservation | Refused:
-    """Agree to a locked reservation and say what follows; a hold whose time is up ends here."""
+    """Agree to a locked reservation and say what follows; a hold whose time is up ends here.
+
+    Args:
+        replaced: the visit in whose place it was offered, locked too. If it stands, it is moved here and returned.
+    """
     after = rules.agree(it, guest_name=guest_name, now=occasion.now, waive_deposit=waive_deposit)
     if isinstance(after, Nothing):
         return it
     if isinstance(after, Refused):
         await end_if_overdue(tx, it, occasion)
         return after
+    if replaced is not None:
+        moved = await replace_visit(tx, it, replaced, occasion)
+        if moved is not None:
+            return moved
     await save(tx, it, after, occasion, why="agreed")
     if after.status == "confirmed":
         await outbox.put(tx, occasion.say(confirmed(after)))

@@ -4,6 +4,8 @@ Every change of a reservation that exists goes through here, so that no time bec
 looking.
 """
 
+from uuid import UUID
+
 from booka_booking.domain.reservation import Reservation
 from booka_booking.store import reservations
 from booka_booking.usecases import waitlist_after
@@ -11,7 +13,7 @@ from booka_booking.usecases.completion_jobs import plan_look
 from booka_booking.usecases.occasion import Occasion
 from booka_common.db import Tx
 
-__all__ = ["save", "save_seated"]
+__all__ = ["save", "save_in_place_of", "save_seated"]
 
 
 async def save(
@@ -36,8 +38,33 @@ async def save_seated(tx: Tx, before: Reservation, after: Reservation, occasion:
     return True
 
 
-async def _follow(tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, who: str) -> None:
+async def save_in_place_of(
+    tx: Tx,
+    offer: tuple[Reservation, Reservation],
+    visit: tuple[Reservation, Reservation],
+    occasion: Occasion,
+    *,
+    why: str,
+) -> None:
+    """Write an offer and the visit that takes its place, both locked, as they were and as they are.
+
+    Call it under the locks of both's calendars. The place is the offer's until this transaction commits, so nobody else's
+    claim can be in the way.
+
+    Raises:
+        RuntimeError: one was.
+    """
+    (offered, ended), (before, after) = offer, visit
+    await reservations.save(tx, offered, ended, who=occasion.who, why=why, now=occasion.now)
+    if not await reservations.save_seated(tx, before, after, who=occasion.who, why=why, now=occasion.now):
+        raise RuntimeError(f"reservation {before.id} cannot take the place of {offered.id}")
+    await _follow(tx, before, after, occasion, occasion.who, offer_id=offered.id)
+
+
+async def _follow(
+    tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, who: str, *, offer_id: UUID | None = None
+) -> None:
     if after.status == "confirmed" and (before.status != "confirmed" or before.end != after.end):
         # As from the end: how long after it a visit counts as completed may be changed until then.
         await plan_look(tx, occasion, after.end)
-    await waitlist_after.follow(tx, before, after, occasion, who)
+    await waitlist_after.follow(tx, before, after, occasion, who, offer_id=offer_id)

@@ -1,13 +1,13 @@
 """The waiting list: getting on it and off it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from booka_booking.domain.planning import Ask, Party, Refusal
-from booka_booking.domain.waitlist import MOST_ENTRIES, Entry, Look, days_to_wait
+from booka_booking.domain.waitlist import MOST_ENTRIES, Entry, Look, days_to_wait, not_replaceable
 from booka_booking.store import clients, merging, reservations
 from booka_booking.store import waitlist as store
 from booka_booking.usecases.availability import load
@@ -24,8 +24,9 @@ from booka_common.ids import new_id
 __all__ = ["JoinRefusal", "Joined", "NotJoined", "answer", "answer_leave", "check", "end", "join", "leave"]
 
 JoinRefusal = Literal[
-    "unknown_service", "unknown_staff", "not_offered", "in_the_past", "too_many_entries", "salon_not_ready"
-]
+    "unknown_service", "unknown_staff", "not_offered", "in_the_past", "too_many_entries", "salon_not_ready",
+    "unknown_reservation", "already_over", "other_services",
+]  # fmt: skip
 
 #: Longer than any transaction lasts: whoever gave time up without having seen the new entry has committed by then.
 _SETTLED = timedelta(seconds=60)
@@ -64,6 +65,8 @@ async def answer(db: Database, envelope: Envelope[WaitlistRequested], now: datet
 async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined | NotJoined:
     """Put somebody on the list and say so. Who asks for what they wait for already is told of that entry.
 
+    It takes over which visit is to be moved, if that is said only now: nobody is to end up with two visits.
+
     Takes the client's lock, so call it first in its transaction.
     """
     now = occasion.now
@@ -79,6 +82,9 @@ async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined |
     days = days_to_wait(profile, asked.first_day, asked.last_day, asked.from_minute, asked.until_minute, now)
     if isinstance(days, str):
         return NotJoined(days)
+    hindered = await _not_replaceable(tx, asked, now)
+    if hindered is not None:
+        return NotJoined(hindered)
     entry = Entry(
         id=new_id(),
         request_id=asked.request_id,
@@ -92,6 +98,7 @@ async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined |
         from_minute=asked.from_minute,
         until_minute=asked.until_minute,
         created_at=now,
+        replaces=asked.replaces,
     )
     live = await store.live(tx, contact_id=asked.contact_id)
     same = next((other for other in live if other.like(entry)), None)
@@ -112,6 +119,9 @@ async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined |
         await plan_end(tx, entry, profile.zone, occasion)
         look = Look.at_days(entry.first_day, entry.last_day, profile.zone, only=entry.id)
         await plan_look(tx, Planned(look, f"{entry.id}:joined"), occasion, now + _SETTLED)
+    elif asked.replaces not in (None, same.replaces):
+        version = await store.put_replaces(tx, same.id, asked.replaces)
+        same = replace(same, replaces=asked.replaces, version=version or same.version)
     entry = same or entry
     said = WaitlistJoined(
         entry_id=entry.id,
@@ -119,6 +129,7 @@ async def join(tx: Tx, asked: WaitlistRequested, occasion: Occasion) -> Joined |
         conversation_id=asked.conversation_id,
         first_day=entry.first_day,
         last_day=entry.last_day,
+        replaces=entry.replaces,
     )
     await outbox.put(tx, occasion.say(said))
     return Joined(entry, new=same is None)
@@ -164,6 +175,18 @@ async def check(tx: Tx, look: Look, occasion: Occasion) -> int:
     if count:
         await plan_look(tx, Planned(look, f"{new_id()}:check"), occasion)
     return count
+
+
+async def _not_replaceable(
+    tx: Tx, asked: WaitlistRequested, now: datetime
+) -> Literal["unknown_reservation", "already_over", "other_services"] | None:
+    """Why the visit that was named cannot be moved to what becomes free. Nothing is kept of this: it is looked at again."""
+    if asked.replaces is None:
+        return None
+    it = await reservations.get(tx, asked.replaces)
+    if it is None or not await merging.same(tx, it.contact_id, asked.contact_id):
+        return "unknown_reservation"
+    return not_replaceable(it, asked.wants, now)
 
 
 def _code(code: Refusal) -> JoinRefusal:

@@ -18,14 +18,20 @@ __all__ = ["follow", "take_off"]
 Reason = Literal["booked", "asked", "over"]
 
 
-async def follow(tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, who: str) -> None:
-    """A locked reservation has changed. One statement, unless it was an offer or somebody waits for the time it leaves."""
-    outcome = outcome_of(before, after, by_client=who == "client")
+async def follow(
+    tx: Tx, before: Reservation, after: Reservation, occasion: Occasion, who: str, *, offer_id: UUID | None = None
+) -> None:
+    """A locked reservation has changed. One statement, unless it was an offer or somebody waits for the time it leaves.
+
+    Args:
+        offer_id: the offer whose place it took.
+    """
+    outcome: Outcome | None = "booked" if offer_id else outcome_of(before, after, by_client=who == "client")
     look = Look.after(before, after, occasion.now)
     if outcome is None and look is None:
         return
     booked_by = after.contact_id if after.status == "confirmed" else None
-    ended = await store.end_offer(tx, after.id, outcome, look, booked_by)
+    ended = await store.end_offer(tx, offer_id or after.id, outcome, look, booked_by)
     served = await _served(tx, booked_by, before, after) if booked_by and ended.waits else {}
     # By id, in which order they are locked everywhere.
     for entry_id in sorted({*served, *filter(None, [ended.entry_id])}):

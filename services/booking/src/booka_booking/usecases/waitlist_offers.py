@@ -10,7 +10,7 @@ from booka_booking.domain.planning import Ask, Plan
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
-from booka_booking.domain.waitlist import Entry, Look, Waiting, as_it_was, candidates
+from booka_booking.domain.waitlist import Entry, Look, Waiting, as_it_was, candidates, replaceable
 from booka_booking.store import reservations, salons
 from booka_booking.store import waitlist as store
 from booka_booking.store.salons import Known
@@ -21,7 +21,7 @@ from booka_booking.usecases.waitlist_jobs import Planned, plan_look
 from booka_booking.usecases.wishes import Missed, Wish
 from booka_common import outbox
 from booka_common.contracts.booking import Want
-from booka_common.contracts.waitlist import WaitlistOffered
+from booka_common.contracts.waitlist import Replaced, WaitlistOffered
 from booka_common.db import Tx
 from booka_common.ids import derived_id
 
@@ -105,9 +105,13 @@ async def _make(tx: Tx, entry: Entry, plan: Plan, start: datetime, occasion: Occ
     if isinstance(outcome, Missed):
         raise _Gone
     it = outcome.reservation
-    if not await store.make_offer(tx, entry.id, it.id, it.start, occasion.now):
+    # As it is now: what does not stand any more is not replaced, and the offer is one like any other.
+    old = await reservations.get(tx, entry.replaces) if entry.replaces else None
+    if old is not None and not replaceable(old, occasion.now):
+        old = None
+    if not await store.make_offer(tx, entry.id, it.id, it.start, occasion.now, old.id if old else None):
         raise _Gone
-    await outbox.put(tx, occasion.say(_told(entry, it)))
+    await outbox.put(tx, occasion.say(_told(entry, it, old)))
 
 
 def _offered(known: Known, waiting: list[Waiting]) -> _Plans:
@@ -125,9 +129,11 @@ def _window(salon: Salon, where: Look, plans: _Plans, now: datetime) -> Interval
     return Interval(first, last)
 
 
-def _told(entry: Entry, it: Reservation) -> WaitlistOffered:
+def _told(entry: Entry, it: Reservation, old: Reservation | None) -> WaitlistOffered:
     if it.expires_at is None:
         raise ValueError("a hold has an end")
+    # A confirmed visit moves at its own price, with what was paid for it. One that is not yet is given up for the offer.
+    moves = old is not None and old.status == "confirmed"
     return WaitlistOffered(
         entry_id=entry.id,
         reservation_id=it.id,
@@ -135,7 +141,8 @@ def _told(entry: Entry, it: Reservation) -> WaitlistOffered:
         contact_id=entry.contact_id,
         version=it.version,
         service_ids=tuple(segment.service_id for segment in it.segments),
-        visit=it.visit,
-        deposit=it.deposit,
+        visit=it.visit.model_copy(update={"price": old.visit.price}) if old and moves else it.visit,
+        deposit=None if moves else it.deposit,
         expires_at=it.expires_at,
+        replaces=Replaced(reservation_id=old.id, visit=old.visit) if old else None,
     )

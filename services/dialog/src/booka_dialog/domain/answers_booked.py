@@ -56,8 +56,9 @@ def reservation_confirmed(message: booking.ReservationConfirmed, session: Sessio
 
 
 def reservation_moved(message: booking.ReservationMoved, session: Session, ctx: Context) -> Moved:
-    """The visit takes place at another time, as the client asked or as the salon had to."""
+    """The visit takes place at another time, as the client asked, or took what was offered, or as the salon had to."""
     before = session.known(message.reservation_id)
+    session, done = _offer_taken(session, message)
     if before is not None and (before.visit == message.visit or before.version >= message.version):
         return session, ()
     known = KnownVisit(
@@ -74,6 +75,8 @@ def reservation_moved(message: booking.ReservationMoved, session: Session, ctx: 
         template=templates.about_visit("visit_moved", message.visit, voice),
     )
     session = replace(session, visits=(*session.without(message.reservation_id).visits, known))
+    if done:
+        return session.rested(), (told,)
     if session.moving != message.reservation_id:
         return session, (told,)
     if session.state == "moving":
@@ -83,6 +86,17 @@ def reservation_moved(message: booking.ReservationMoved, session: Session, ctx: 
     # The salon moved it while the client was choosing another time: the question stands, about the new time.
     again, effects = repeat(session, ctx)
     return again, (told, *effects)
+
+
+def _offer_taken(session: Session, message: booking.ReservationMoved) -> tuple[Session, bool]:
+    """Without the offer whose place the visit took; and whether that was what was being talked about."""
+    if message.offer_id is None:
+        return session, False
+    held = session.held is not None and session.held.reservation_id == message.offer_id
+    # Whoever was choosing another time for that visit, and took the offer, has found one.
+    done = held or session.moving == message.reservation_id
+    session = session.without_offer(message.offer_id)
+    return session.rested() if held else session, done
 
 
 def move_refused(message: booking.MoveRefused, session: Session, ctx: Context) -> Moved:
@@ -173,6 +187,7 @@ def reservation_cancelled(message: booking.ReservationCancelled, session: Sessio
     """A time is free again because somebody gave it up."""
     if session.releasing == message.reservation_id:
         return released(session, ctx)
+    session = session.replacing_none(message.reservation_id)
     if session.offered(message.reservation_id):
         session = session.without_offer(message.reservation_id)
         key = "cancelled_by_salon_short" if message.by == "salon" else "cancelled"

@@ -31,7 +31,7 @@ def availability_found(message: booking.AvailabilityFound, session: Session, ctx
     voice = Voice.of(session, ctx)
     ahead = [slot for slot in message.slots if slot.start > ctx.now and not _as_it_is(slot, session)]
     wanted = fitting(ahead, session.when, salon.zone) if message.exact or session.later_than else []
-    if not wanted and not session.later_than and not session.moving:
+    if not wanted and not session.later_than:
         session = replace(session, missed=session.when)
     if not ahead:
         return ask(replace(session, when=When(), later_than=None), ctx, "when", voice("nothing_free"))

@@ -12,13 +12,15 @@ from booka_dialog.domain.salon import Salon
 from booka_dialog.domain.session import AT_REST, Held, Listed, Session, Wish
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.wording import booked_lines
-from booka_dialog.domain.wording_booked import listed_line
+from booka_dialog.domain.wording_booked import instead_of, listed_line, stays_meanwhile
 from booka_dialog.understanding import When
 
 __all__ = ["joined", "left", "offered", "refused"]
 
 #: A question that has not been answered for this long is not in the way of an offer.
 _LEFT_BEHIND = timedelta(minutes=30)
+#: The visit that was to be moved cannot be, as it is or as the catalogue is by now.
+_NOT_THAT_VISIT = frozenset({"unknown_reservation", "already_over", "other_services", "unknown_service"})
 
 
 def joined(message: waitlist.WaitlistJoined, session: Session, ctx: Context) -> Moved:
@@ -34,8 +36,10 @@ def joined(message: waitlist.WaitlistJoined, session: Session, ctx: Context) -> 
         last_day=message.last_day,
     )
     session = replace(session.rested() if asked else session, listed=(*session.listed, entry))
-    what = listed_line(session, len(session.listed) - 1, ctx.salon, Voice.of(session, ctx))
-    return session, (Say(text=Voice.of(session, ctx)("waitlist_joined", what=what)),)
+    voice = Voice.of(session, ctx)
+    what = listed_line(session, len(session.listed) - 1, ctx.salon, voice)
+    stays = stays_meanwhile(session, message.replaces, voice)
+    return session, (Say(text=voice("waitlist_joined", what=what, stays=stays)),)
 
 
 def refused(message: waitlist.WaitlistRefused, session: Session, ctx: Context) -> Moved:
@@ -45,6 +49,10 @@ def refused(message: waitlist.WaitlistRefused, session: Session, ctx: Context) -
         return session, ()
     voice = Voice.of(session, ctx)
     session = replace(session, pending=None)
+    if session.moving and message.code in _NOT_THAT_VISIT:
+        if message.code in {"unknown_reservation", "already_over"}:
+            return session.without(session.moving).rested(), (Say(text=voice("visit_over")),)
+        return session.rested(), (Say(text=voice("waitlist_not_possible")),)
     match message.code:
         case "unknown_service":
             return advance(replace(session, wishes=()), ctx, voice("service_gone"))
@@ -73,6 +81,7 @@ def offered(message: waitlist.WaitlistOffered, session: Session, ctx: Context) -
         expires_at=message.expires_at,
         entry_id=message.entry_id,
         wishes=_wishes(message, ctx.salon),
+        replaces=message.replaces,
     )
     session = replace(session.with_offer(offer), contact_id=session.contact_id or message.contact_id)
     left = session.touched_at is None or ctx.now - session.touched_at > _LEFT_BEHIND
@@ -86,8 +95,9 @@ def offered(message: waitlist.WaitlistOffered, session: Session, ctx: Context) -
         offer.visit,
         what=booked_lines(offer.visit, voice),
         until=voice.formats.until(offer.expires_at, ctx.now),
+        instead=instead_of(session, offer, voice),
     )
-    notice = Say(text=told, purpose="notice", template=templates.offer_of(offer, voice))
+    notice = Say(text=told, purpose="notice", template=templates.offer_of(session, offer, voice))
     if session.waiting:
         return session, (notice,)
     again, effects = repeat(session, ctx)

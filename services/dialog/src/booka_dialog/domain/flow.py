@@ -17,6 +17,7 @@ from booka_dialog.domain.session import Pending, Session
 from booka_dialog.domain.voice import Voice
 from booka_dialog.domain.windows import limit_of, window_of
 from booka_dialog.domain.wishes import open_places, requested, settled, wanted_people
+from booka_dialog.domain.wording import like_a_name
 from booka_dialog.understanding import When
 
 __all__ = ["advance", "at_the_same_time", "cancellation", "confirm", "hold", "offer", "release", "resume", "stop"]
@@ -98,6 +99,9 @@ def confirm(session: Session, ctx: Context) -> Moved:
     if session.held is None:
         return advance(session, ctx)
     session = replace(session, held=replace(session.held, agreed=True))
+    if session.held and session.held.replaces and session.contact_name and like_a_name(session.contact_name):
+        # A visit that moves keeps the name it was booked under; this one only counts if it does not stand any more.
+        session = replace(session, guest_name=session.guest_name or session.contact_name)
     if session.held is None or not session.guest_name:
         return ask(session, ctx, "name")
     request = ConfirmationRequested(

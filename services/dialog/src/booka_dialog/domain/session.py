@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from booka_common.contracts.booking import Slot, Visit
+from booka_common.contracts.waitlist import Replaced
 from booka_common.money import Money
 from booka_dialog.domain.earlier import brought_up_to_date
 from booka_dialog.understanding import Language, When
@@ -82,6 +83,7 @@ class Held:
         entry_id: it was offered from the waiting list.
         wishes: what it is for, where the session does not say.
         agreed: the client has said yes to it.
+        replaces: the visit that moves here if they do.
     """
 
     reservation_id: UUID
@@ -92,6 +94,7 @@ class Held:
     entry_id: UUID | None = None
     wishes: tuple[Wish, ...] = ()
     agreed: bool = False
+    replaces: Replaced | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +262,16 @@ class Session:
     def without_offer(self, reservation_id: UUID) -> "Session":
         """This conversation without that offer in the background."""
         return replace(self, offers=tuple(offer for offer in self.offers if offer.reservation_id != reservation_id))
+
+    def replacing_none(self, reservation_id: UUID) -> "Session":
+        """This conversation once that visit does not stand any more: what was offered in its place stands by itself."""
+
+        def alone(offer: Held) -> Held:
+            gone = offer.replaces is not None and offer.replaces.reservation_id == reservation_id
+            return replace(offer, replaces=None) if gone else offer
+
+        held = alone(self.held) if self.held else None
+        return replace(self, held=held, offers=tuple(alone(offer) for offer in self.offers))
 
     def with_offer(self, offer: Held) -> "Session":
         """This conversation with `offer` in the background, in the place of an earlier form of it."""

@@ -6,6 +6,7 @@ from booka_common.money import Money
 from booka_dialog.domain.session import Held, Session
 from booka_dialog.domain.voice import Voice, joined
 from booka_dialog.domain.wording import booked_lines
+from booka_dialog.domain.wording_booked import replaced_visit
 
 __all__ = ["about_visit", "cancelled", "offer", "offer_of", "refunded"]
 
@@ -23,13 +24,16 @@ def cancelled(visit: Visit, voice: Voice, *, by_salon: bool) -> TemplateUse:
 
 def offer(session: Session, voice: Voice) -> TemplateUse | None:
     """What is being offered from the waiting list."""
-    return offer_of(session.held, voice) if session.held else None
+    return offer_of(session, session.held, voice) if session.held else None
 
 
-def offer_of(held: Held, voice: Voice) -> TemplateUse:
-    """`{1}` what with whom, `{2}` the day, `{3}` the time, `{4}` until when it is kept."""
+def offer_of(session: Session, held: Held, voice: Voice) -> TemplateUse:
+    """`{1}` what with whom, `{2}` the day, `{3}` the time, `{4}` until when it is kept; `{5}` the visit that would move there."""
     until = voice.formats.until(held.expires_at, voice.now)
-    return _use(voice, "waitlist_offer", booked_lines(held.visit, voice), *voice.day_and_time(held.visit), until)
+    old = replaced_visit(session, held)
+    name = "waitlist_offer_instead" if old else "waitlist_offer"
+    replaces = (voice.visit("visit_line", old),) if old else ()
+    return _use(voice, name, booked_lines(held.visit, voice), *voice.day_and_time(held.visit), until, *replaces)
 
 
 def refunded(amount: Money, voice: Voice) -> TemplateUse:

@@ -33,10 +33,13 @@ def begin_waiting(session: Session, ctx: Context) -> Moved:
     """The client would rather wait: for what was not free, or for what they will say."""
     if session.held is not None:
         return repeat(session, ctx, Voice.of(session, ctx)("finish_first"))
-    if session.missed is not None and session.wishes and not session.moving:
+    if session.missed is not None and session.wishes:
         return wait_for(session, ctx)
     if session.moving:
-        session = replace(session.cleared(), wishes=session.wishes, when=session.when)
+        # What becomes free is to take the place of that visit.
+        session = replace(
+            session.cleared(), wishes=session.wishes, when=session.when, moving=session.moving, quote=session.quote
+        )
     moved, effects = advance(replace(session, for_list=True, pending=None, slots=()), ctx)
     if moved.state == "waitlist":
         return moved, effects
@@ -67,6 +70,7 @@ def join(session: Session, when: When, ctx: Context) -> Moved:
         last_day=last,
         from_minute=start,
         until_minute=end,
+        replaces=session.moving,
     )
     pending = Pending(kind="waitlist", request_id=ctx.request_id, asked_at=ctx.now)
     session = replace(session, state="listing", pending=pending, choices=(), slots=(), for_list=False, missed=None)

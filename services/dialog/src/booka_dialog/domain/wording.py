@@ -136,7 +136,7 @@ def _others(found: Slot, wanted: list[UUID | None]) -> bool:
 
 
 def _waiting_list_line(session: Session, voice: Voice) -> str:
-    if session.missed is None or session.moving:
+    if session.missed is None:
         return ""
     return voice("waitlist_line", days=voice.days(session.missed))
 

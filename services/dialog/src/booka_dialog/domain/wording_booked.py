@@ -1,8 +1,11 @@
 """The questions about confirmed visits and about the waiting list, and what their numbers stand for."""
 
+from uuid import UUID
+
+from booka_common.contracts.booking import Visit
 from booka_common.money import Money
 from booka_dialog.domain.salon import Salon
-from booka_dialog.domain.session import KnownVisit, Quote, Session
+from booka_dialog.domain.session import Held, KnownVisit, Quote, Session
 from booka_dialog.domain.voice import Voice, joined, numbered
 from booka_dialog.domain.wishes import who_does_what
 from booka_dialog.domain.wording import Asked, booked_lines
@@ -11,9 +14,12 @@ __all__ = [
     "cancel_visit",
     "cannot_move",
     "confirm_move",
+    "instead_of",
     "listed_line",
     "offer",
     "offer_name",
+    "replaced_visit",
+    "stays_meanwhile",
     "waitlist",
     "what_is_booked",
     "which_entry",
@@ -112,7 +118,28 @@ def confirm_move(session: Session, _salon: Salon, voice: Voice) -> Asked:
 def waitlist(session: Session, salon: Salon, voice: Voice) -> Asked:
     """Whether to wait for a time."""
     what = who_does_what(session, salon, voice)
-    return voice("ask_waitlist", service=what, days=voice.days(session.when)), ("yes", "no")
+    stays = stays_meanwhile(session, session.moving, voice)
+    return voice("ask_waitlist", service=what, days=voice.days(session.when), stays=stays), ("yes", "no")
+
+
+def stays_meanwhile(session: Session, replaces: UUID | None, voice: Voice) -> str:
+    """That a visit stands until something better is taken; nothing if there is none that would move."""
+    known = session.known(replaces)
+    return "\n" + voice.visit("waitlist_stays", known.visit) if known else ""
+
+
+def replaced_visit(session: Session, offered: Held) -> Visit | None:
+    """The visit that would move to what is being offered, as it stands now."""
+    if offered.replaces is None:
+        return None
+    known = session.known(offered.replaces.reservation_id)
+    return known.visit if known else offered.replaces.visit
+
+
+def instead_of(session: Session, offered: Held, voice: Voice) -> str:
+    """Which visit would move to what is being offered; nothing if none would."""
+    old = replaced_visit(session, offered)
+    return "\n" + voice.visit("offer_instead", old) if old else ""
 
 
 def which_entry(session: Session, salon: Salon, voice: Voice) -> Asked:
@@ -143,6 +170,7 @@ def offer(session: Session, _salon: Salon, voice: Voice) -> Asked:
         price=voice.formats.money(held.visit.price),
         deposit=deposit,
         until=voice.formats.until(held.expires_at, voice.now),
+        instead=instead_of(session, held, voice),
     )
     return text, ("yes", "no")
 
