@@ -104,6 +104,27 @@ async def test_outside_of_the_hours_it_has_to_be_said(client: httpx.AsyncClient,
     assert ["not_performed"] in [codes for _, codes in await desk.conflicts()], "what nobody knew then is told"
 
 
+async def test_on_a_closed_day_time_off_that_comes_later_is_a_conflict(client: httpx.AsyncClient, desk: Desk) -> None:
+    await desk.profile()
+    cut = await desk.service("Corte", duration_minutes=60)
+    ana = await desk.staff("Ana", cut, hours={"tue": day("09:00-18:00")})
+    off = f"/v1/staff/{ana}/time-off/{new_id()}"
+    body = {"wants": [{"service_id": cut, "staff_id": ana}], "by": "salon", "agreed": True, "outside_hours": True}
+    promised = (await client.post(RESERVATIONS, json={**body, "start": "2026-03-08T13:00:00Z"})).json()
+    assert promised["outside_hours"] == ["salon_closed"], "her week has no Sunday, and that is no news"
+    assert await desk.conflicts() == []
+    morning = {"starts_on": "2026-03-08", "ends_on": "2026-03-08", "begins": "08:00", "ends": "10:00"}
+    assert (await desk.put(off, morning))["conflicts"] == 0, "until the visit begins"
+    assert (await desk.put(off, {**morning, "ends": "10:01"}))["conflicts"] == 1
+    assert await desk.conflicts() == [(promised["id"], ["not_working"])]
+    # Whoever promises what they know her to be away for, knows.
+    known = (await client.post(RESERVATIONS, json={**body, "start": "2026-03-08T12:00:00Z"})).json()
+    assert known["outside_hours"] == ["not_working", "salon_closed"]
+    assert await desk.conflicts() == [(promised["id"], ["not_working"])]
+    await desk.delete(off)
+    assert await desk.conflicts() == []
+
+
 async def test_agreed_at_once_waits_for_a_deposit_unless_the_salon_waives_it(
     client: httpx.AsyncClient, salon: Salon
 ) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from booka_booking.domain.diary import Diary
 from booka_booking.domain.reservation import OutsideHours, Reservation
+from booka_booking.domain.salon import Staff
 from booka_booking.domain.times import Interval
 
 __all__ = ["Booked", "BookedPart", "Conflict", "ConflictCode", "against_hours", "conflicts_of"]
@@ -89,8 +90,9 @@ class Conflict:
 def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
     """Everything about `it` that could not be booked any more. `diary` covers its time; what is taken in it does not matter."""
     salon = diary.salon
+    known_closed = "salon_closed" in it.outside_hours
     whole = Interval(it.start, it.end)
-    if "salon_closed" not in it.outside_hours and not diary.open_for(whole):
+    if not known_closed and not diary.open_for(whole):
         yield Conflict("salon_closed", span=whole)
     people = {person.id: person for person in salon.staff}
     pool_of = {resource.id: pool_id for pool_id, pool in salon.pools.items() for resource in pool}
@@ -110,18 +112,33 @@ def conflicts_of(diary: Diary, it: Booked) -> Iterator[Conflict]:
         if service is not None and service.id not in person.skills:
             yield Conflict("not_performed", part.position, part.staff_id)
         for span in () if "not_working" in it.outside_hours else _work(it, part):
-            if diary.open_for(span) and not diary.works(person, span):
+            if _not_there(diary, person, span, known_closed=known_closed):
                 yield Conflict("not_working", part.position, part.staff_id, span)
+
+
+def _not_there(diary: Diary, person: Staff, span: Interval, *, known_closed: bool) -> bool:
+    """Whether somebody does not work all of `span`. Where the salon is closed, weekly hours say nothing, and time off does."""
+    if diary.open_for(span):
+        return not diary.works(person, span)
+    return known_closed and diary.absent(person, span)
 
 
 def against_hours(diary: Diary, it: Reservation) -> tuple[OutsideHours, ...]:
     """What of the hours is against a visit, in order: whoever enters it nevertheless knows of it. `diary` covers its time."""
+    codes = _against(diary, replace(Booked.of(it), outside_hours=()))
+    if "salon_closed" in codes:
+        # Known to be closed, who is to do it may be away as well.
+        codes |= _against(diary, replace(Booked.of(it), outside_hours=("salon_closed",)))
+    return tuple(sorted(codes))
+
+
+def _against(diary: Diary, it: Booked) -> set[OutsideHours]:
     codes: set[OutsideHours] = set()
-    for conflict in conflicts_of(diary, replace(Booked.of(it), outside_hours=())):
+    for conflict in conflicts_of(diary, it):
         match conflict.code:
             case "salon_closed" | "not_working" as code:
                 codes.add(code)
-    return tuple(sorted(codes))
+    return codes
 
 
 def _work(it: Booked, part: BookedPart) -> Iterator[Interval]:

@@ -133,6 +133,11 @@ class Diary:
         """Whether somebody works all of `span`."""
         return self._hours.of(staff).hold(span.start.timestamp(), span.end.timestamp())
 
+    def absent(self, staff: Staff, span: Interval) -> bool:
+        """Whether somebody has said not to be there for some of `span`, whether the salon is open then or not."""
+        days = days_between(span.start, span.end, self.salon.profile.zone)
+        return any(off.overlaps(span) for day in days for off in self.salon.absences_on(staff, day))
+
     def conflict(self, calendar_id: UUID, span: Interval) -> Interval | None:
         """What takes some of `span` already, if anything."""
         taken = self._taken.get(calendar_id, _FREE)

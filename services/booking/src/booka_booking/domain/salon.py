@@ -172,6 +172,11 @@ class Salon:
             return self.opening_on(day)
         return self.dates.of((staff.id, day), lambda: self._hours(staff, day))
 
+    def absences_on(self, staff: Staff, day: date) -> tuple[Interval, ...]:
+        """When `staff` has said not to be there on a local date, whether the salon is open then or not."""
+        off = expand((away.span for away in staff.time_off if away.on(day)), day, self.profile.zone)
+        return tuple(merge(off))
+
     def _opening(self, day: date) -> tuple[Interval, ...]:
         spans = self.profile.exceptions.get(day)
         if spans is None:
@@ -183,5 +188,4 @@ class Salon:
         working: Sequence[Interval] = self.opening_on(day)
         if staff.hours is not None:
             working = intersect(working, merge(expand(staff.hours.get(day.isoweekday(), ()), day, zone)))
-        off = expand((away.span for away in staff.time_off if away.on(day)), day, zone)
-        return tuple(subtract(working, merge(off)))
+        return tuple(subtract(working, self.absences_on(staff, day)))
