@@ -199,7 +199,9 @@ class Truth:
         found = self.opening
         for day in self.wall.days():
             whole = self.wall.spans(day, [(0, 1440)])
-            if person.hours is not None:
+            if day in person.special:
+                found &= ~whole | self.wall.spans(day, person.special[day])
+            elif person.hours is not None:
                 found &= ~whole | self.wall.spans(day, person.hours.get(day.isoweekday(), ()))
             for away in person.time_off:
                 begun = away.starts_on <= day and (away.ends_on is None or day <= away.ends_on)

@@ -158,6 +158,11 @@ class Salon:
             await people.put_time_off(tx, staff_id, id, TimeOff(day, day, None, Span(opens, closes)), None)
         return id
 
+    async def works(self, staff_id: UUID, day: date, *spans: Span) -> None:
+        """What somebody works on one date, instead of what their week says."""
+        async with self.db.tx(self.tenant_id) as tx:
+            await people.put_special_hours(tx, staff_id, day, spans, None)
+
     async def back(self, time_off_id: UUID) -> None:
         """A time off is called off."""
         async with self.db.tx(self.tenant_id) as tx:

@@ -112,6 +112,9 @@ def people(draw: st.DrawFn, name: str, offered: Sequence[Service], around: datet
         ends = draw(st.sampled_from([None, begins, begins + 2 * DAY]))
         days = draw(st.sampled_from([None, frozenset({1, 4, 6}), frozenset({2, 3, 7})]))
         rest["time_off"] = tuple(TimeOff(begins, ends, days, span) for span in draw(spans))
+    if draw(st.integers(0, 3)) == 3:
+        near = st.integers(-1, 1).map(lambda n: around.date() + n * DAY)
+        rest["special"] = draw(st.dictionaries(near, st.one_of(st.just(()), spans), min_size=1, max_size=2))
     return person(name, *able, own=own, **rest)
 
 

@@ -82,6 +82,7 @@ def test_after_a_change_of_hours_the_conflicts_are_what_would_hinder_it(it: Situ
             replace(
                 person,
                 hours=others[person.id].hours,
+                special=others[person.id].special,
                 time_off=data.draw(st.one_of(pauses(it, visit), st.just(others[person.id].time_off))),
             )
             for person in it.salon.staff

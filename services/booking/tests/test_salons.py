@@ -47,6 +47,8 @@ async def _remembered(salon: Salon) -> int:
         "UPDATE profiles SET lead_minutes = 61 WHERE tenant_id = $1",
         "UPDATE opening_hours SET closes = closes - 15 WHERE tenant_id = $1 AND weekday = 2",
         "INSERT INTO opening_exceptions (tenant_id, day, opens, closes) VALUES ($1, '2026-03-20', 0, 0)",
+        "INSERT INTO special_hours (tenant_id, staff_id, day, opens, closes) "
+        "SELECT tenant_id, id, '2026-03-20', '{600}', '{660}' FROM staff WHERE tenant_id = $1",
         "UPDATE services SET price_minor = price_minor + 1 WHERE tenant_id = $1",
         "UPDATE staff SET name = name || '.' WHERE tenant_id = $1",
         "DELETE FROM staff_services WHERE tenant_id = $1",

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from booka_booking.domain.times import Span
 from booka_booking.settings import Settings
 from booka_booking.store import completion, reservations, waitlist
 from booka_common.contracts.booking import ReservationHeld
@@ -94,10 +95,11 @@ async def test_an_empty_or_reversed_span_is_refused(salon: Salon, superuser: Any
 async def test_a_foreign_row_is_invisible_without_a_where(db: Database, salon: Salon) -> None:
     await salon.held(at(3, 10))
     await salon.away(salon.bia, date(2026, 3, 4))
+    await salon.works(salon.bia, date(2026, 3, 5), Span(600, 660))
     tables = (
         "profiles", "opening_hours", "services", "staff", "staff_services", "policies", "clients", "reservations",
-        "reservation_segments", "claims", "resource_pools", "resources", "time_off", "reservation_history", "jobs", "outbox",
-        "inbox",
+        "reservation_segments", "claims", "resource_pools", "resources", "time_off", "special_hours",
+        "reservation_history", "jobs", "outbox", "inbox",
     )  # fmt: skip
     stranger = new_id()
     for table in tables:

@@ -66,6 +66,9 @@ async def test_the_whole_salon_comes_in_one_round_trip(db: Database, salon: Salo
         await people.put_staff(tx, member, active=True)
         for time_off in (off, week):
             await people.put_time_off(tx, salon.ana, new_id(), time_off, "por isso")
+        special = {date(2026, 3, 15): (), date(2026, 3, 21): (Span(540, 600), Span(660, 720))}
+        for day, spans in special.items():
+            await people.put_special_hours(tx, salon.ana, day, spans, None)
         await people.retire_staff(tx, salon.bia)
         await policies.put_policy(tx, None, PolicyChange(hold_seconds=60, reschedule_limit=0))
         await policies.put_policy(
@@ -89,9 +92,11 @@ async def test_the_whole_salon_comes_in_one_round_trip(db: Database, salon: Salo
     (ana,) = (person for person in found.staff if person.id == salon.ana)
     assert (ana.skills, ana.hours) == (member.skills, {2: [Span(540, 720), Span(780, 1080)]})
     assert list(ana.time_off) == [off, week]
+    assert ana.special == special
     assert set(later.services) == {salon.cut}
     (ana,) = (person for person in later.staff if person.id == salon.ana)
     assert (ana.skills, list(ana.time_off)) == ({salon.cut: Skill()}, [off])
+    assert list(ana.special) == [date(2026, 3, 21)]
 
 
 async def test_versions_of_addresses_never_come_back(db: Database, salon: Salon) -> None:

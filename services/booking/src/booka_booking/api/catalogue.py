@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from booka_booking.api.asking import Callers, Clock, change_of, existing, expect, room_for
 from booka_booking.api.conflicts import conflict_routes
 from booka_booking.api.hours import hours_shown, spans_of, week_of, week_shown
-from booka_booking.api.people import staff_routes, time_off_routes
+from booka_booking.api.people import special_hours_routes, staff_routes, time_off_routes
 from booka_booking.api.policies import policy_routes
 from booka_booking.api.pools import pool_routes, resource_routes
 from booka_booking.api.shapes import (
@@ -42,8 +42,8 @@ def catalogue_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
     """Every change counts up the catalogue's revision and is told as `CatalogueChanged`."""
     router = APIRouter(prefix="/v1", tags=["catalogue"])
     for part in (
-        _profile_routes, _service_routes, pool_routes, resource_routes, staff_routes, time_off_routes, policy_routes,
-        conflict_routes,
+        _profile_routes, _service_routes, pool_routes, resource_routes, staff_routes, time_off_routes,
+        special_hours_routes, policy_routes, conflict_routes,
     ):  # fmt: skip
         router.include_router(part(db, caller, now))
     return router

@@ -1,4 +1,4 @@
-"""`/v1/staff` and `/v1/staff/{id}/time-off`: who works there, what they do, and when they do not."""
+"""`/v1/staff`, `…/{id}/time-off`, `…/{id}/special-hours`: who works there, what they do, and when they do and do not."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -7,9 +7,22 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from booka_booking.api.asking import Callers, Clock, change_of, existing, expect, room_for
-from booka_booking.api.hours import span_of, span_shown, week_of, week_shown, weekday_numbers, weekdays_shown
+from booka_booking.api.hours import (
+    hours_shown,
+    span_of,
+    span_shown,
+    spans_of,
+    week_of,
+    week_shown,
+    weekday_numbers,
+    weekdays_shown,
+)
 from booka_booking.api.shapes import (
+    Changed,
     SkillBody,
+    SpecialHoursBody,
+    SpecialHoursChanged,
+    SpecialHoursView,
     StaffBody,
     StaffChanged,
     StaffView,
@@ -19,7 +32,7 @@ from booka_booking.api.shapes import (
 )
 from booka_booking.domain.salon import Skill, Staff, TimeOff
 from booka_booking.store import offer, people
-from booka_booking.store.people import Person, StoredTimeOff
+from booka_booking.store.people import Person, SpecialHours, StoredTimeOff
 from booka_common.db import Database, Tx
 from booka_common.errors import Conflict, Invalid, Unprocessable
 from booka_common.idempotency import Once, OnceRoute, once
@@ -27,9 +40,9 @@ from booka_common.internal import Caller
 from booka_common.paging import Cursor, Limit, Page, page_of, position_after
 from booka_common.versions import IfMatch, check_version, etag
 
-__all__ = ["staff_routes", "time_off_routes"]
+__all__ = ["special_hours_routes", "staff_routes", "time_off_routes"]
 
-_MOST_STAFF, _MOST_TIME_OFF = 500, 500
+_MOST_STAFF, _MOST_TIME_OFF, _MOST_SPECIAL = 500, 500, 1000
 
 
 def staff_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
@@ -141,6 +154,57 @@ def time_off_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
     return router
 
 
+def special_hours_routes(db: Database, caller: Callers, now: Clock) -> APIRouter:
+    """Somebody's hours on single dates."""
+    router = APIRouter(route_class=OnceRoute)
+    Signed = Annotated[Caller, Depends(caller)]
+    Asked = Annotated[Once, Depends(once(db, caller))]
+    path = "/staff/{staff_id}/special-hours"
+
+    @router.put(path + "/{day}", summary="What somebody works on one date, instead of what their week says")
+    async def put_special_hours(
+        asked: Asked, given: IfMatch, staff_id: UUID, day: date, body: SpecialHoursBody, response: Response
+    ) -> SpecialHoursChanged:
+        spans = tuple(sorted(spans_of(body.hours)))
+        async with change_of(asked, now) as change:
+            tx = change.tx
+            existing(await people.staff_version(tx, staff_id), "staff")
+            current = await people.special_hours_version(tx, staff_id, day)
+            check_version(given, current)
+            count = await people.count_special_hours(tx, staff_id)
+            room_for(current, count, _MOST_SPECIAL, "dates with special hours for one person")
+            version = await people.put_special_hours(tx, staff_id, day, spans, body.reason)
+        response.headers["ETag"] = etag(version)
+        stored = SpecialHours(day, spans, body.reason, version)
+        return SpecialHoursChanged(**_special_shown(stored), conflicts=change.conflicts)
+
+    @router.get(path, summary="By date, past ones included")
+    async def list_special_hours(
+        who: Signed, staff_id: UUID, cursor: Cursor = None, limit: Limit = 50
+    ) -> Page[SpecialHoursView]:
+        after = position_after(cursor, tuple[date])
+        async with db.tx(who.tenant_id) as tx:
+            existing(await people.staff_version(tx, staff_id), "staff")
+            rows = await people.list_special_hours(tx, staff_id, after=after[0] if after else None, limit=limit + 1)
+        return page_of(rows, limit, lambda row: (row.day,), lambda row: SpecialHoursView(**_special_shown(row)))
+
+    @router.get(path + "/{day}")
+    async def get_special_hours(who: Signed, staff_id: UUID, day: date, response: Response) -> SpecialHoursView:
+        async with db.tx(who.tenant_id) as tx:
+            rows = await people.list_special_hours(tx, staff_id, day)
+        response.headers["ETag"] = etag(existing(rows[0].version if rows else None, "special_hours"))
+        return SpecialHoursView(**_special_shown(rows[0]))
+
+    @router.delete(path + "/{day}", summary="The week says again what they work; what is booked stays")
+    async def delete_special_hours(asked: Asked, given: IfMatch, staff_id: UUID, day: date) -> Changed:
+        async with change_of(asked, now) as change:
+            expect(given, await people.special_hours_version(change.tx, staff_id, day), "special_hours")
+            await people.delete_special_hours(change.tx, staff_id, day)
+        return Changed(conflicts=change.conflicts)
+
+    return router
+
+
 async def _check_skills(tx: Tx, member: Staff) -> None:
     gaps = await offer.gap_ends(tx, member.skills)
     if unknown := [id for id in member.skills if id not in gaps]:
@@ -183,3 +247,7 @@ def _time_off_shown(row: StoredTimeOff) -> dict[str, Any]:
         "ends": ends,
         "reason": row.reason,
     }
+
+
+def _special_shown(row: SpecialHours) -> dict[str, Any]:
+    return {"day": row.day, "hours": hours_shown(row.spans), "reason": row.reason, "version": row.version}

@@ -15,8 +15,8 @@ from booka_booking.api.hours import CLOCK, Day, Week, Weekday
 __all__ = [
     "Changed", "ExceptionBody", "Name", "PolicyBody", "PolicyChanged", "PolicyView", "PoolBody", "PoolChanged", "PoolView",
     "Position", "ProfileBody", "ProfileChanged", "ProfileView", "ResourceBody", "ResourceChanged", "ResourceView", "ServiceBody",
-    "ServiceChanged", "ServiceView", "SkillBody", "StaffBody", "StaffChanged", "StaffView", "Text", "TimeOffBody",
-    "TimeOffChanged", "TimeOffView", "Versioned", "printable",
+    "ServiceChanged", "ServiceView", "SkillBody", "SpecialHoursBody", "SpecialHoursChanged", "SpecialHoursView", "StaffBody",
+    "StaffChanged", "StaffView", "Text", "TimeOffBody", "TimeOffChanged", "TimeOffView", "Versioned", "printable",
 ]  # fmt: skip
 
 
@@ -208,7 +208,7 @@ class SkillBody(_Body):
 
 
 class StaffBody(_Body):
-    """Somebody who works there. Replaces what is there; time off is kept apart."""
+    """Somebody who works there. Replaces what is there; time off and special hours are kept apart."""
 
     name: Name
     services: list[SkillBody] = Field(max_length=500)
@@ -232,6 +232,23 @@ class StaffView(StaffBody, Versioned):
 
 class StaffChanged(StaffView, Changed):
     """Somebody as it now is."""
+
+
+class SpecialHoursBody(_Body):
+    """What somebody works on one date instead of what their week says, as far as the salon is open and without time off."""
+
+    hours: Day = Field(description="empty: nothing")
+    reason: Name | None = None
+
+
+class SpecialHoursView(SpecialHoursBody, Versioned):
+    """Special hours as they are stored."""
+
+    day: date
+
+
+class SpecialHoursChanged(SpecialHoursView, Changed):
+    """Special hours as they now are."""
 
 
 class TimeOffBody(_Body):

@@ -99,7 +99,7 @@ class Hours:
 
     def of(self, staff: Staff) -> Spans:
         """When somebody works while the salon is open."""
-        if self._ignored or (staff.hours is None and not staff.time_off):
+        if self._ignored or staff.always_there:
             return self.opening
         hours = self._own.get(staff.id)
         if hours is None:

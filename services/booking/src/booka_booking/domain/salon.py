@@ -72,13 +72,19 @@ class TimeOff:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Somebody who works there. `hours` None: whenever the salon is open."""
+    """Somebody who works there. `hours` None: whenever the salon is open; `special`: on these dates, instead of their week's."""
 
     id: UUID
     name: str
     skills: Mapping[UUID, Skill]
     hours: Weekly | None = None
     time_off: Sequence[TimeOff] = ()
+    special: Mapping[date, Sequence[Span]] = field(default_factory=dict)
+
+    @property
+    def always_there(self) -> bool:
+        """Whether they work just when the salon is open."""
+        return self.hours is None and not self.time_off and not self.special
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +174,18 @@ class Salon:
 
     def hours_on(self, staff: Staff, day: date) -> tuple[Interval, ...]:
         """When `staff` works on a local date while the salon is open."""
-        if staff.hours is None and not staff.time_off:
+        if staff.always_there:
             return self.opening_on(day)
         return self.dates.of((staff.id, day), lambda: self._hours(staff, day))
 
     def absences_on(self, staff: Staff, day: date) -> tuple[Interval, ...]:
         """When `staff` has said not to be there on a local date, whether the salon is open then or not."""
-        off = expand((away.span for away in staff.time_off if away.on(day)), day, self.profile.zone)
+        zone = self.profile.zone
+        off = expand((away.span for away in staff.time_off if away.on(day)), day, zone)
+        there = staff.special.get(day)
+        if there is not None:
+            # Not a minute besides those that were said.
+            off = [*off, *subtract([self.whole(day)], merge(expand(there, day, zone)))]
         return tuple(merge(off))
 
     def _opening(self, day: date) -> tuple[Interval, ...]:
@@ -186,6 +197,6 @@ class Salon:
     def _hours(self, staff: Staff, day: date) -> tuple[Interval, ...]:
         zone = self.profile.zone
         working: Sequence[Interval] = self.opening_on(day)
-        if staff.hours is not None:
+        if staff.hours is not None and day not in staff.special:
             working = intersect(working, merge(expand(staff.hours.get(day.isoweekday(), ()), day, zone)))
         return tuple(subtract(working, self.absences_on(staff, day)))

@@ -80,7 +80,10 @@ SELECT p.name, p.locale, p.zone, p.currency, p.slot_grid_minutes, p.lead_minutes
                 (SELECT json_agg(json_build_array(t.starts_on, t.ends_on, t.weekdays, t.from_minute, t.until_minute)
                                  ORDER BY t.starts_on, t.id)
                  FROM time_off AS t
-                 WHERE t.tenant_id = $1 AND t.staff_id = m.id AND ($3::date IS NULL OR t.ends_on IS NULL OR t.ends_on >= $3)))
+                 WHERE t.tenant_id = $1 AND t.staff_id = m.id AND ($3::date IS NULL OR t.ends_on IS NULL OR t.ends_on >= $3)),
+                (SELECT json_agg(json_build_array(d.day, d.opens, d.closes) ORDER BY d.day)
+                 FROM special_hours AS d
+                 WHERE d.tenant_id = $1 AND d.staff_id = m.id AND ($3::date IS NULL OR d.day >= $3)))
             ORDER BY m.name, m.id)
      FROM staff AS m WHERE m.tenant_id = $1 AND m.active) AS staff,
     (SELECT json_agg(json_build_array(r.pool_id, r.id, r.name) ORDER BY r.name, r.id)

@@ -69,6 +69,28 @@ SELECT count(*) FROM time_off WHERE tenant_id = $1 AND staff_id = $2;
 -- name: time_off_delete
 DELETE FROM time_off WHERE tenant_id = $1 AND id = $2;
 
+-- name: special_hours_version
+SELECT version FROM special_hours WHERE tenant_id = $1 AND staff_id = $2 AND day = $3;
+
+-- name: special_hours_put
+INSERT INTO special_hours AS h (tenant_id, staff_id, day, opens, closes, reason) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id, staff_id, day) DO UPDATE
+SET opens = excluded.opens, closes = excluded.closes, reason = excluded.reason, version = h.version + 1
+RETURNING version;
+
+-- name: special_hours_list
+-- $3: the one. $4: after this date. $5: at most.
+SELECT day, opens, closes, reason, version FROM special_hours
+WHERE tenant_id = $1 AND staff_id = $2 AND ($3::date IS NULL OR day = $3) AND ($4::date IS NULL OR day > $4)
+ORDER BY day
+LIMIT $5;
+
+-- name: special_hours_count
+SELECT count(*) FROM special_hours WHERE tenant_id = $1 AND staff_id = $2;
+
+-- name: special_hours_delete
+DELETE FROM special_hours WHERE tenant_id = $1 AND staff_id = $2 AND day = $3;
+
 -- name: feed_get
 SELECT name, feed_version FROM staff WHERE tenant_id = $1 AND id = $2;
 

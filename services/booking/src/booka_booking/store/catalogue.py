@@ -86,7 +86,7 @@ async def get_salon(tx: Tx, service_ids: Sequence[UUID] | None = None, *, since:
     """The salon with all services, or with those asked for; None without a profile. One round trip.
 
     Args:
-        since: without exceptions and time off that were over before this date.
+        since: without exceptions, special hours and time off that were over before this date.
     """
     row = await tx.fetchrow(
         queries["salon_get"], tx.tenant_id, None if service_ids is None else list(service_ids), since
@@ -149,7 +149,7 @@ def _service(item: Sequence[Any], default: Policy) -> Service:
 
 
 def _person(item: Sequence[Any]) -> Staff:
-    id, name, skills, hours, time_off = item
+    id, name, skills, hours, time_off, special = item
     return Staff(
         id=UUID(id),
         name=name,
@@ -164,4 +164,5 @@ def _person(item: Sequence[Any]) -> Staff:
             )
             for first, last, weekdays, opens, closes in time_off or ()
         ],
+        special={date.fromisoformat(day): tuple(map(Span, opens, closes)) for day, opens, closes in special or ()},
     )

@@ -1,5 +1,6 @@
 """Who works in a salon, what they do, and when, as rows. Change them under `catalogue.lock_catalogue`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,8 +12,9 @@ from booka_booking.store.weeks import columns, weekly
 from booka_common.db import Tx, load_queries
 
 __all__ = [
-    "Feed", "Person", "StoredTimeOff", "close_feed", "count_staff", "count_time_off", "delete_time_off", "get_feed",
-    "list_staff", "list_time_off", "open_feed", "put_staff", "put_time_off", "queries", "retire_staff", "staff_version",
+    "Feed", "Person", "SpecialHours", "StoredTimeOff", "close_feed", "count_special_hours", "count_staff", "count_time_off",
+    "delete_special_hours", "delete_time_off", "get_feed", "list_special_hours", "list_staff", "list_time_off", "open_feed",
+    "put_special_hours", "put_staff", "put_time_off", "queries", "retire_staff", "special_hours_version", "staff_version",
     "time_off_elsewhere", "time_off_version",
 ]  # fmt: skip
 
@@ -42,6 +44,16 @@ class StoredTimeOff:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecialHours:
+    """What somebody works on one date instead of what their week says; no spans: nothing."""
+
+    day: date
+    spans: Sequence[Span]
+    reason: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """Somebody's calendar. `version` is that of the address that is valid now; None: there is none."""
 
@@ -56,7 +68,7 @@ async def staff_version(tx: Tx, staff_id: UUID) -> int | None:
 
 
 async def put_staff(tx: Tx, member: Staff, *, active: bool) -> int:
-    """Write somebody with skills and hours, replacing what was there; time off is written on its own. Returns the version."""
+    """Write somebody with skills and hours, replacing what was there; what is dated is written apart. Returns the version."""
     version: int = await tx.fetchval(queries["staff_put"], tx.tenant_id, member.id, member.name, active)
     await tx.execute(queries["staff_services_clear"], tx.tenant_id, member.id)
     await tx.execute(
@@ -162,6 +174,41 @@ async def count_time_off(tx: Tx, staff_id: UUID) -> int:
 async def delete_time_off(tx: Tx, time_off_id: UUID) -> None:
     """Remove a time off."""
     await tx.execute(queries["time_off_delete"], tx.tenant_id, time_off_id)
+
+
+async def special_hours_version(tx: Tx, staff_id: UUID, day: date) -> int | None:
+    """The version of somebody's hours on a date; None: they are those of the week."""
+    version: int | None = await tx.fetchval(queries["special_hours_version"], tx.tenant_id, staff_id, day)
+    return version
+
+
+async def put_special_hours(tx: Tx, staff_id: UUID, day: date, spans: Sequence[Span], reason: str | None) -> int:
+    """Write somebody's hours on a date and return their version."""
+    opens, closes = [span.opens for span in spans], [span.closes for span in spans]
+    version: int = await tx.fetchval(queries["special_hours_put"], tx.tenant_id, staff_id, day, opens, closes, reason)
+    return version
+
+
+async def list_special_hours(
+    tx: Tx, staff_id: UUID, day: date | None = None, *, after: date | None = None, limit: int = 1
+) -> list[SpecialHours]:
+    """Somebody's hours on single dates, by date, or on the one."""
+    rows = await tx.fetch(queries["special_hours_list"], tx.tenant_id, staff_id, day, after, limit)
+    return [
+        SpecialHours(row["day"], tuple(map(Span, row["opens"], row["closes"])), row["reason"], row["version"])
+        for row in rows
+    ]
+
+
+async def count_special_hours(tx: Tx, staff_id: UUID) -> int:
+    """On how many dates somebody has hours of their own, past ones included."""
+    count: int = await tx.fetchval(queries["special_hours_count"], tx.tenant_id, staff_id)
+    return count
+
+
+async def delete_special_hours(tx: Tx, staff_id: UUID, day: date) -> None:
+    """Have the week say again what somebody works on a date."""
+    await tx.execute(queries["special_hours_delete"], tx.tenant_id, staff_id, day)
 
 
 async def get_feed(tx: Tx, staff_id: UUID) -> Feed | None:
