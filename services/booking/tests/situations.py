@@ -112,9 +112,10 @@ def people(draw: st.DrawFn, name: str, offered: Sequence[Service], around: datet
         ends = draw(st.sampled_from([None, begins, begins + 2 * DAY]))
         days = draw(st.sampled_from([None, frozenset({1, 4, 6}), frozenset({2, 3, 7})]))
         rest["time_off"] = tuple(TimeOff(begins, ends, days, span) for span in draw(spans))
-    if draw(st.integers(0, 3)) == 3:
-        near = st.integers(-1, 1).map(lambda n: around.date() + n * DAY)
-        rest["special"] = draw(st.dictionaries(near, st.one_of(st.just(()), spans), min_size=1, max_size=2))
+    # Of most who have a week of their own: it is that week which special hours stand instead of.
+    if draw(st.integers(0, 5)) < (1 if rest["hours"] is None else 4):
+        near = st.sampled_from([0, 0, -1, 1]).map(lambda n: around.date() + n * DAY)
+        rest["special"] = draw(st.dictionaries(near, st.one_of(spans, spans, st.just(())), min_size=1, max_size=2))
     return person(name, *able, own=own, **rest)
 
 
