@@ -105,7 +105,8 @@ async def gateway_stub() -> AsyncIterator[GatewayStub]:
     app.add_api_route("/message/sendText/{instance}", stub.send_text, methods=["POST"], response_model=None)
     app.add_api_route("/chat/findMessages/{instance}", stub.find_messages, methods=["POST"], response_model=None)
     app.add_api_route("/instance/connectionState/{instance}", stub.connection_state, response_model=None)
-    app.add_api_route("/v23.0/{line}", stub.graph, response_model=None)
+    for version in ("v23.0", "v24.0"):
+        app.add_api_route(f"/{version}/{{line}}", stub.graph, response_model=None)
     app.add_api_route("/instance/connect/{instance}", stub.connect, response_model=None)
     async with serving(app, free_socket()) as url:
         stub.url = url

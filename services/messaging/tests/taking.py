@@ -11,6 +11,7 @@ from booka_messaging.providers.registry import kinds_of_gateways
 from booka_messaging.settings import Settings
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.holding import Held
 from booka_messaging.usecases.rereading import Unread
 
 from .meta import Line
@@ -48,6 +49,12 @@ class Partly:
 def deliveries(
     db: Database, settings: Settings, line: Line, error: Exception, intake: Any
 ) -> tuple[Deliveries, Partly]:
-    sealer = settings.sealer()
     partly: Any = Partly(intake, line.id, error)
-    return Deliveries(db, Directory(db, sealer, seconds=0), partly, Unread(db, sealer, ()), kinds(settings)), partly
+    return taking_in(db, settings, partly), partly
+
+
+def taking_in(db: Database, settings: Settings, intake: Any) -> Deliveries:
+    """Remembers no channel."""
+    sealer = settings.sealer()
+    directory = Directory(db, sealer, seconds=0)
+    return Deliveries(db, directory, intake, Unread(db, sealer, ()), Held(db, ()), kinds(settings))

@@ -161,15 +161,19 @@ async def test_a_line_with_a_meta_app_of_its_own(line: Line) -> None:
     assert code(await line.get("/pairing")) == (409, "no_pairing")
 
 
-async def test_a_line_that_somebody_has_is_refused_without_telling_whose(line: Line, client: httpx.AsyncClient) -> None:
+async def test_a_line_with_an_app_of_its_own_is_claimed_within_its_salon_only(
+    line: Line, client: httpx.AsyncClient, tenant_id: UUID
+) -> None:
+    """It hears what its own app hears, so what others claim takes nothing from it; the same salon would answer twice."""
     assert (await line.put()).status_code == 200
-    for tenant in (new_id(), new_id()):
-        other = Line(client, tenant, line.number)
-        refused = await other.put()
+    second = Line(client, tenant_id, line.number)
+    for version in ("v23.0", "v24.0"):
+        refused = await second.put(base_url=f"http://127.0.0.1:9/{version}")
         assert code(refused) == (409, "line_taken")
         assert str(line.id) not in refused.text
-        assert code(await other.get()) == (404, "unknown_channel")
+    assert code(await second.get()) == (404, "unknown_channel")
     assert (await line.put()).status_code == 200, "the same one again is no other"
+    assert (await Line(client, new_id(), line.number).put()).status_code == 200, "nobody is kept from their line"
 
 
 async def test_an_instance_of_evolution_has_one_channel(client: httpx.AsyncClient, tenant_id: UUID) -> None:

@@ -24,6 +24,7 @@ from booka_messaging.usecases.sweeping import Sweeps
 from booka_messaging.usecases.watching import Watching
 
 from .outside import KEY
+from .taking import taking_in
 
 EVERY, SILENT = timedelta(minutes=5), timedelta(hours=12)
 
@@ -52,7 +53,9 @@ class Watched:
         self.tenant_id = tenant_id
         self.channel_id = new_id()
         self.registry = CollectorRegistry()
-        self.sweeps = self.sweeping(Intake(db, stale_after=timedelta(days=1)))
+        intake = Intake(db, stale_after=timedelta(days=1))
+        self.deliveries = taking_in(db, settings, intake)
+        self.sweeps = self.sweeping(intake)
         self.watching = self.watching_with(self.sweeps)
 
     def sweeping(self, intake: Intake, grace: timedelta = timedelta(0)) -> Sweeps:
@@ -61,7 +64,7 @@ class Watched:
 
     def watching_with(self, sweeps: Sweeps) -> Watching:
         sealer = self.settings.sealer()
-        return Watching(self.db, sealer, self.gateways, sweeps, every=EVERY, silent_after=SILENT)
+        return Watching(self.db, sealer, self.gateways, sweeps, self.deliveries, every=EVERY, silent_after=SILENT)
 
     async def put(self, outside: Any, *, active: bool = True, gateway: str = "evolution") -> Channel:
         key = self.settings.sealer().seal(self.tenant_id, key_field(self.channel_id), KEY)

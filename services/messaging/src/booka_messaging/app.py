@@ -30,6 +30,7 @@ from booka_messaging.usecases.channels import Channels
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.holding import Held
 from booka_messaging.usecases.listening import Listening
 from booka_messaging.usecases.media import Attachments
 from booka_messaging.usecases.receipts import Receipts
@@ -88,7 +89,7 @@ def create_app(
         receipts=receipts,
         transcribes=bool(settings.transcription_url),
     )
-    deliveries = Deliveries(runtime.db, directory, intake, unread, kinds)
+    deliveries = Deliveries(runtime.db, directory, intake, unread, Held(runtime.db, secrets), kinds)
     sweeps = Sweeps(
         runtime.db,
         sealer,
@@ -102,6 +103,7 @@ def create_app(
         sealer,
         called,
         sweeps,
+        deliveries,
         every=timedelta(seconds=settings.watch_seconds),
         silent_after=timedelta(hours=settings.silent_after_hours),
     )

@@ -21,10 +21,13 @@ SERVICE = Service(
         "unread_deliveries": "SELECT, DELETE",
         "unread_of_nobody": "SELECT, INSERT, UPDATE, DELETE",
         "listening": "SELECT, INSERT, UPDATE",
+        "held_deliveries": "SELECT, INSERT, DELETE",
     },
     keep={
         ("queries/unread.sql", "unread_prune"): timedelta(days=30),
         ("queries/unread.sql", "unread_prune_nobodys"): timedelta(days=7),
+        # For as long as Meta would have repeated it.
+        ("queries/held.sql", "held_prune"): timedelta(days=7),
     },
     # What is received, requested and sent at the same time shares a transaction, whichever salons it belongs to.
     shared_tables=(

@@ -14,7 +14,8 @@ SELECT id, tenant_id, gateway, instance, base_url, api_key, auth_mode, secret, p
     active, takeover_minutes, messages_per_minute, show_typing, transcribe, state, state_reason, state_at, heard_at,
     swept_through, silent_since, created_at, updated_at
 FROM channels
-WHERE gateway = $1 AND instance = ANY ($2::text[]) AND secret IS NULL;
+WHERE gateway = $1 AND instance = ANY ($2::text[]) AND secret IS NULL
+ORDER BY instance, active DESC, id;
 
 -- name: shared_line_exists
 -- cross-tenant: runs under the system role.

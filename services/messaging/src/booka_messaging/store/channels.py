@@ -28,8 +28,8 @@ __all__ = [
 
 queries = load_queries("booka_messaging", "queries/channels.sql")
 
-#: One channel for each line; of the Cloud API, also if it is not in use.
-_LINES = frozenset({"channels_cloud_line", "channels_line"})
+#: One channel in use for each line; of one with an app of its own, for each line of a salon.
+_LINES = frozenset({"channels_cloud_line", "channels_line", "channels_shared_line"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,10 @@ async def channel_by_id(tx: Tx, channel_id: UUID) -> Channel | None:
 
 
 async def channels_by_line(tx: Tx, gateway: str, line_ids: Sequence[str]) -> list[Channel]:
-    """The channels of these lines that the installation's own app at that gateway serves; `tx` is a system transaction."""
+    """The channels of these lines that the installation's own app at that gateway serves; `tx` is a system transaction.
+
+    One at most of each line is in use, and comes before those that are not.
+    """
     return [Channel(**row) for row in await tx.fetch(queries["channels_by_line"], gateway, list(line_ids))]
 
 

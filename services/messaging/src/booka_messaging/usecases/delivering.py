@@ -19,6 +19,7 @@ from booka_messaging.errors import MalformedWebhook, UnknownChannel, UnknownGate
 from booka_messaging.providers.kind import Kind
 from booka_messaging.store import Channel, UnreadDelivery
 from booka_messaging.usecases.directory import Directory
+from booka_messaging.usecases.holding import Held
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.receiving import Outcome as Taken
 from booka_messaging.usecases.rereading import Unread
@@ -27,12 +28,14 @@ __all__ = ["OUTCOMES", "Answer", "Deliveries", "Outcome", "Reread"]
 
 _log = logging.getLogger(__name__)
 
-Outcome = Taken | Literal["kept", "unknown"]
+Outcome = Taken | Literal["kept", "held", "unknown"]
 #: All of them: of a body of which several things came, the first of these is said.
-OUTCOMES: tuple[Outcome, ...] = ("kept", "accepted", "stale", "duplicate", "unknown", "ignored")
+OUTCOMES: tuple[Outcome, ...] = ("kept", "held", "accepted", "stale", "duplicate", "unknown", "ignored")
 #: Groups of events of one body that are under way at once: each may need a connection to the database.
 _AT_ONCE = 8
 _HEARD_EVERY = timedelta(minutes=1)
+#: Of what was held for a line, so much is taken in at once.
+_HELD_AT_ONCE = 50
 _MAX_REMEMBERED = 10_000
 _UNREADABLE = Ignored(UNREADABLE)
 
@@ -66,12 +69,19 @@ class Deliveries:
     """
 
     def __init__(
-        self, db: Database, directory: Directory, intake: Intake, unread: Unread, kinds: Mapping[str, Kind]
+        self,
+        db: Database,
+        directory: Directory,
+        intake: Intake,
+        unread: Unread,
+        held: Held,
+        kinds: Mapping[str, Kind],
     ) -> None:
         self._db = db
         self._directory = directory
         self._intake = intake
         self._unread = unread
+        self._held = held
         self._kinds = kinds
         self._heard: dict[UUID, datetime] = {}
 
@@ -99,7 +109,8 @@ class Deliveries:
         return Answer("unknown" if read.outcome == "ignored" and strangers else read.outcome, strangers)
 
     async def of_app(self, gateway: str, body: bytes, *, now: datetime) -> Answer:
-        """A body of the installation's own app there: of any lines, of any salons. Lines that nobody has are passed over.
+        """A body of the installation's own app there: of any lines, of any salons. Lines that nobody has are passed over,
+        what is for one that is switched off is held.
 
         Raises:
             MalformedWebhook: it is no JSON object. It is kept: by the line that it names, else as nobody's.
@@ -130,20 +141,46 @@ class Deliveries:
         self, kind: Kind, channel: Channel, payload: Mapping[str, Any], *, alone: bool, now: datetime
     ) -> Outcome:
         mine = payload if alone else kind.part_of(payload, channel.instance)
+        if not channel.active:
+            await self._held.hold(kind.name, channel.instance, _text(mine), now=now)
+            return "held"
         read = await self._take(channel, mine, None, now)
         if read.problem is not None:
             await self._unread.keep(channel, _text(mine), path_event=None, error=read.problem, now=now)
         return read.outcome
 
     async def _keep_unparsed(self, kind: Kind, body: bytes, error: str, now: datetime) -> None:
-        """Nobody can tell which part of it belongs to whom: a salon is shown it if it names that line and no other."""
+        """Nobody can tell which part of it belongs to whom: a salon is shown it if it names that line and no other.
+
+        A line that is switched off may be written down by anybody.
+        """
         named = () if kind.shared is None else kind.shared.named_in(body)
         channels = await self._directory.lines(kind.name, named)
-        if len(named) == 1 and channels:
-            for channel in channels.values():
+        if len(named) == 1 and (mine := [channel for channel in channels.values() if channel.active]):
+            for channel in mine:
                 await self._unread.keep(channel, body, path_event=None, error=error, now=now)
         else:
             await self._unread.keep_nobodys(channels.values(), body, error=error, now=now)
+
+    async def take_held(self, channel: Channel, *, now: datetime) -> bool:
+        """Take in what was held for the line of `channel`, which is in use now, some of it at a time; False: that was all.
+
+        Raises:
+            Unavailable: something of it could not be stored; what could be is not stored again.
+        """
+        kind = self._kinds[channel.gateway]
+        held = await self._held.waiting(channel, limit=_HELD_AT_ONCE)
+        for one in held:
+            try:
+                payload = parse(one.body)
+            except UnreadableBody as error:
+                await self._unread.keep(channel, one.body, path_event=None, error=str(error), now=now)
+            else:
+                await self._of_line(kind, channel, payload, alone=True, now=now)
+            await self._held.drop(channel, one)
+        if held:
+            _log.info("%d webhooks were taken in that were held while channel %s was off", len(held), channel.id)
+        return len(held) == _HELD_AT_ONCE
 
     async def replay(self, channel: Channel, kept: Iterable[UnreadDelivery], *, now: datetime) -> list[Reread]:
         """Read what was kept once more, one after the other; what was taken in of it meanwhile is a duplicate."""

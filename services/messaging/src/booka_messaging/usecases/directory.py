@@ -67,7 +67,10 @@ class Directory:
         return self._by_id.known(channel_id)
 
     async def lines(self, gateway: str, line_ids: Collection[str]) -> Mapping[str, Channel]:
-        """The active channels of these lines, as far as the installation's own app at that gateway serves them."""
+        """The channels of these lines, as far as the installation's own app at that gateway serves them.
+
+        One that is not active says no more than that somebody knows the line: who, is not proven, and several may.
+        """
         asked = list(line_ids)
         found = await asyncio.gather(*(self._by_line.get((gateway, line_id)) for line_id in asked))
         return {line_id: channel for line_id, channel in zip(asked, found, strict=True) if channel is not None}
@@ -99,7 +102,7 @@ class Directory:
         gateway, line_id = line
         async with self._db.system_tx(durable=False) as tx:
             channels = await store.channels_by_line(tx, gateway, [line_id])
-        return next((channel for channel in channels if channel.active), None)
+        return channels[0] if channels else None
 
 
 class _Remembered(Generic[_Key, _Value]):

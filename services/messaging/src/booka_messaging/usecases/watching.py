@@ -33,6 +33,7 @@ from booka_messaging.store.watching import (
     set_swept,
     unwatched_lines,
 )
+from booka_messaging.usecases.delivering import Deliveries
 from booka_messaging.usecases.linestate import line_changed
 from booka_messaging.usecases.sweeping import Sweeps, line_of
 
@@ -59,6 +60,7 @@ class Watching:
     sealer: Sealer
     gateways: Mapping[str, Gateway]
     sweeps: Sweeps
+    deliveries: Deliveries
     every: timedelta
     silent_after: timedelta
 
@@ -73,6 +75,8 @@ class Watching:
         await self._note(channel, found, now)
         reached = found.state not in ("away", "refused")
         again_in = await self._sweep(channel, found, now) if reached else None
+        if reached and channel.secret is None and await self.deliveries.take_held(channel, now=now):
+            again_in = timedelta(0)
         return Postponed("looked at", now + (self.every if again_in is None else min(again_in, self.every)))
 
     async def _note(self, channel: Channel, found: Connection, now: datetime) -> None:
