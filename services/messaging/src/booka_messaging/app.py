@@ -35,6 +35,7 @@ from booka_messaging.usecases.listening import Listening
 from booka_messaging.usecases.media import Attachments
 from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.receiving import Intake
+from booka_messaging.usecases.removing import Removals
 from booka_messaging.usecases.rereading import Unread
 from booka_messaging.usecases.sending import RECEIPT_WAITS, Sending
 from booka_messaging.usecases.sweeping import Sweeps
@@ -115,6 +116,7 @@ def create_app(
         runtime.metrics.registry,
         total=timedelta(seconds=settings.transcription_seconds),
     )
+    removals = Removals(runtime.db, sealer, called)
     lines = Lines(runtime.db, runtime.metrics.registry, now, known=kinds)
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
@@ -124,7 +126,9 @@ def create_app(
                 await stack.enter_async_context(gateway)
             yield
 
-    app = assemble(runtime, job_types(settings, sending, watching, sweeps, transcribing, now), resources=resources)
+    app = assemble(
+        runtime, job_types(settings, sending, watching, sweeps, transcribing, removals, now), resources=resources
+    )
     app.include_router(channel_routes(runtime, channels, list(kinds.values())), responses=SIGNED)
     app.include_router(
         unread_routes(runtime, channels, unread, deliveries),

@@ -7,6 +7,7 @@ from uuid import UUID
 from booka_common.errors import Conflict, Invalid, NotFound, Unavailable
 
 __all__ = [
+    "ChannelDeleted",
     "ChannelInactive",
     "ContactBlocked",
     "ContactErased",
@@ -108,6 +109,15 @@ class ContactBlocked(Conflict):
 
     def __init__(self) -> None:
         super().__init__("the client is blocked: unblock them first")
+
+
+class ChannelDeleted(Conflict):
+    """Nothing is sent on a channel that was deleted; what was said there can still be read."""
+
+    default_code = "channel_deleted"
+
+    def __init__(self) -> None:
+        super().__init__("the channel was deleted")
 
 
 class ChannelInactive(Conflict):

@@ -10,6 +10,8 @@ from booka_messaging.usecases.attending import HAND_BACK, hand_back_when_over
 from booka_messaging.usecases.contacts import FORGET_IDS, forget_ids
 from booka_messaging.usecases.correcting import CORRECT, correct_later
 from booka_messaging.usecases.endings import give_up, record_sent
+from booka_messaging.usecases.removing import ATTEMPTS as REMOVE_ATTEMPTS
+from booka_messaging.usecases.removing import REMOVE, Removals, forget_key_of
 from booka_messaging.usecases.requesting import JOB_TYPE
 from booka_messaging.usecases.rounds import SWEEP, WATCH
 from booka_messaging.usecases.sending import Sending
@@ -29,11 +31,13 @@ def job_types(
     watching: Watching,
     sweeps: Sweeps,
     transcribing: Transcribing,
+    removals: Removals,
     now: Callable[[], datetime],
 ) -> Mapping[str, JobType]:
     """`send_message`: one text to one client. `hand_back`: the end of a takeover. `correct_message`: a change of a message
     that was not here yet. `watch_line`: a look at one line, again and again. `sweep_gap`: what was missed while a line did not
     work. `transcribe`: what is said in a voice message. `forget_ids`: the end of an erasure.
+    `remove_webhook`: the end of a channel.
     """
 
     async def send(job: Job) -> Outcome:
@@ -63,6 +67,12 @@ def job_types(
     async def unheard(tx: Tx, job: Job, _reason: str) -> None:
         await transcribing.tell_unheard(tx, job, now=now())
 
+    async def take_back(job: Job) -> Outcome:
+        return await removals.run(job)
+
+    async def not_taken_back(tx: Tx, job: Job, _reason: str) -> None:
+        await forget_key_of(tx, job)
+
     # A run may look through the gateway's store before it sends: two calls, the first of several pages.
     timeout = timedelta(seconds=3 * settings.gateway_total_seconds)
     return {
@@ -74,5 +84,6 @@ def job_types(
         FORGET_IDS: JobType(forget),
         WATCH: JobType(watch, timeout=_SWEEP_TIMEOUT),
         SWEEP: JobType(sweep, timeout=_SWEEP_TIMEOUT),
+        REMOVE: JobType(take_back, max_attempts=REMOVE_ATTEMPTS, on_dead=not_taken_back),
         TRANSCRIBE: JobType(transcribe, max_attempts=ATTEMPTS, on_dead=unheard),
     }

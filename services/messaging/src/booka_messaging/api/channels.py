@@ -16,7 +16,7 @@ from booka_messaging.api.refusals import changes as once_refusals
 from booka_messaging.api.refusals import refusals
 from booka_messaging.domain.model import Alias
 from booka_messaging.providers.gateway import NotNow, OutcomeUnknown, Refused, SendOutcome, Sent
-from booka_messaging.providers.kind import Kind, Known, LineOrder, Pace, Request, Secret, Takeover
+from booka_messaging.providers.kind import Kind, Known, LineOrder, Pace, Request, Secret, Takeover, webhook_path
 from booka_messaging.store import Channel, ChannelChange, Habits
 from booka_messaging.usecases.channels import ChannelOrder, Channels, Tested
 
@@ -191,6 +191,16 @@ def channel_routes(runtime: Runtime, channels: Channels, kinds: Sequence[Kind]) 
         async with asked.tx() as tx:
             return _view(await channels.rotate(tx, channel, secret, keep=keep, now=runtime.now()))
 
+    @changes.delete(
+        "/{channel_id}",
+        status_code=204,
+        summary="Delete a channel; its conversations stay readable",
+        responses=once_refusals({404: "unknown_channel"}),
+    )
+    async def delete_channel(asked: Asked, channel_id: UUID) -> None:
+        async with asked.tx() as tx:
+            await channels.delete(tx, channel_id, now=runtime.now())
+
     @router.get("/{channel_id}/connection", summary="Ask the gateway whether the line works", responses=_THERE)
     async def get_connection(who: Signed, channel_id: UUID) -> ConnectionView:
         now = runtime.now()
@@ -300,7 +310,7 @@ def _view(channel: Channel) -> ChannelView:
         state_at=channel.state_at,
         heard_at=channel.heard_at,
         silent_since=channel.silent_since,
-        webhook_path=f"/webhooks/{channel.gateway}" + ("" if shared else f"/{channel.id}"),
+        webhook_path=webhook_path(channel.gateway, None if shared else channel.id),
         created_at=channel.created_at,
         updated_at=channel.updated_at,
     )

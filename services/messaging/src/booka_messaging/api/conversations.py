@@ -187,7 +187,7 @@ def _answering_routes(
         summary="Write to the client as a person of the salon, which takes the conversation over",
         responses=changes({
             404: "unknown_conversation",
-            409: "contact_blocked contact_erased channel_inactive no_address window_closed",
+            409: "contact_blocked contact_erased channel_deleted channel_inactive no_address window_closed",
         }),
     )  # fmt: skip
     async def post_message(asked: Asked, conversation_id: UUID, body: MessageBody, response: Response) -> MessageView:

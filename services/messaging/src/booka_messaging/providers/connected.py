@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Self
 
 from booka_messaging.providers.calling import Caller
+from booka_messaging.providers.gateway import Line, NotNow
 from booka_messaging.providers.media import Downloads, MediaLimits
 
 __all__ = ["Connected"]
@@ -29,6 +30,10 @@ class Connected:
         await self._caller.__aenter__()
         await self._downloads.__aenter__()
         return self
+
+    async def take_webhook_back(self, line: Line, path: str) -> bool | NotNow:
+        """Nothing: who set the webhook at the gateway takes it back there."""
+        return False
 
     async def __aexit__(self, *error: object) -> None:
         await self._downloads.__aexit__(*error)

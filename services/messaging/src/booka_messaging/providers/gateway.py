@@ -272,6 +272,14 @@ class Gateway(Protocol):
         """Fetch what a client sent. `Refused.code`: `media_gone`, `media_too_large`, `media_type`, `media_host`."""
         ...
 
+    async def take_webhook_back(self, line: Line, path: str) -> bool | NotNow:
+        """Have the gateway call an address of ours no more. False: it does not, or that is not for us to say.
+
+        Args:
+            path: what the address ends with; any other stays as it is.
+        """
+        ...
+
     async def pairing(self, line: Line, number: str | None) -> Pairing | Refused | NotNow | None:
         """How a phone is tied to the line now; None: its lines are not tied to phones.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
@@ -29,6 +30,7 @@ __all__ = [
     "Secret",
     "SharedApp",
     "Takeover",
+    "webhook_path",
 ]
 
 _Value = TypeVar("_Value")
@@ -44,6 +46,11 @@ Takeover = Annotated[
     Field(ge=1, le=43_200, description="Booka falls silent so long once a person types; null: until it is handed back"),
 ]
 Pace = Annotated[int, Field(ge=1, le=60_000, description="what is sent on the line at most")]
+
+
+def webhook_path(gateway: str, channel_id: UUID | None) -> str:
+    """Where webhooks come: those of a channel, or those of the installation's own app at that gateway."""
+    return f"/webhooks/{gateway}" + ("" if channel_id is None else f"/{channel_id}")
 
 
 class Known(dict[str, _Value]):

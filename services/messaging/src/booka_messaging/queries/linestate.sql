@@ -3,7 +3,7 @@
 -- name: line_state
 -- No row: nothing is new. `changed` is false if only the reason is. The lock makes concurrent news count one after the other.
 WITH before AS (
-    SELECT tenant_id, id, state, state_reason FROM channels WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
+    SELECT tenant_id, id, state, state_reason FROM channels WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 )
 UPDATE channels AS c
 SET state = $3, state_reason = $4,

@@ -2,7 +2,7 @@
 
 -- name: medium_find
 -- Of a message that was neither taken back nor erased.
-SELECT m.metadata, m.deleted_at, c.id AS channel_id, c.gateway, c.instance, c.base_url, c.api_key
+SELECT m.metadata, m.deleted_at, c.id AS channel_id, c.gateway, c.instance, c.base_url, c.api_key, c.deleted_at IS NOT NULL AS line_deleted
 FROM messages AS m
 JOIN channels AS c ON c.tenant_id = m.tenant_id AND c.id = m.channel_id
 WHERE m.tenant_id = $1 AND m.id = $2;

@@ -192,7 +192,7 @@ WITH message AS MATERIALIZED (
         LIMIT 1
         FOR UPDATE) AS m
 ), seen AS MATERIALIZED (
-    SELECT m.*, v.contact_id, v.client_at, c.gateway, c.instance, c.base_url, c.api_key, c.active, c.show_typing,
+    SELECT m.*, v.contact_id, v.client_at, c.gateway, c.instance, c.base_url, c.api_key, c.active, c.deleted, c.show_typing,
         c.state AS line_state, coalesce(s.failures, 0) AS failures, coalesce(s.openings, 0) AS openings, s.blocked_until, s.blocked_reason,
         m.author = 'booka' AND m.purpose = 'reply' AND is_attended(v.attended_by, v.attended_until, $3) AS attended,
         p.blocked_at IS NOT NULL AS blocked
@@ -206,7 +206,8 @@ WITH message AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT p.blocked_at FROM contacts AS p WHERE p.tenant_id = m.tenant_id AND p.id = v.contact_id LIMIT 1) AS p
     CROSS JOIN LATERAL (
-        SELECT c.gateway, c.instance, c.base_url, c.api_key, c.active, c.show_typing, c.state
+        SELECT c.gateway, c.instance, c.base_url, c.api_key, c.active, c.deleted_at IS NOT NULL AS deleted, c.show_typing,
+            c.state
         FROM channels AS c
         WHERE c.tenant_id = m.tenant_id AND c.id = m.channel_id
         LIMIT 1) AS c
@@ -226,7 +227,7 @@ WITH message AS MATERIALIZED (
 )
 SELECT s.tenant_id, s.id, s.text, s.author, s.purpose, s.request_id, s.conversation_id, s.choices, s.template, s.as_template,
     s.attempted_at, s.tried_at, s.paced_at, s.received_at, s.client_at, s.channel_id, s.gateway, s.instance, s.base_url, s.api_key,
-    s.active, s.line_state, s.failures, s.openings, s.blocked_until, s.blocked_reason, s.attended, s.blocked, s.show_typing,
+    s.active, s.deleted, s.line_state, s.failures, s.openings, s.blocked_until, s.blocked_reason, s.attended, s.blocked, s.show_typing,
     EXISTS (SELECT FROM begun AS b WHERE b.id = s.id) AS begun,
     ARRAY(SELECT a.kind || ':' || a.value FROM contact_aliases AS a
           WHERE a.tenant_id = s.tenant_id AND a.channel_id = s.channel_id AND a.contact_id = s.contact_id

@@ -183,7 +183,7 @@ JOIN contacts AS c ON c.tenant_id = $1 AND c.id = who.id;
 
 -- name: conversation_reach
 -- Whether and how the client of a conversation can be written to, where the talk goes on.
-SELECT v.id, h.gateway, h.active, v.client_at, c.blocked_at, coalesce(c.erased_at, v.erased_at) AS erased_at,
+SELECT v.id, h.gateway, h.active, h.deleted_at IS NOT NULL AS deleted, v.client_at, c.blocked_at, coalesce(c.erased_at, v.erased_at) AS erased_at,
     EXISTS (SELECT FROM contact_aliases AS a
         WHERE a.tenant_id = $1 AND a.channel_id = v.channel_id AND a.contact_id = v.contact_id) AS has_address,
     coalesce((SELECT jsonb_agg(jsonb_build_object('name', t.name, 'locale', t.locale, 'parameters', t.parameters)

@@ -3,7 +3,7 @@
 -- name: template_put
 -- No row: the tenant has no such channel.
 INSERT INTO channel_templates AS t (tenant_id, channel_id, name, locale, provider_name, language, parameters, updated_at)
-SELECT c.tenant_id, c.id, $3, $4, $5, $6, $7, $8 FROM channels AS c WHERE c.tenant_id = $1 AND c.id = $2
+SELECT c.tenant_id, c.id, $3, $4, $5, $6, $7, $8 FROM channels AS c WHERE c.tenant_id = $1 AND c.id = $2 AND c.deleted_at IS NULL
 ON CONFLICT (tenant_id, channel_id, name, locale) DO UPDATE
 SET provider_name = excluded.provider_name, language = excluded.language, parameters = excluded.parameters,
     updated_at = excluded.updated_at

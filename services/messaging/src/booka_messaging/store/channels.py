@@ -17,6 +17,9 @@ __all__ = [
     "Habits",
     "channel_by_id",
     "channels_by_line",
+    "delete_channel",
+    "deleted_line",
+    "forget_key",
     "get_channel",
     "has_shared_line",
     "list_channels",
@@ -34,7 +37,7 @@ _LINES = frozenset({"channels_cloud_line", "channels_line", "channels_shared_lin
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A salon's line to its clients. Credentials are sealed.
+    """A salon's line to its clients, not one that was deleted. Credentials are sealed.
 
     Attributes:
         instance: the gateway's name of the line; for the Cloud API its phone number id.
@@ -131,7 +134,7 @@ async def put_channel(
     """Create or replace a channel.
 
     Raises:
-        UnknownChannel: the id belongs to another tenant.
+        UnknownChannel: the id belongs to another tenant, or the channel was deleted.
         LineTaken: another channel has this line.
     """
     try:
@@ -159,6 +162,8 @@ async def put_channel(
         if error.constraint_name in _LINES:
             raise LineTaken from None
         raise
+    if row is None:
+        raise UnknownChannel
     return Channel(**row)
 
 
@@ -206,6 +211,33 @@ async def get_channel(tx: Tx, channel_id: UUID) -> Channel | None:
 async def list_channels(tx: Tx) -> list[Channel]:
     """The tenant's channels, oldest first. A salon has a handful."""
     return [Channel(**row) for row in await tx.fetch(queries["channel_list"], tx.tenant_id)]
+
+
+async def delete_channel(tx: Tx, channel_id: UUID, *, now: datetime) -> Channel | None:
+    """Delete a channel; return it as it was. Nothing but `deleted_line` finds it afterwards, and what belongs to it."""
+    row = await tx.fetchrow(queries["channel_delete"], tx.tenant_id, channel_id, now)
+    return Channel(**row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedLine:
+    """Where a deleted channel's gateway is. `api_key` is sealed."""
+
+    gateway: str
+    instance: str
+    base_url: str
+    api_key: bytes
+
+
+async def deleted_line(tx: Tx, channel_id: UUID) -> DeletedLine | None:
+    """The line of a channel that was deleted, until its key is forgotten."""
+    row = await tx.fetchrow(queries["channel_deleted_line"], tx.tenant_id, channel_id)
+    return DeletedLine(**row) if row else None
+
+
+async def forget_key(tx: Tx, channel_id: UUID) -> None:
+    """Forget the gateway's key of a channel that was deleted."""
+    await tx.execute(queries["channel_forget_key"], tx.tenant_id, channel_id)
 
 
 async def set_heard(tx: Tx, channel_id: UUID, *, now: datetime) -> None:

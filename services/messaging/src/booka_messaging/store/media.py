@@ -15,7 +15,7 @@ queries = load_queries("booka_messaging", "queries/media.sql")
 
 @dataclass(frozen=True, slots=True)
 class KeptMedium:
-    """What a message says of its medium, if it has one, and whom to ask for it. `api_key` is sealed."""
+    """What a message says of its medium, if it has one, and whom to ask for it. `api_key` is sealed. `line_deleted`: nobody."""
 
     metadata: Mapping[str, Any]
     deleted_at: datetime | None
@@ -24,6 +24,7 @@ class KeptMedium:
     instance: str
     base_url: str
     api_key: bytes
+    line_deleted: bool
 
 
 async def find_medium(tx: Tx, message_id: UUID) -> KeptMedium | None:

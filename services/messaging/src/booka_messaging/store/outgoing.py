@@ -215,6 +215,7 @@ class OutboundMessage:
         attempted_at, tried_at: the first and the latest earlier attempt whose outcome is not known; None: there is none.
         paced_at: the moment that it had on its line.
         client_at: when the client last wrote.
+        deleted: its line was.
         line_state: what was last said of the line.
         circuit, blocked_reason: whether it works.
         attended, blocked: why it must not be sent now.
@@ -243,6 +244,7 @@ class OutboundMessage:
     base_url: str
     api_key: bytes
     active: bool
+    deleted: bool
     line_state: str | None
     circuit: Circuit
     blocked_reason: str | None

@@ -181,6 +181,7 @@ class Reach:
 
     Attributes:
         id: of the conversation in which the talk goes on.
+        deleted: its line was.
         client_at: when the client last wrote, by the gateway's clock.
         templates: what is approved on the line, as `name`, `locale`, `parameters` (how many).
     """
@@ -188,6 +189,7 @@ class Reach:
     id: UUID
     gateway: str
     active: bool
+    deleted: bool
     client_at: datetime | None
     blocked_at: datetime | None
     erased_at: datetime | None

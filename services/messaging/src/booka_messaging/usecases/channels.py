@@ -17,6 +17,7 @@ from booka_messaging.store import Channel, ChannelChange, Habits
 from booka_messaging.store.outgoing import sent_by_software
 from booka_messaging.usecases.directory import Directory, key_field, secret_field, token_field
 from booka_messaging.usecases.linestate import line_changed
+from booka_messaging.usecases.removing import remove
 from booka_messaging.usecases.rounds import watch
 
 __all__ = ["ChannelOrder", "Channels", "Tested", "api_key"]
@@ -81,7 +82,7 @@ class Channels:
         """Create or replace a channel; the previous secret, if there was one, ends at once.
 
         Raises:
-            UnknownChannel: the id belongs to another tenant.
+            UnknownChannel: the id belongs to another tenant, or the channel was deleted.
             LineTaken: another channel has this line.
             Invalid, Unprocessable, Unavailable: see `SharedApp.prove`.
             NotConfigured: no encryption key.
@@ -157,6 +158,17 @@ class Channels:
             raise UnknownChannel
         tx.then(lambda: self._directory.forget(rotated))
         return rotated
+
+    async def delete(self, tx: Tx, channel_id: UUID, *, now: datetime) -> None:
+        """Delete the tenant's channel; see `removing`.
+
+        Raises:
+            UnknownChannel: none of this tenant.
+        """
+        deleted = await remove(tx, channel_id, now=now)
+        if deleted is None:
+            raise UnknownChannel
+        tx.then(lambda: self._directory.forget(deleted))
 
     async def get(self, tenant_id: UUID, channel_id: UUID) -> Channel:
         """The tenant's channel.

@@ -80,6 +80,8 @@ class Attachments:
         media = media_of(kept.metadata)
         if media is None or kept.deleted_at is not None:
             raise NoMedia
+        if kept.line_deleted:
+            return media, Refused("media_gone", "the channel was deleted")
         key = api_key(tenant_id, kept.channel_id, kept.api_key, self._sealer)
         line = Line(kept.base_url, kept.instance, key)
         outcome = await self._gateways[kept.gateway].fetch_media(line, media)

@@ -94,6 +94,9 @@ class Sending:
         message: OutboundMessage | None = job.given or await self._begins.do(begin)
         if message is None:
             return Done()
+        if message.deleted:
+            ending = Ending(job, begin.message_id, message, now)
+            return ending.declined("channel_deleted", "the channel was deleted before it was sent")
         if message.gateway not in self._gateways:
             return await self._unknown(begin, message)
         call = self._call(begin, message)

@@ -13,6 +13,7 @@ from booka_common.contracts.messaging import TemplateUse
 from booka_common.db import Tx
 from booka_messaging.domain.rendering import window_open
 from booka_messaging.errors import (
+    ChannelDeleted,
     ChannelInactive,
     ContactBlocked,
     ContactErased,
@@ -54,11 +55,13 @@ async def write(
 
     Raises:
         UnknownConversation: none of this tenant.
-        ContactErased, ContactBlocked, ChannelInactive, NoAddress, WindowClosed.
+        ContactErased, ContactBlocked, ChannelDeleted, ChannelInactive, NoAddress, WindowClosed.
     """
     found = await reachable(tx, conversation_id)
     if found.blocked_at is not None:
         raise ContactBlocked
+    if found.deleted:
+        raise ChannelDeleted
     if not found.active:
         raise ChannelInactive
     if not found.has_address:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from booka_common.errors import Unavailable
 from booka_messaging.domain.evolution import alias_of, read_stored
 from booka_messaging.domain.media import Media
 from booka_messaging.domain.model import Alias, ChatMessage
-from booka_messaging.domain.reading import mapping
+from booka_messaging.domain.reading import mapping, text
 from booka_messaging.providers.calling import Answer
 from booka_messaging.providers.connected import Connected
 from booka_messaging.providers.evolution.reading import fetch_medium, received_between
@@ -140,6 +140,37 @@ class Evolution(Connected):
         if response.status >= 300 or not (shown.code or shown.qr or shown.image):
             return NotNow("the gateway shows no code yet; ask again")
         return shown
+
+    async def take_webhook_back(self, line: Line, path: str) -> bool | NotNow:
+        """`GET /webhook/find/{instance}`, and if that is ours `POST /webhook/set/{instance}` with `enabled` false.
+
+        Somebody who sets another one between the two is undone.
+        """
+        found = await self._caller.call("GET", _url(line, "webhook/find"), {"apikey": line.api_key})
+        if not isinstance(found, Answer):
+            return NotNow(found.reason)
+        if found.status >= 500:
+            return NotNow(f"the gateway answered {found.status}")
+        webhook = mapping(found.json())
+        url = text(webhook.get("url"))
+        if (
+            found.status >= 300
+            or webhook.get("enabled") is not True
+            or not urlsplit(url).path.rstrip("/").endswith(path)
+        ):
+            return False
+        order = {
+            "enabled": False,
+            "url": url,
+            "headers": webhook.get("headers") or {},
+            "byEvents": webhook.get("webhookByEvents") is True,
+            "base64": webhook.get("webhookBase64") is True,
+            "events": webhook.get("events") or [],
+        }
+        done = await self._post(line, "webhook/set", {"webhook": order})
+        if not isinstance(done, Answer):
+            return NotNow(done.reason)
+        return True if done.status < 300 else NotNow(f"the gateway answered {done.status}")
 
     async def _post(self, line: Line, operation: str, body: Mapping[str, Any]) -> Answer | NotNow | OutcomeUnknown:
         return await self._caller.call("POST", _url(line, operation), {"apikey": line.api_key}, body)
