@@ -44,6 +44,21 @@ WHERE a.tenant_id = $1 AND a.channel_id = $2 AND (a.kind, a.value) IN (SELECT * 
 ORDER BY m.id
 LIMIT 1;
 
+-- name: send_unnamed
+-- The message of ours that was told to this person in these words nearest to $6, within $8, and that its gateway took without saying
+-- under which id. $9: not older than that one would be. No row: there is none, or $7 is known to be another one of ours.
+SELECT m.id, m.conversation_id, m.request_id, m.author
+FROM contact_aliases AS a
+JOIN conversations AS v ON v.tenant_id = a.tenant_id AND v.channel_id = a.channel_id AND v.contact_id = a.contact_id
+JOIN messages AS m ON m.tenant_id = v.tenant_id AND m.conversation_id = v.id
+WHERE a.tenant_id = $1 AND a.channel_id = $2 AND (a.kind, a.value) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+  AND m.id > $9 AND m.status = 'sent' AND m.provider_id IS NULL AND m.request_id IS NOT NULL AND m.text = $5
+  AND m.sent_at BETWEEN $6::timestamptz - $8::interval AND $6 + $8
+  AND NOT EXISTS (SELECT FROM messages AS k
+      WHERE k.tenant_id = $1 AND k.channel_id = $2 AND k.provider_id = $7 AND k.request_id IS NOT NULL)
+ORDER BY greatest(m.sent_at, $6) - least(m.sent_at, $6), m.id
+LIMIT 1;
+
 -- name: sent_by_software
 -- Nothing is noted of what is known as ours.
 INSERT INTO receipts (tenant_id, channel_id, provider_id, status, updated_at, by_software)

@@ -50,7 +50,7 @@ SELECT provider_id FROM receipts
 WHERE tenant_id = $1 AND channel_id = $2 AND provider_id = ANY ($3::text[]) AND by_software;
 
 -- name: sends_unresolved
--- The texts of ours that a gateway may have taken without our knowing under which id. $4: the least id of their time, which keeps
+-- The texts of ours that a gateway has taken, or may have, without our knowing under which id. $4: the least id of their time, which keeps
 -- the look to the latest messages of a salon.
 SELECT DISTINCT text FROM messages
 WHERE tenant_id = $1 AND id >= $4 AND channel_id = $2 AND provider_id IS NULL AND attempted_at IS NOT NULL

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 from uuid import UUID
 
@@ -37,6 +37,7 @@ __all__ = [
     "send_as_template",
     "sent_by_software",
     "sent_job",
+    "unnamed_send",
     "untaken",
 ]
 
@@ -108,6 +109,39 @@ async def echo_of(
         since,
     )
     return message_id
+
+
+async def unnamed_send(
+    tx: Tx,
+    channel_id: UUID,
+    aliases: Sequence[Alias],
+    text: str,
+    *,
+    provider_id: str,
+    at: datetime,
+    within: timedelta,
+    since: UUID,
+) -> Touched | None:
+    """The message of ours that its gateway took without naming it: told to this person in these words, nearest to `at`.
+
+    None if there is none, or `provider_id` is that of another one of ours.
+
+    Args:
+        since: a message id that is older than it.
+    """
+    row = await tx.fetchrow(
+        queries["send_unnamed"],
+        tx.tenant_id,
+        channel_id,
+        [alias.kind for alias in aliases],
+        [alias.value for alias in aliases],
+        text,
+        at,
+        provider_id,
+        within,
+        since,
+    )
+    return Touched(**row) if row else None
 
 
 async def sent_by_software(tx: Tx, channel_id: UUID, provider_id: str, *, now: datetime) -> None:

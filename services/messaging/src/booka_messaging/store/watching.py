@@ -75,7 +75,7 @@ async def known_messages(tx: Tx, channel_id: UUID, provider_ids: Collection[str]
 
 
 async def unresolved_texts(tx: Tx, channel_id: UUID, texts: Collection[str], *, asked_since: datetime) -> set[str]:
-    """Which of these texts were tried to be sent on this line, and nobody knows whether they went out."""
+    """Which of these texts were sent on this line, or tried to be, and nobody knows under which id."""
     # A version 7 UUID starts with the milliseconds at which it was made.
     least = UUID(int=int(asked_since.timestamp() * 1000) << 80)
     rows = await tx.fetch(queries["sends_unresolved"], tx.tenant_id, channel_id, list(texts), least)

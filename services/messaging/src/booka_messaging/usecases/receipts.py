@@ -19,6 +19,7 @@ from booka_messaging.store.outgoing import echo_of, send_anew, send_as_template,
 from booka_messaging.usecases.charging import Charges
 from booka_messaging.usecases.circuits import Circuits, LineOfSalon
 from booka_messaging.usecases.identifying import sighted
+from booka_messaging.usecases.naming import name_sent
 from booka_messaging.usecases.news import delivery_news, sent_news
 from booka_messaging.usecases.requesting import JOB_TYPE
 
@@ -71,6 +72,8 @@ class Receipts:
         async with self._db.tx(channel.tenant_id) as tx:
             message_id = await echo_of(tx, channel.id, echoed.aliases, echoed.text, since=since, by=by)
             if message_id is None:
+                if await name_sent(tx, channel.tenant_id, channel.id, echoed, now=now):
+                    return True
                 await sent_by_software(tx, channel.id, echoed.provider_id, now=now)
                 return False
             return await self._apply(tx, channel, Receipt(echoed.provider_id, "sent"), message_id, now)

@@ -34,6 +34,7 @@ from booka_messaging.usecases.attending import hand_back_job, taken_over
 from booka_messaging.usecases.correcting import correct
 from booka_messaging.usecases.identifying import settle, sighted
 from booka_messaging.usecases.linestate import line_changed
+from booka_messaging.usecases.naming import name_sent
 from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.telling import received, to_be_said
 from booka_messaging.usecases.transcribing import transcribe_job
@@ -121,6 +122,8 @@ class Intake:
 
     async def _message(self, channel: Channel, message: ChatMessage, now: datetime) -> Outcome:
         """Store a message and say that it was received, unless the salon wrote it or it is too old to be answered."""
+        if message.author == "salon" and await self._is_ours(channel, message, now):
+            return "accepted"
         fresh = is_fresh(message.sent_at, now, stale_after=self._stale_after, line_since=channel.created_at)
         of_client = message.author == "client"
         incoming = Incoming(
@@ -142,6 +145,11 @@ class Intake:
         if not stored:
             return "duplicate"
         return "accepted" if fresh else "stale"
+
+    async def _is_ours(self, channel: Channel, message: ChatMessage, now: datetime) -> bool:
+        """Whether what looks as if it had been typed is one of ours of which the gateway had not said the id."""
+        async with self._db.tx(channel.tenant_id) as tx:
+            return await name_sent(tx, channel.tenant_id, channel.id, message, now=now)
 
     async def _store(self, batch: Sequence[_Arrival]) -> list[bool]:
         """Store the messages of people who are known; False: it may be there already, or its contact has to be settled."""

@@ -24,6 +24,7 @@ from booka_messaging.providers.gateway import Gateway, Line
 from booka_messaging.store import Channel
 from booka_messaging.store.watching import known_messages, set_swept, unresolved_texts
 from booka_messaging.usecases.channels import api_key
+from booka_messaging.usecases.naming import name_sent
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.rounds import put_sweep
 
@@ -89,7 +90,7 @@ class Sweeps:
         gateway, line = self._gateways[channel.gateway], line_of(channel, self._sealer)
         for _ in range(_STRETCHES):
             found = await gateway.received_between(line, through, now)
-            missing = await self._missing(channel, found.messages)
+            missing = await self._missing(channel, found.messages, now)
             due = [message for message in missing if message.sent_at <= now - self._grace]
             for together in by_person(due):
                 work = (self._take(channel, message, now) for message in together)
@@ -134,8 +135,8 @@ class Sweeps:
 
         return Done(record)
 
-    async def _missing(self, channel: Channel, found: tuple[ChatMessage, ...]) -> list[ChatMessage]:
-        """What is not stored and was not sent by us.
+    async def _missing(self, channel: Channel, found: tuple[ChatMessage, ...], now: datetime) -> list[ChatMessage]:
+        """What is not stored and was not sent by us; what was sent by us and had no id has one then.
 
         The store was asked before the table: whatever of ours is in it was marked as an attempt before its call.
         """
@@ -148,7 +149,13 @@ class Sweeps:
             if not by_salon:
                 return missing
             ours = await unresolved_texts(tx, channel.id, by_salon, asked_since=found[0].sent_at - _SENT_WITHIN)
-        return [message for message in missing if not (message.author == "salon" and message.text in ours)]
+        sent = {
+            message.provider_id: message for message in missing if message.author == "salon" and message.text in ours
+        }
+        for message in sent.values():
+            async with self._db.tx(channel.tenant_id) as tx:
+                await name_sent(tx, channel.tenant_id, channel.id, message, now=now)
+        return [message for message in missing if message.provider_id not in sent]
 
 
 def line_of(channel: Channel, sealer: Sealer) -> Line:
