@@ -12,6 +12,7 @@ from booka_messaging.domain.cloud import LineEvent, alias_of_number, alias_of_us
 from booka_messaging.domain.cloud_codes import verdict
 from booka_messaging.domain.media import Media, media_of
 from booka_messaging.domain.model import Alias, ChatMessage, Deleted, Edited, Ignored, Linked, Price, Receipt, phone_of
+from booka_messaging.domain.reading import instant
 
 from .anything import json_of, must_hold
 from .cloud_posts import NOW, NUMBER, PN, USER, USER_ID, change, contact, message, only, post, said
@@ -224,7 +225,9 @@ def test_the_salons_own_app_is_a_person_of_the_salon() -> None:
 def test_a_changed_number_links_old_and_new() -> None:
     new = Alias("pn", "351913333333")
     system = {"type": "user_changed_number", "body": "…", "wa_id": new.value}
-    assert only(post(change(messages=[said("system", system)]))) == Linked("system", (USER, PN, new))
+    told = said("system", system)
+    at = instant(told["timestamp"], NOW)
+    assert only(post(change(messages=[told]))) == Linked("system", (USER, PN, new), at)
     alone = {"id": "wamid.S", "type": "system", "system": {"type": "user_changed_number"}, "from": NUMBER}
     assert only(post(change(messages=[alone]))) == Ignored("system")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,8 @@ async def delete(http: httpx.AsyncClient, channel_id: UUID, tenant_id: UUID, key
 
 async def row(db: Database, tenant_id: UUID, channel_id: UUID) -> dict[str, Any]:
     async with db.tx(tenant_id) as tx:
-        return dict(await tx.fetchrow("SELECT * FROM channels WHERE tenant_id = $1 AND id = $2", tenant_id, channel_id))
+        (found,) = await tx.fetch("SELECT * FROM channels WHERE tenant_id = $1 AND id = $2", tenant_id, channel_id)
+    return dict(found)
 
 
 @pytest.mark.usefixtures("somebody_wrote", "every_refusal_is_documented")
@@ -146,9 +148,7 @@ async def test_what_was_to_be_sent_fails_and_says_why(
         assert (await delete(client, salon.channel_id, tenant_id)).status_code == 204
         after = await ask("depois")
         for asked in (before, after):
-            failed = await tap.next(
-                MessageFailed, tenant_id=tenant_id, where=lambda told, asked=asked: told.request_id == asked.id
-            )
+            failed = await tap.next(MessageFailed, tenant_id=tenant_id, where=partial(_answers, asked.id))
             assert (failed.data.code, failed.data.detail) == (
                 "channel_deleted",
                 "the channel was deleted before it was sent",
@@ -156,6 +156,10 @@ async def test_what_was_to_be_sent_fails_and_says_why(
     assert {(one["status"], one["failure"]) for one in await salon.messages() if one["author"] == "booka"} == {
         ("failed", "channel_deleted")
     }
+
+
+def _answers(request_id: UUID, told: MessageFailed) -> bool:
+    return told.request_id == request_id
 
 
 async def gone(watched: Watched) -> None:

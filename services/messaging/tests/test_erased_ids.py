@@ -34,7 +34,7 @@ async def jobs_of(line: Any) -> list[Job]:
     return found
 
 
-async def test_eight_days_after_an_erasure_no_id_is_left(line: Any) -> None:
+async def test_nine_days_after_an_erasure_no_id_is_left(line: Any) -> None:
     somebody_else = Alias("pn", "351933333333")
     await line.client("oi", Alias("pn", NUMBER), id=wamid("a"))
     await line.client("oi", somebody_else, id=wamid("b", "351933333333"))
@@ -50,7 +50,7 @@ async def test_eight_days_after_an_erasure_no_id_is_left(line: Any) -> None:
     assert await line.client("oi", Alias("pn", NUMBER), id=wamid("a")) == "duplicate", "a repetition brings nobody back"
     (job,) = await jobs_of(line)
     (planned,) = await line.rows("SELECT scheduled_at FROM jobs WHERE tenant_id = $1 AND type = $2", FORGET_IDS)
-    assert planned["scheduled_at"] == line.clock() + timedelta(days=8)
+    assert planned["scheduled_at"] == line.clock() + timedelta(days=9)
     for _ in range(2):
         async with line.db.tx(line.tenant_id) as tx:
             await forget_ids(tx, job)

@@ -71,7 +71,10 @@ class Settings(ServiceSettings):
         description="Meta's Graph API, which is asked whose the lines of the installation's own Meta app are",
     )
     stale_after_hours: int = Field(
-        24, ge=1, description="older messages, as gateways bring after a reconnection, are stored and not answered"
+        24,
+        ge=1,
+        le=168,
+        description="older messages, as gateways bring after a reconnection, are stored and not answered",
     )
     watch_seconds: float = Field(
         300.0, gt=0, description="how often each line is looked at: its connection, and what its webhooks did not bring"

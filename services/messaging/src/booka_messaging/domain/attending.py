@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-__all__ = ["Attendant", "Typed", "is_fresh", "typed"]
+__all__ = ["REPEATED_FOR", "Attendant", "Typed", "is_bygone", "is_fresh", "typed"]
 
 Attendant = Literal["phone", "console"]
 
 #: Gateways tell whole seconds, and their clocks are not ours.
 _LINE_TOLERANCE = timedelta(minutes=1)
+#: Meta repeats a webhook for seven days, nobody for longer.
+REPEATED_FOR = timedelta(days=8)
 
 
 def is_fresh(sent_at: datetime, now: datetime, *, stale_after: timedelta, line_since: datetime) -> bool:
@@ -18,6 +20,11 @@ def is_fresh(sent_at: datetime, now: datetime, *, stale_after: timedelta, line_s
     What is older than `stale_after`, or than the line itself, is history that a gateway brings after a reconnection.
     """
     return now - sent_at <= stale_after and sent_at >= line_since - _LINE_TOLERANCE
+
+
+def is_bygone(told_at: datetime, now: datetime) -> bool:
+    """Whether no gateway brings such a thing by itself any more: somebody repeats what was signed long ago."""
+    return now - told_at > REPEATED_FOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ def _change(field: object, value: Mapping[str, Any], now: datetime) -> Iterator[
         for message in sequence(value.get("messages")):
             yield _message(message, contacts, now)
         for status in sequence(value.get("statuses")):
-            yield _receipt(status, contacts)
+            yield _receipt(status, contacts, now)
         if sequence(value.get("errors")):
             yield Ignored("errors")
     elif field == "smb_message_echoes":
@@ -177,7 +177,7 @@ def _message(data: object, contacts: _Contacts, now: datetime) -> ChatEvent:
     if provider_id is None:
         return Ignored(UNREADABLE)
     if message.get("type") == "system":
-        return _system(message)
+        return _system(message, now)
     if isinstance(message.get("group_id"), str):
         return Ignored("group")
     contact = _contact(contacts, message.get("from"), message.get("from_user_id"))
@@ -293,7 +293,7 @@ def _metadata(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _system(message: Mapping[str, Any]) -> ChatEvent:
+def _system(message: Mapping[str, Any], now: datetime) -> ChatEvent:
     """The client has another number or another user id: the old and the new are one person."""
     system = mapping(message.get("system"))
     if system.get("type") not in ("user_changed_number", "user_changed_user_id"):
@@ -302,10 +302,10 @@ def _system(message: Mapping[str, Any]) -> ChatEvent:
     users = (message.get("from_user_id"), system.get("user_id"), system.get("previous_user_id"))
     told = {*(alias_of_number(number) for number in numbers), *(alias_of_user(user) for user in users)}
     aliases = tuple(sorted(alias for alias in told if alias is not None))
-    return Linked("system", aliases) if len(aliases) > 1 else Ignored("system")
+    return Linked("system", aliases, _at(message, now)) if len(aliases) > 1 else Ignored("system")
 
 
-def _receipt(data: object, contacts: _Contacts) -> ChatEvent:
+def _receipt(data: object, contacts: _Contacts, now: datetime) -> ChatEvent:
     status = mapping(data)
     name, provider_id = status.get("status"), identifier(status.get("id"))
     delivery = _RECEIPTS.get(name) if isinstance(name, str) else None
@@ -326,7 +326,12 @@ def _receipt(data: object, contacts: _Contacts) -> ChatEvent:
         ),
         again=(failed.delay or _AGAIN) if failed and failed.meaning != "never" else None,
         line_down=failed is not None and failed.meaning == "line_down",
+        at=_at(status, now),
     )
+
+
+def _at(told: Mapping[str, Any], now: datetime) -> datetime | None:
+    return instant(told["timestamp"], now) if "timestamp" in told else None
 
 
 def _failure(status: Mapping[str, Any]) -> Verdict:

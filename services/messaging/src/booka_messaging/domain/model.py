@@ -31,6 +31,7 @@ __all__ = [
     "outranked",
     "phone_of",
     "same_number",
+    "told_at",
 ]
 
 AliasKind = Literal["pn", "lid", "bsuid"]
@@ -99,6 +100,7 @@ class Receipt:
         aliases: of the client, as far as the gateway names them here.
         again: it failed for a reason that passes; it may be sent once more after so long. None: never.
         line_down: nothing can be sent on the line until somebody acts.
+        at: when the gateway says that this was; None: it does not say.
     """
 
     provider_id: str
@@ -109,6 +111,7 @@ class Receipt:
     aliases: tuple[Alias, ...] = ()
     again: timedelta | None = None
     line_down: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +156,20 @@ class Echoed(Ignored):
 
 @dataclass(frozen=True, slots=True)
 class Linked(Ignored):
-    """The gateway tells that these aliases, at least two, are one person; nobody said anything."""
+    """The gateway tells that these aliases, at least two, are one person; nobody said anything. `at`: when, if it says that."""
 
     aliases: tuple[Alias, ...]
+    at: datetime | None = None
 
 
 ChatEvent = ChatMessage | Receipt | ConnectionChanged | Ignored
+
+
+def told_at(event: ChatEvent) -> datetime | None:
+    """When the gateway says that something was of which contacts are made; None: it does not say, or none are made of it."""
+    if isinstance(event, ChatMessage | Echoed):
+        return event.sent_at
+    return event.at if isinstance(event, Receipt | Linked) else None
 
 
 def outranked(status: Delivery) -> list[str]:

@@ -15,7 +15,7 @@ SELECT count(*) FROM trimmed;
 
 -- name: held_list
 -- cross-tenant: it is nobody's. The oldest first.
-SELECT id, body FROM held_deliveries WHERE gateway = $1 AND line = $2 ORDER BY id LIMIT $3;
+SELECT id, body, received_at FROM held_deliveries WHERE gateway = $1 AND line = $2 ORDER BY id LIMIT $3;
 
 -- name: held_drop
 -- cross-tenant: it is nobody's.

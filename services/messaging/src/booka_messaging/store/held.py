@@ -16,6 +16,7 @@ class HeldDelivery(NamedTuple):
 
     id: UUID
     body: bytes
+    received_at: datetime
 
 
 async def put_held(

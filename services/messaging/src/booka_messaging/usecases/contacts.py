@@ -11,6 +11,7 @@ from booka_common.db import Database, Tx
 from booka_common.ids import derived_id
 from booka_common.jobs import Job
 from booka_messaging import store
+from booka_messaging.domain.attending import REPEATED_FOR
 from booka_messaging.errors import UnknownContact
 from booka_messaging.store.contacts import (
     Contact,
@@ -30,8 +31,8 @@ __all__ = ["FORGET_IDS", "block", "erase", "export", "forget_ids"]
 
 #: The job that ends an erasure.
 FORGET_IDS = "forget_ids"
-#: Meta repeats its webhooks for seven days. For so long the ids of what was said tell a repetition from somebody new.
-_IDS_KEPT = timedelta(days=8)
+#: So long the ids of what was said tell a repetition from somebody new, then its age does. A day more, because clocks differ.
+_IDS_KEPT = REPEATED_FOR + timedelta(days=1)
 _ERASED = "erased"
 
 
@@ -62,7 +63,7 @@ async def block(tx: Tx, contact_id: UUID, *, blocked: bool, now: datetime) -> No
 async def erase(tx: Tx, contact_id: UUID, now: datetime) -> bool:
     """Forget a person: names, numbers, ids and everything that was said.
 
-    Rows stay to be counted, for eight days with the providers' ids of messages. What waits to be sent to them is not sent. If
+    Rows stay to be counted, for nine days with the providers' ids of messages. What waits to be sent to them is not sent. If
     they write again, they are somebody new. `tx` must not hold the lock of a conversation yet. Repeated, it changes nothing.
 
     Returns:

@@ -6,14 +6,16 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from booka_common.db import Database
 from booka_common.errors import BookaError, is_transient
 from booka_messaging import store
+from booka_messaging.domain.attending import is_bygone
 from booka_messaging.domain.bodies import UnreadableBody, parse
-from booka_messaging.domain.model import Alias, ChatEvent, Ignored
+from booka_messaging.domain.model import Alias, ChatEvent, Ignored, told_at
 from booka_messaging.domain.reading import UNREADABLE
 from booka_messaging.errors import MalformedWebhook, UnknownChannel, UnknownGateway
 from booka_messaging.providers.kind import Kind
@@ -38,6 +40,7 @@ _HEARD_EVERY = timedelta(minutes=1)
 _HELD_AT_ONCE = 50
 _MAX_REMEMBERED = 10_000
 _UNREADABLE = Ignored(UNREADABLE)
+_BYGONE = Ignored("bygone")
 
 
 class Answer(NamedTuple):
@@ -138,13 +141,20 @@ class Deliveries:
         return Answer(min(outcomes, key=OUTCOMES.index), len(strangers))
 
     async def _of_line(
-        self, kind: Kind, channel: Channel, payload: Mapping[str, Any], *, alone: bool, now: datetime
+        self,
+        kind: Kind,
+        channel: Channel,
+        payload: Mapping[str, Any],
+        *,
+        alone: bool,
+        came_at: datetime | None = None,
+        now: datetime,
     ) -> Outcome:
         mine = payload if alone else kind.part_of(payload, channel.instance)
         if not channel.active:
             await self._held.hold(kind.name, channel.instance, _text(mine), now=now)
             return "held"
-        read = await self._take(channel, mine, None, now)
+        read = await self._take(channel, mine, None, now, came_at)
         if read.problem is not None:
             await self._unread.keep(channel, _text(mine), path_event=None, error=read.problem, now=now)
         return read.outcome
@@ -176,7 +186,7 @@ class Deliveries:
             except UnreadableBody as error:
                 await self._unread.keep(channel, one.body, path_event=None, error=str(error), now=now)
             else:
-                await self._of_line(kind, channel, payload, alone=True, now=now)
+                await self._of_line(kind, channel, payload, alone=True, came_at=one.received_at, now=now)
             await self._held.drop(channel, one)
         if held:
             _log.info("%d webhooks were taken in that were held while channel %s was off", len(held), channel.id)
@@ -187,7 +197,7 @@ class Deliveries:
         found = []
         for delivery in kept:
             try:
-                read = await self._take(channel, parse(delivery.body), delivery.path_event, now)
+                read = await self._take(channel, parse(delivery.body), delivery.path_event, now, delivery.received_at)
             except UnreadableBody as error:
                 read = _Read("kept", str(error))
             except UnknownChannel:
@@ -196,10 +206,24 @@ class Deliveries:
             found.append(Reread(delivery.id, read.outcome, read.problem))
         return found
 
-    async def _take(self, channel: Channel, payload: Mapping[str, Any], path_event: str | None, now: datetime) -> _Read:
-        """Take in what can be read of `payload`, and say what cannot."""
+    async def _take(
+        self,
+        channel: Channel,
+        payload: Mapping[str, Any],
+        path_event: str | None,
+        now: datetime,
+        came_at: datetime | None = None,
+    ) -> _Read:
+        """Take in what can be read of `payload`, and say what cannot.
+
+        Args:
+            came_at: if it is taken in later than it came.
+        """
+        came_at = came_at or now
         try:
-            events = self._kinds[channel.gateway].events(payload, channel.instance, path_event, now)
+            events = self._kinds[channel.gateway].events(payload, channel.instance, path_event, came_at)
+            if any(map(partial(_is_bygone, now=came_at), events)):
+                events = tuple(event for event in events if not _is_bygone(event, came_at)) or (_BYGONE,)
         except (UnknownChannel, UnknownGateway):
             raise
         except Exception as error:
@@ -236,6 +260,11 @@ class Deliveries:
             if not is_transient(error):
                 raise
             self._heard.pop(channel.id, None)  # what came is stored; the next one notes it
+
+
+def _is_bygone(event: ChatEvent, now: datetime) -> bool:
+    at = told_at(event)
+    return at is not None and is_bygone(at, now)
 
 
 def _by_person(events: Sequence[ChatEvent]) -> list[list[ChatEvent]]:
