@@ -17,7 +17,7 @@ from booka_messaging.domain.model import ChatMessage, Echoed
 from booka_messaging.store import Accepted, Incoming
 from booka_messaging.usecases.receipts import Receipts
 
-from .attended import MINUTE, PN, is_attended, ours
+from .attended import LID, MINUTE, PN, is_attended, ours
 from .lines import Line, blocked
 
 TEXT = "Até amanhã às 10:00"
@@ -103,3 +103,32 @@ async def test_what_the_gateway_shows_later_ends_the_takeover_that_an_echo_began
     assert await stored(line) == [("booka", "OUT1")]
     assert not await is_attended(line)
     assert (await line.conversation())["typed_at"] is None
+
+
+async def test_whoever_types_while_an_echo_is_being_forgotten_goes_on_answering(line: Any) -> None:
+    await line.client()
+    message_id = await ours(line, TEXT)
+    await line.rows("UPDATE messages SET attempted_at = NULL WHERE tenant_id = $1 AND id = $2 RETURNING id", message_id)
+    await line.types(TEXT, id="OUT1")
+    async with line.db.tx(line.tenant_id) as tx:
+        await take(tx, line, line.says("Sou eu, a Ana", author="salon"))
+        answer = asyncio.create_task(finish(line, message_id))
+        await blocked(line.db, 1)
+    await answer
+    assert await stored(line) == [("booka", "OUT1"), ("salon", (await stored(line))[1][1])]
+    assert await is_attended(line)
+
+
+async def test_whoever_types_where_the_talk_goes_on_goes_on_answering(line: Any) -> None:
+    """The echo is in a conversation that was merged into another one since, where a person then typed."""
+    await line.client("oi", LID)
+    message_id = await ours(line, TEXT)
+    await line.rows("UPDATE messages SET attempted_at = NULL WHERE tenant_id = $1 AND id = $2 RETURNING id", message_id)
+    await line.types(TEXT, LID, id="OUT1")
+    await line.client("sou a mesma", PN)
+    await line.client("sou a mesma", PN, LID)
+    line.clock.advance(MINUTE)
+    await line.types("Sou eu, a Ana", PN)
+    await finish(line, message_id)
+    assert await is_attended(line)
+    assert (await line.conversation())["typed_at"] is not None

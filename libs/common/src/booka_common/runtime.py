@@ -1,12 +1,12 @@
 """A running service: how it is put together, how it starts and in which order it stops.
 
 open:   database → relay, worker, housekeeping → consumers
-close:  consumers → worker → relay (flushes the outbox) → database
+close:  consumers and the service's own loops → worker → relay (flushes the outbox) → database
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -78,6 +78,7 @@ def assemble(
     job_types: Mapping[str, JobType],
     *,
     resources: Callable[[], "AsyncIterator[None]"] | None = None,
+    loops: Mapping[str, Callable[[], Coroutine[object, object, None]]] | None = None,
 ) -> FastAPI:
     """The application of a service: shared routes plus the machinery as its lifespan. The service adds its routers.
 
@@ -85,6 +86,7 @@ def assemble(
         job_types: what its worker runs.
         resources: an async generator function that opens the service's own clients before its one `yield`, and closes
             them after it.
+        loops: what else goes on as long as requests are taken, and is ended before anything else.
     """
     settings, db, metrics = runtime.settings, runtime.db, runtime.metrics
     publisher = Publisher(settings.amqp_url.get_secret_value(), runtime.service.name)
@@ -92,6 +94,7 @@ def assemble(
     worker = Worker(db, metrics, runtime.faults, job_types, runtime.now, concurrency=settings.worker_concurrency,
                     lease=timedelta(seconds=settings.job_lease_seconds))  # fmt: skip
     tasks: list[asyncio.Task[None]] = []
+    own_loops = loops or {}
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -104,12 +107,13 @@ def assemble(
                 ("worker", worker.run()),
                 ("housekeeping", _housekeeping(db, runtime.service)),
                 ("consumers", runtime.consumers.run()),
+                *((name, loop()) for name, loop in own_loops.items()),
             ):
                 tasks.append(asyncio.create_task(loop, name=name))
             try:
                 yield
             finally:
-                await _end(task for task in tasks if task.get_name() == "consumers")
+                await _end(task for task in tasks if task.get_name() in {"consumers", *own_loops})
                 await runtime.consumers.stop()
                 await worker.drain(timedelta(seconds=10))
                 await _end(tasks)

@@ -121,13 +121,17 @@ def create_app(
     subscribe(runtime.consumers, runtime.db, send_attempts=settings.send_attempts, now=now)
 
     async def resources() -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack, transcription or nullcontext(), lines.kept(), listening.kept():
+        async with AsyncExitStack() as stack, transcription or nullcontext():
             for gateway in called.values():
                 await stack.enter_async_context(gateway)
+            await listening.try_to_say()  # before the first job asks
             yield
 
     app = assemble(
-        runtime, job_types(settings, sending, watching, sweeps, transcribing, removals, now), resources=resources
+        runtime,
+        job_types(settings, sending, watching, sweeps, transcribing, removals, now),
+        resources=resources,
+        loops={"lines": lines.keep, "listening": listening.keep},
     )
     app.include_router(channel_routes(runtime, channels, list(kinds.values())), responses=SIGNED)
     app.include_router(

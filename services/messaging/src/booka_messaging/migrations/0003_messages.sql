@@ -79,37 +79,51 @@ CREATE INDEX charges_at ON charges (tenant_id, at);
 -- go first, see `messages_provider`), and so is the takeover that began with it, unless somebody did type since. One call for any
 -- number of messages: `tenants`, `channels` and `provider_ids` have an element for each.
 -- One row is looked up after the other, whatever PostgreSQL believes of tables that were empty when it planned; the limits tell it
--- that there are few to look up. Conversations come before messages, as everywhere, and in the order that everybody keeps to.
+-- that there are few to look up.
 CREATE FUNCTION forget_echoes(tenants uuid[], channels uuid[], provider_ids text[], now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    echoes uuid[];
+    homes uuid[];
 BEGIN
-WITH item AS (
-    SELECT * FROM unnest(tenants, channels, provider_ids) AS i (tenant_id, channel_id, provider_id) LIMIT cardinality(tenants)
-), found AS MATERIALIZED (
-    SELECT m.tenant_id, m.id, m.conversation_id, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
-        WHERE w.tenant_id = m.tenant_id AND w.id = m.conversation_id) AS goes_to
-    FROM item AS i
-    CROSS JOIN LATERAL (
-        SELECT m.tenant_id, m.id, m.conversation_id
-        FROM messages AS m
-        WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
-          AND m.author = 'salon' AND m.request_id IS NULL
-        LIMIT 1) AS m
-), held AS MATERIALIZED (
-    SELECT v.id FROM found AS f JOIN conversations AS v ON v.tenant_id = f.tenant_id AND v.id = f.goes_to
+    echoes := ARRAY(
+        SELECT m.id
+        FROM (SELECT * FROM unnest(tenants, channels, provider_ids) AS i (tenant_id, channel_id, provider_id)
+              LIMIT cardinality(tenants)) AS i
+        CROSS JOIN LATERAL (
+            SELECT m.id FROM messages AS m
+            WHERE m.tenant_id = i.tenant_id AND m.channel_id = i.channel_id AND m.provider_id = i.provider_id
+              AND m.author = 'salon' AND m.request_id IS NULL
+            LIMIT 1) AS m);
+    IF echoes = '{}' THEN
+        RETURN;
+    END IF;
+    homes := ARRAY(
+        SELECT coalesce(w.merged_into, w.id)
+        FROM messages AS m JOIN conversations AS w ON w.tenant_id = m.tenant_id AND w.id = m.conversation_id
+        WHERE m.tenant_id = ANY (tenants) AND m.id = ANY (echoes));
+    -- Conversations come before messages, as everywhere, and in the order that everybody keeps to; all of a person's talk, merged or
+    -- not. Whoever types in one of them has done so before the next statement, or comes after it.
+    PERFORM FROM conversations AS v
+    WHERE v.tenant_id = ANY (tenants) AND (v.id = ANY (homes) OR v.merged_into = ANY (homes))
     ORDER BY v.tenant_id, v.channel_id, v.contact_id, v.id
-    FOR NO KEY UPDATE OF v
-), echo AS (
-    DELETE FROM messages AS m USING found AS f
-    WHERE m.tenant_id = f.tenant_id AND m.id = f.id AND f.goes_to IN (SELECT held.id FROM held)
-    RETURNING m.id, m.tenant_id, m.conversation_id, f.goes_to
-)
-UPDATE conversations AS v
-SET attended_until = forget_echoes.now, typed_at = (SELECT max(t.sent_at) FROM messages AS t
-    WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id <> echo.id
-      AND t.author = 'salon' AND t.request_id IS NULL)
-FROM echo
-WHERE v.tenant_id = echo.tenant_id AND v.id = echo.goes_to AND v.takeover_id = echo.id AND v.attended_by IS NOT NULL
-  AND NOT EXISTS (SELECT FROM messages AS t
-      WHERE t.tenant_id = echo.tenant_id AND t.conversation_id = echo.conversation_id AND t.id > echo.id AND t.author = 'salon');
+    FOR NO KEY UPDATE OF v;
+    WITH echo AS (
+        DELETE FROM messages AS m
+        WHERE m.tenant_id = ANY (tenants) AND m.id = ANY (echoes)
+        RETURNING m.id, m.tenant_id, (SELECT coalesce(w.merged_into, w.id) FROM conversations AS w
+            WHERE w.tenant_id = m.tenant_id AND w.id = m.conversation_id) AS goes_to
+    ), typed AS (
+        SELECT e.tenant_id, e.id, e.goes_to, max(t.sent_at) FILTER (WHERE t.request_id IS NULL) AS last_at, coalesce(bool_or(t.id > e.id), false) AS since
+        FROM echo AS e
+        JOIN conversations AS w ON w.tenant_id = e.tenant_id AND (w.id = e.goes_to OR w.merged_into = e.goes_to)
+        LEFT JOIN messages AS t ON t.tenant_id = w.tenant_id AND t.conversation_id = w.id AND t.author = 'salon'
+            AND t.id <> ALL (echoes)
+        GROUP BY e.tenant_id, e.id, e.goes_to
+    )
+    UPDATE conversations AS v
+    SET attended_until = forget_echoes.now, typed_at = typed.last_at
+    FROM typed
+    WHERE v.tenant_id = typed.tenant_id AND v.id = typed.goes_to AND v.takeover_id = typed.id AND v.attended_by IS NOT NULL
+      AND NOT typed.since;
 END $$;

@@ -26,7 +26,7 @@ queries = load_queries("booka_messaging", "queries/incoming.sql")
 
 
 class TakenMeanwhile(Exception):
-    """Somebody else was first: the same message was delivered twice at once, or is ours and its echo is being stored."""
+    """Somebody else has this id of the gateway's: another delivery of the same message, or an echo of it that is being stored."""
 
     @classmethod
     def instead_of(cls, error: asyncpg.UniqueViolationError) -> Exception:

@@ -70,7 +70,7 @@ async def record_receipt(
         about: the message that it says it is about.
 
     Raises:
-        TakenMeanwhile: somebody has just stored it as a person's words; the next time that is undone.
+        TakenMeanwhile: if somebody was storing it as a person's words, that is undone the next time.
     """
     try:
         row = await tx.fetchrow(

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from booka_common.db import Database, load_queries
@@ -14,27 +13,30 @@ __all__ = ["Listening"]
 _log = logging.getLogger(__name__)
 _queries = load_queries("booka_messaging", "queries/listening.sql")
 
-_AT_MOST_EVERY = 0.5
+#: However soon somebody looks again: this machine may be slow, too.
+_SHORTEST_GAP = timedelta(seconds=2)
 
 
 class Listening:
     """Says again and again that this replica is there, and knows since when any has been.
 
-    A replica that ends leaves its receipts to the others; only if all are away nobody takes them, until a gateway repeats them.
+    A replica that ends leaves its receipts to the others. Nobody takes them while all are away or the database is, and then a
+    gateway repeats them, ever more seldom.
 
     Args:
-        gap: how long all may be away without mattering. A gateway repeats after as long again what nobody took.
+        gap: how long nobody may be there without mattering, 2 s at least. A gateway repeats after as long again what nobody took.
     """
 
     def __init__(self, db: Database, now: Callable[[], datetime], *, gap: timedelta) -> None:
         self._db = db
         self._now = now
-        self._gap = gap
-        self._began = self._since = now()
+        self._gap = max(gap, _SHORTEST_GAP)
+        self._since = self._said_at = now()
 
     def since(self) -> datetime:
-        """Receipts that gateways sent from then on were taken. As long as the database has not told: since this replica began."""
-        return self._since
+        """What gateways reported from then on was taken. Now: nobody knows."""
+        now = self._now()
+        return now if self._said_at < now - self._gap else self._since
 
     async def say(self) -> None:
         """Say that somebody is there.
@@ -42,28 +44,21 @@ class Listening:
         Raises:
             Unavailable: the database is away.
         """
+        now = self._now()
         async with self._db.system_tx(durable=False) as tx:
-            self._since = await tx.fetchval(_queries["listening"], self._now(), self._began, self._gap)
+            self._since = await tx.fetchval(_queries["listening"], now, self._gap)
+        self._said_at = now
 
-    @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """As long as the context is open, say so."""
-        await self._try()
-        task = asyncio.create_task(self._keep(), name="listening")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(max(self._gap.total_seconds() / 4, _AT_MOST_EVERY))
-            await self._try()
-
-    async def _try(self) -> None:
+    async def try_to_say(self) -> None:
+        """The same, unless the database is away."""
         try:
             await self.say()
         except Exception as error:
             if not is_transient(error):
                 _log.exception("that this replica listens was not said")
+
+    async def keep(self) -> None:
+        """Say so for ever."""
+        while True:
+            await asyncio.sleep(self._gap.total_seconds() / 4)
+            await self.try_to_say()

@@ -63,7 +63,7 @@ class Sending:
         recheck: how long after an unknown outcome the gateway's store is asked.
         within: what was asked for longer ago is not sent any more.
         probe: how long it may take to ask a gateway whether a line works.
-        listening_since: nobody may have heard the receipts of before (`listening`); None: they were all heard.
+        listening_since: tells since when receipts are taken (`listening`); None: they always were.
     """
 
     def __init__(

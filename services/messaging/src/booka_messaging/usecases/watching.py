@@ -6,8 +6,7 @@ only when the line is switched off.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -141,16 +140,6 @@ class Lines:
             registry=registry,
         )
 
-    @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """As long as the context is open, see to it."""
-        task = asyncio.create_task(self._keep(), name="lines")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
     async def look(self, *, at_start: bool = False) -> None:
         """Give every line in use its job, and count.
 
@@ -170,7 +159,8 @@ class Lines:
             self._lines.labels(state).set(counts[state].lines if state in counts else 0)
         self._silent.set(sum(count.silent for count in counts.values()))
 
-    async def _keep(self) -> None:
+    async def keep(self) -> None:
+        """See to it for ever."""
         at_start = True
         while True:
             try:
