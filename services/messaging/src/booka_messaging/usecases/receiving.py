@@ -122,8 +122,6 @@ class Intake:
 
     async def _message(self, channel: Channel, message: ChatMessage, now: datetime) -> Outcome:
         """Store a message and say that it was received, unless the salon wrote it or it is too old to be answered."""
-        if message.author == "salon" and await self._is_ours(channel, message, now):
-            return "accepted"
         fresh = is_fresh(message.sent_at, now, stale_after=self._stale_after, line_since=channel.created_at)
         of_client = message.author == "client"
         incoming = Incoming(
@@ -142,12 +140,17 @@ class Intake:
             stored = await self._known.do(arrival) or await self._others.do(arrival)
         except TakenMeanwhile:
             return "duplicate"
+        if not of_client and await self._is_ours(channel, message, now):
+            return "accepted"
         if not stored:
             return "duplicate"
         return "accepted" if fresh else "stale"
 
     async def _is_ours(self, channel: Channel, message: ChatMessage, now: datetime) -> bool:
-        """Whether what looks as if it had been typed is one of ours of which the gateway had not said the id."""
+        """Whether what looked as if it had been typed is one of ours of which the gateway had not said the id.
+
+        It is stored by then, and goes: before, it would come too late for those who write at the same time.
+        """
         async with self._db.tx(channel.tenant_id) as tx:
             return await name_sent(tx, channel.tenant_id, channel.id, message, now=now)
 
