@@ -125,6 +125,7 @@ async def test_of_what_is_held_the_oldest_makes_room_and_goes_after_a_week(
     open_line: Any, db: Database, settings: Settings, tenant_id: UUID
 ) -> None:
     line = await open_line(tenant_id=tenant_id)
+    await switch(line, active=False)  # or the service takes it in
     holding = Held(db, ("the-installations-secret",))
     for number in (0, 1, 2, 3, 4, 4, 2):
         body = b'{"number": %d, "said": "the-installations-secret"}' % number

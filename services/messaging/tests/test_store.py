@@ -33,7 +33,7 @@ QUERIES = {
 #: Before the tenant is known, housekeeping, a lock that reads nothing, and a function that is looked at by itself.
 WITHOUT_TENANT = {
     "channel_by_id", "channels_by_line", "held_drop", "held_list", "held_prune", "held_put", "identity_lock", "lines_by_state",
-    "lines_unwatched", "messages_take", "shared_line_exists", "unread_prune", "unread_prune_nobodys", "unread_put_nobodys",
+    "lines_unwatched", "listening", "messages_take", "shared_line_exists", "unread_prune", "unread_prune_nobodys", "unread_put_nobodys",
     "watches_hasten",
 }  # fmt: skip
 
@@ -102,7 +102,7 @@ async def test_every_key_starts_with_the_tenant(settings: Settings) -> None:
     finally:
         await connection.close()
     others = {row["name"] for row in rows if row["first"] != "tenant_id"}
-    of_nobody = {"unread_of_nobody_pkey", "held_deliveries_pkey", "held_deliveries_digest"}
+    of_nobody = {"unread_of_nobody_pkey", "held_deliveries_pkey", "held_deliveries_digest", "listening_pkey"}
     assert others == {"channels_endpoint", "channels_shared_line", *of_nobody}
     assert len(rows) >= 8
 

@@ -182,12 +182,13 @@ async def test_the_answer_to_every_webhook(
     """providers.md 2.6: what is taken or a duplicate 200, forged 401, unknown address 404, too large 413, ours 503."""
     salon, own, shared = salon_of(tenant_id, client), await open_line(OWN), await open_line()
     await salon.provision()
+    two_days_ago = int(system_clock().timestamp()) - 2 * 86400
 
     def bodies(line: Line) -> dict[str, bytes]:
         return {
             "accepted": (said := body_of(change(line.number, text()))),
             "duplicate": said,
-            "stale": body_of(change(line.number, {**text(), "timestamp": "1700000000"})),
+            "stale": body_of(change(line.number, {**text(), "timestamp": str(two_days_ago)})),
             "ignored": body_of(change(line.number, {**text(), "type": "reaction", "reaction": {}})),
             "kept": body_of(change(line.number, {**text(), "id": None})),
             "unknown": body_of(change("999999999999", text())),
@@ -197,7 +198,7 @@ async def test_the_answer_to_every_webhook(
     evolution = {
         "accepted": salon.body(said),
         "duplicate": salon.body(said),
-        "stale": salon.body({**salon.text(), "messageTimestamp": 1700000000}),
+        "stale": salon.body({**salon.text(), "messageTimestamp": two_days_ago}),
         "ignored": salon.body({}, "from.the.future"),
         "kept": salon.body({"key": {}}),
     }
