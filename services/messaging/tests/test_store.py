@@ -33,8 +33,8 @@ QUERIES = {
 #: Before the tenant is known, housekeeping, a lock that reads nothing, and a function that is looked at by itself.
 WITHOUT_TENANT = {
     "channel_by_id", "channels_by_line", "held_drop", "held_list", "held_prune", "held_put", "identity_lock", "lines_by_state",
-    "lines_unwatched", "listening", "messages_take", "shared_line_exists", "unread_prune", "unread_prune_nobodys", "unread_put_nobodys",
-    "watches_hasten",
+    "lines_unwatched", "listening", "messages_take", "shared_line_exists", "unread_prune", "unread_prune_nobodys",
+    "unread_put_nobodys", "watches_hasten",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "begin_sends",
     "echo_of",
     "finish_sends",
+    "finish_shown",
     "ours_among",
     "overtake",
     "queue_sends",
@@ -363,6 +364,19 @@ async def finish_sends(tx: Tx, batch: Sequence[Accepted]) -> list[Delivery]:
     )
     states: dict[UUID, Delivery] = {row["id"]: row["status"] for row in rows}
     return [states[accepted.message_id] for accepted in batch]
+
+
+async def finish_shown(tx: Tx, accepted: Accepted) -> Delivery:
+    """As `finish_sends`, for one that the gateway shows.
+
+    Raises:
+        TakenMeanwhile: if somebody was storing it as a person's words, that is undone the next time.
+    """
+    try:
+        (state,) = await finish_sends(tx, [accepted])
+    except asyncpg.UniqueViolationError as error:
+        raise TakenMeanwhile.instead_of(error) from None
+    return state
 
 
 async def record_failure(tx: Tx, message_id: UUID, code: str) -> tuple[UUID, UUID] | None:

@@ -9,10 +9,9 @@ from booka_common import outbox
 from booka_common.contracts import Envelope
 from booka_common.db import Tx
 from booka_common.ids import derived_id
-from booka_messaging import store
 from booka_messaging.domain.model import ChatMessage, Echoed
 from booka_messaging.store import Accepted
-from booka_messaging.store.outgoing import unnamed_send
+from booka_messaging.store.outgoing import finish_shown, unnamed_send
 from booka_messaging.usecases.news import delivery_news
 
 __all__ = ["name_sent"]
@@ -32,9 +31,8 @@ async def name_sent(tx: Tx, tenant_id: UUID, channel_id: UUID, shown: Echoed | C
     )  # fmt: skip
     if found is None:
         return False
-    (state,) = await store.finish_sends(
-        tx, [Accepted(tenant_id, found.id, channel_id, shown.provider_id, shown.sent_at)]
-    )
+    accepted = Accepted(tenant_id, found.id, channel_id, shown.provider_id, shown.sent_at)
+    state = await finish_shown(tx, accepted)
     news = delivery_news(state, found)
     if news is not None:
         await outbox.put(tx, Envelope.of(news, tenant_id=tenant_id, now=now, id=derived_id(found.id, state)))
