@@ -1,7 +1,7 @@
 -- Holds being made. How they are written is a function, see migrations/0005_holds_together.sql.
 
 -- name: hold_insert
-SELECT * FROM hold_write(NULL, $1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, NULL, NULL, NULL);
+SELECT * FROM hold_write($1, $2, $3, NULL);
 
 -- name: claims_take_back
 -- Of holds of which only a part found its place.

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from booka_booking.domain.reservation import Reservation, Segment
-from booka_common.db import Database, Tx, load_queries
+from booka_common.db import Database, Tx, as_json, load_queries
 from booka_common.publisher import Outgoing
 
 __all__ = ["Blocked", "Following", "NewHold", "Who", "Written", "insert", "queries", "write_together"]
@@ -86,6 +86,9 @@ class Written:
 
 
 _ALONE = Written("alone", None, None)
+_PART = ("service_id", "service_name", "staff_id", "staff_name", "wanted_staff_id", "resource_id", "resource_name")
+_NOBODY = (None,) * len(_PART)
+_NOTHING = (None,) * 11
 
 
 async def write_together(
@@ -99,18 +102,12 @@ async def write_together(
     Raises:
         Blocked: a claim that one of them needs has been in somebody's hands for half a second.
     """
-    keys = [one.key for one in following]
-    keyed = any(keys)
     rows = await db.shared_call(
         {hold.tenant_id for hold in holds},
         "hold_together",
-        *_keys(holds),
-        keys if keyed else None,
-        [one.message_id for one in following],
-        [one.said.body for one in following],
-        [one.body for one in following] if keyed else None,
+        [_row(hold, follows) for hold, follows in zip(holds, following, strict=True)],
+        _parts(holds),
         handed_off_for,
-        *_rows(holds, following),
     )
     by_id = {row[0]: Written(*row[1:]) for row in rows}
     return [by_id.get(hold.it.id, _ALONE) for hold in holds]
@@ -123,7 +120,7 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     """
     if not holds:
         return []
-    rows = await tx.fetch(queries["hold_insert"], *_keys(holds), *_rows(holds))
+    rows = await tx.fetch(queries["hold_insert"], [_row(hold) for hold in holds], _more_claims(holds), _parts(holds))
     by_id: Mapping[UUID, Any] = {row[0]: row for row in rows}
     written = [Written(*by_id[hold.it.id][1:]) for hold in holds]
     partly = [
@@ -138,44 +135,85 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     return written
 
 
-def _keys(holds: Sequence[NewHold]) -> tuple[list[UUID | None], ...]:
-    """What holds go by, which is looked up before they are read: hold, tenant, contact, request and first calendar."""
+def _row(hold: NewHold, follows: Following | None = None) -> tuple[object, ...]:
+    """As `new_hold`, see migrations/0005_holds_together.sql: with its first claim, and with its segment if it has only one."""
+    it, client = hold.it, hold.client
+    alone = it.segments[0] if len(it.segments) == 1 else None
     return (
-        [hold.it.id for hold in holds],
-        [hold.tenant_id for hold in holds],
-        [hold.it.contact_id for hold in holds],
-        [hold.it.request_id for hold in holds],
-        [hold.it.claims[0].calendar_id for hold in holds],
+        it.id,
+        hold.tenant_id,
+        it.contact_id,
+        it.request_id,
+        it.conversation_id,
+        client.id,
+        client.name,
+        client.phone,
+        it.guest_name,
+        hold.changes,
+        hold.most_holds,
+        hold.now,
+        it.start,
+        it.end,
+        it.expires_at,
+        it.currency,
+        it.price_minor,
+        as_json(it.terms).decode(),
+        hold.who,
+        hold.why,
+        None if alone else it.staff_ids,
+        len(it.claims),
+        *it.claims[0],
+        *(_part(alone) if alone else _NOBODY),
+        *(_follows(follows) if follows else _NOTHING),
     )
 
 
-def _rows(
-    holds: Sequence[NewHold], following: Sequence[Following] | None = None
-) -> tuple[list[dict[str, object]], ...]:
-    """The rest of the holds, with their first claim, their only segment and what follows from them; all other claims; and the
-    segments of those that have several.
+def _part(part: Segment) -> tuple[object, ...]:
+    """What is done by whom."""
+    return (
+        part.service_id,
+        part.service_name,
+        part.staff_id,
+        part.staff_name,
+        part.wanted_staff_id,
+        part.resource_id,
+        part.resource_name,
+    )
 
-    As JSON: arrays of so many columns took asyncpg a quarter of all that Python does for a hold. PostgreSQL pays for
-    each object and for each of its fields.
-    """
-    own = [_own(hold) for hold in holds]
-    for row, follows in zip(own, following or (), strict=following is not None):
-        row["said_id"] = follows.said.id
-        row["correlation_id"] = follows.said.correlation_id
-        if follows.traceparent is not None:
-            row["traceparent"] = follows.traceparent
-        if follows.answer:
-            row.update(follows.answer)
-    more: list[dict[str, object]] = [
+
+def _follows(it: Following) -> tuple[object, ...]:
+    said, answer = it.said, it.answer
+    return (
+        said.id,
+        said.correlation_id,
+        said.body,
+        it.traceparent,
+        it.message_id,
+        it.key,
+        answer.get("request"),
+        answer.get("payload_hash"),
+        answer.get("status"),
+        as_json(answer["headers"]).decode() if answer else None,
+        it.body,
+    )
+
+
+def _more_claims(holds: Sequence[NewHold]) -> list[dict[str, object]] | None:
+    """All claims but the first."""
+    return [
         {"id": hold.it.id, "calendar_id": calendar_id, "busy_from": busy_from, "busy_until": busy_until}
         for hold in holds
         for calendar_id, busy_from, busy_until in hold.it.claims[1:]
-    ]
-    parts: list[dict[str, object]] = [
+    ] or None
+
+
+def _parts(holds: Sequence[NewHold]) -> list[dict[str, object]] | None:
+    """The segments of those that have several."""
+    return [
         {
             "id": hold.it.id,
             "position": part.position,
-            **_part(part),
+            **dict(zip(_PART, _part(part), strict=True)),
             "starts_at": part.start,
             "ends_at": part.end,
             "price_minor": part.price_minor,
@@ -183,51 +221,4 @@ def _rows(
         for hold in holds
         if len(hold.it.segments) > 1
         for part in hold.it.segments
-    ]
-    return own, more, parts
-
-
-def _own(hold: NewHold) -> dict[str, object]:
-    it, client = hold.it, hold.client
-    _, busy_from, busy_until = it.claims[0]
-    # What most holds do not have is left out.
-    seldom = {
-        "most_holds": hold.most_holds,
-        "conversation_id": it.conversation_id,
-        "client_id": client.id,
-        "contact_name": client.name,
-        "phone": client.phone,
-        "guest_name": it.guest_name,
-    }
-    return {
-        "changes": hold.changes,
-        "now": hold.now,
-        "starts_at": it.start,
-        "ends_at": it.end,
-        "expires_at": it.expires_at,
-        "currency": it.currency,
-        "price_minor": it.price_minor,
-        "terms": it.terms,
-        "who": hold.who,
-        "why": hold.why,
-        "claims": len(it.claims),
-        "busy_from": busy_from,
-        "busy_until": busy_until,
-        **(_part(it.segments[0]) if len(it.segments) == 1 else {"staff_ids": it.staff_ids}),
-        **{name: value for name, value in seldom.items() if value is not None},
-    }
-
-
-def _part(part: Segment) -> dict[str, object]:
-    """What is done by whom."""
-    row: dict[str, object] = {
-        "service_id": part.service_id,
-        "service_name": part.service_name,
-        "staff_id": part.staff_id,
-        "staff_name": part.staff_name,
-    }
-    if part.wanted_staff_id is not None:
-        row["wanted_staff_id"] = part.wanted_staff_id
-    if part.resource_id is not None:
-        row |= {"resource_id": part.resource_id, "resource_name": part.resource_name}
-    return row
+    ] or None
