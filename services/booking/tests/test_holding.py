@@ -110,7 +110,7 @@ async def test_what_cannot_be_stored_hurts_nobody_else(warm: Salon) -> None:
         )),
         return_exceptions=True,
     )  # fmt: skip
-    assert isinstance(outcomes[1], asyncpg.UntranslatableCharacterError)
+    assert isinstance(outcomes[1], asyncpg.CharacterNotInRepertoireError)
     others = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     assert codes(others) == ["held", "held", "in_the_past", "unknown_service"]
 

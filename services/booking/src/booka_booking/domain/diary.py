@@ -178,17 +178,16 @@ class Diary:
 
     def seat(self, team: Team, start: datetime) -> Seating | None:
         """`team` from `start`, if the salon is open, all of them work and are free, and there is a resource for every need."""
-        at = start.timestamp()
-        if not self._hours.opening.hold(at, at + team.duration.total_seconds()):
+        at, opening = start.timestamp(), self._hours.opening
+        lasts, work, claims = team.seconds
+        if not opening.hold(at, at + lasts):
             return None
-        for stretch in team.work:
-            begins, ends = stretch.begins.total_seconds(), stretch.ends.total_seconds()
-            if not self._hours.of(stretch.staff).hold(at + begins, at + ends):
+        for staff, begins, ends in work:
+            hours = self._hours.of(staff)
+            if hours is not opening and not hours.hold(at + begins, at + ends):
                 return None
-        for stretch in team.claims:
-            taken = self._taken.get(stretch.staff.id, _FREE)
-            begins, ends = stretch.begins.total_seconds(), stretch.ends.total_seconds()
-            if taken.touching(at + begins, at + ends) is not None:
+        for calendar_id, begins, ends in claims if self._taken else ():
+            if self._taken.get(calendar_id, _FREE).touching(at + begins, at + ends) is not None:
                 return None
         return self.equipped(team, start)
 

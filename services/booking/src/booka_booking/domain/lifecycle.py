@@ -77,20 +77,22 @@ def segments_of(seating: Seating) -> tuple[Segment, ...]:
     """What is done when and by whom, without buffers."""
     start = seating.start
     return tuple(
-        Segment(
-            position=position,
-            service_id=part.service.id,
-            service_name=part.service.name,
-            staff_id=part.staff.id,
-            staff_name=part.staff.name,
-            wanted_staff_id=part.wanted,
-            resource_id=resource.id if resource else None,
-            resource_name=resource.name if resource else None,
-            start=start + part.begins,
-            end=start + part.ends,
-            price_minor=part.price_minor,
-        )
-        for position, (part, resource) in enumerate(zip(seating.team.parts, seating.resources, strict=True))
+        [
+            Segment(
+                position,
+                part.service.id,
+                part.service.name,
+                part.staff.id,
+                part.staff.name,
+                part.wanted,
+                resource.id if resource else None,
+                resource.name if resource else None,
+                start + part.begins,
+                start + part.ends,
+                part.price_minor,
+            )
+            for position, (part, resource) in enumerate(zip(seating.team.parts, seating.resources, strict=True))
+        ]
     )
 
 
@@ -102,6 +104,8 @@ def claims_of(seating: Seating) -> tuple[Claim, ...]:
         resource = seating.resources[need.positions[0]]
         if resource is not None:
             found.append(Claim(resource.id, start + need.begins, start + need.ends))
+    if len(found) == 1:
+        return (found[0],)
     joined: list[Claim] = []
     for claim in sorted(found):
         before = joined[-1] if joined else None

@@ -12,7 +12,7 @@ from booka_booking.domain.reservation import Reservation, Segment
 from booka_common.db import Database, Tx, as_json, load_queries
 from booka_common.publisher import Outgoing
 
-__all__ = ["Blocked", "Following", "NewHold", "Who", "Written", "insert", "queries", "write_together"]
+__all__ = ["Blocked", "Following", "NewHold", "Who", "Written", "as_row", "insert", "queries", "write_together"]
 
 queries = load_queries("booka_booking", "queries/holds.sql")
 
@@ -105,7 +105,7 @@ async def write_together(
     rows = await db.shared_call(
         {hold.tenant_id for hold in holds},
         "hold_together",
-        [_row(hold, follows) for hold, follows in zip(holds, following, strict=True)],
+        [as_row(hold, follows) for hold, follows in zip(holds, following, strict=True)],
         _parts(holds),
         handed_off_for,
     )
@@ -120,7 +120,7 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     """
     if not holds:
         return []
-    rows = await tx.fetch(queries["hold_insert"], [_row(hold) for hold in holds], _more_claims(holds), _parts(holds))
+    rows = await tx.fetch(queries["hold_insert"], [as_row(hold) for hold in holds], _more_claims(holds), _parts(holds))
     by_id: Mapping[UUID, Any] = {row[0]: row for row in rows}
     written = [Written(*by_id[hold.it.id][1:]) for hold in holds]
     partly = [
@@ -135,7 +135,7 @@ async def insert(tx: Tx, holds: Sequence[NewHold]) -> list[Written]:
     return written
 
 
-def _row(hold: NewHold, follows: Following | None = None) -> tuple[object, ...]:
+def as_row(hold: NewHold, follows: Following | None = None) -> tuple[object, ...]:
     """As `new_hold`, see migrations/0005_holds_together.sql: with its first claim, and with its segment if it has only one."""
     it, client = hold.it, hold.client
     alone = it.segments[0] if len(it.segments) == 1 else None

@@ -13,6 +13,7 @@ from typing import Literal
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from booka_booking.domain.diary import Seating
 from booka_booking.domain.planning import Ask
 from booka_booking.domain.policy import Client
 from booka_booking.domain.reservation import Reservation
@@ -154,7 +155,7 @@ class Holds:
         if isinstance(it, Missed):
             return it
         while True:
-            found = await self._look(asked, it)
+            found = _decided(asked, it, it.first, Client()) if it.sole else await self._look(asked, it)
             if not isinstance(found, NewHold):
                 return found if isinstance(found, Missed) else await self._keep_in_turn(asked)
             match await self._writing[occasion.tenant_id.int % _LANES].do(_Decided(asked, found)):
@@ -170,18 +171,14 @@ class Holds:
                     return outcome
 
     async def _look(self, asked: _Asked, it: Possible) -> NewHold | Missed | None:
-        """The hold as it is to be written; None if it must have calendars to itself."""
+        """The hold as it is to be written, for whoever is free; None if it must have calendars to itself."""
         wish, occasion = asked.wish, asked.occasion
-        if it.sole:
-            hold = holds.decide(it, it.first, Client(), wish, occasion)
-            return hold if len(hold.it.claims) == 1 else None
         async with self._db.tx(occasion.tenant_id) as tx:
             seating, client, taken = await holds.look(tx, it, wish, occasion.now)
         if seating is None:
             return Missed("slot_taken", it.plan)
-        hold = holds.decide(it, seating, client, wish, occasion)
-        claims = hold.it.claims
-        return None if len(claims) > 1 or holds.lapsed_in_the_way(claims, taken, occasion.now) else hold
+        hold = _decided(asked, it, seating, client)
+        return None if hold is None or holds.lapsed_in_the_way(hold.it.claims, taken, occasion.now) else hold
 
     async def _keep_in_turn(self, asked: _Asked) -> Held | Missed:
         """Alone, and one of a salon after the other.
@@ -290,6 +287,12 @@ async def _agree(tx: Tx, held: Held, wish: Wish, occasion: Occasion) -> Held:
             return Held(agreed, new=True)
         case _:
             raise RuntimeError(f"what was just held cannot be agreed to: {agreed}")
+
+
+def _decided(asked: _Asked, it: Possible, seating: Seating, client: Client) -> NewHold | None:
+    """The hold as it is to be written; None if it must have calendars to itself."""
+    hold = holds.decide(it, seating, client, asked.wish, asked.occasion)
+    return hold if len(hold.it.claims) == 1 else None
 
 
 def _owner(decided: _Decided) -> Hashable:

@@ -73,14 +73,13 @@ def possible(known: Known, wish: Wish, now: datetime) -> Possible | Missed:
     first = choose(Diary(hours, {}), plan, wish.start)
     if first is None:
         return Missed("not_offered", plan)
-    sole = len(plan.teams) == 1 and not plan.mixable and not _terms_depend_on_client(plan)
-    return Possible(salon, plan, hours, first, sole)
+    return Possible(salon, plan, hours, first, plan.sole)
 
 
 async def look(tx: Tx, it: Possible, wish: Wish, now: datetime) -> tuple[Seating | None, Client, list[Taken]]:
     """Who has the start, as things are: None if nobody is free. With what the terms have to know, and what is taken."""
     client = Client()
-    if _terms_depend_on_client(it.plan):
+    if it.plan.depends_on_client:
         client = await reservations.client_of(tx, wish.contact_id, wish.client_id)
     prefer = await preferred(tx, it.salon, it.plan, wish.contact_id, wish.client_id)
     taken = await reservations.busy(tx, calendars(it.salon, it.plan), around(it.salon, it.plan, wish.start))
@@ -237,8 +236,3 @@ async def _allowed(tx: Tx, known: Known, wish: Wish, now: datetime) -> Possible 
         if await reservations.count_holds(tx, wish.client_id, now) >= most:
             return Missed("too_many_holds")
     return it
-
-
-def _terms_depend_on_client(plan: Plan) -> bool:
-    policies = [service.policy for service in plan.services]
-    return any(policy.deposit_for != "all" or policy.deposit_waived_after for policy in policies)
