@@ -2,7 +2,7 @@
 -- tenant: a call may be for holds of several salons.
 
 -- A hold that has been decided on, with its first claim (most have no other), with its segment if it has only one, and with what
--- follows from it. A row, and no JSON: that took PostgreSQL three times as long to read (ADR 43).
+-- follows from it. A row, and no JSON: that took PostgreSQL three times as long to read (ADR 41).
 CREATE TYPE new_hold AS (
     id uuid,
     tenant_id uuid,
