@@ -129,6 +129,20 @@ async def test_visits_are_counted_and_exported(client: httpx.AsyncClient, desk: 
     assert export["waitlist"] == []
 
 
+async def test_a_hold_that_was_given_up_is_no_visit_that_was_cancelled(
+    client: httpx.AsyncClient, desk: Desk, clock: FrozenClock
+) -> None:
+    await desk.profile()
+    cut = await desk.service("Corte")
+    ana, contact = await desk.staff("Ana", cut), str(new_id())
+    held = await desk.book("2026-03-03T12:00:00Z", (cut, ana), confirm=False, contact_id=contact)
+    await desk.step(held["id"], "cancel")
+    assert (await client_of(client, contact))["cancelled"] == 0
+    booked = await desk.book("2026-03-03T12:00:00Z", (cut, ana), contact_id=contact)
+    await desk.step(booked["id"], "cancel")
+    assert (await client_of(client, contact))["cancelled"] == 1
+
+
 async def test_nothing_personal_is_left_of_an_erased_client(
     client: httpx.AsyncClient, desk: Desk, clock: FrozenClock, db: Database, tenant_id: Any
 ) -> None:

@@ -59,7 +59,10 @@ class ClientItem(BaseModel):
 
 
 class ClientView(ClientItem):
-    """A client with the number of visits by how they went; `upcoming` counts those that are not over yet, holds included."""
+    """A client with the number of visits by how they went; `upcoming` counts those that are not over yet, holds included.
+
+    `cancelled` counts what had been confirmed.
+    """
 
     completed: int
     no_shows: int

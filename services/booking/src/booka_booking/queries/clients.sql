@@ -24,7 +24,9 @@ FROM clients AS c
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE r.status = 'completed') AS completed,
         count(*) FILTER (WHERE r.status = 'no_show') AS no_shows,
-        count(*) FILTER (WHERE r.status = 'cancelled') AS cancelled,
+        -- A hold that was given up, or an offer that was declined, was no visit yet.
+        count(*) FILTER (WHERE r.status = 'cancelled' AND EXISTS (SELECT FROM reservation_history AS h
+            WHERE h.tenant_id = $1 AND h.reservation_id = r.id AND h.status = 'confirmed')) AS cancelled,
         count(*) FILTER (WHERE r.ends_at > $3 AND (r.status = 'confirmed' OR r.status = 'held' AND r.expires_at > $3)) AS upcoming
     FROM reservations AS r WHERE r.tenant_id = $1 AND r.client_id = c.id) AS v
 LEFT JOIN LATERAL (
