@@ -195,6 +195,14 @@ async def test_the_echo_of_what_is_being_sent_is_no_takeover(line: Any) -> None:
     assert await is_attended(line)
 
 
+async def test_somebody_may_type_what_booka_once_said_and_nobody_knows_whether_it_went_out(line: Any) -> None:
+    await line.client()
+    await ours(line, "Temos 10:00")
+    line.clock.advance(timedelta(days=4))
+    await line.types("Temos 10:00")
+    assert await is_attended(line)
+
+
 async def test_somebody_may_type_while_a_question_is_being_sent(line: Any) -> None:
     """Where a question goes out as buttons, or a text as a template, nothing that we send is echoed."""
     await line.client()

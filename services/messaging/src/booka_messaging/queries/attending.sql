@@ -3,9 +3,9 @@
 -- name: typed_take_over
 -- Messages that people of the salon typed on their phone, just stored: one row of $1 … $7 for each. They take their
 -- conversation over until then (null: until it is handed back), unless they may be the echo of one of ours whose outcome is
--- not known yet, that time is over, or they were typed before somebody handed the conversation back. Gateways' times have no
--- fractions: what was typed in the second of a hand-back may have come after it. `takeover_id`: which of the messages it
--- began with, if it did.
+-- not known yet (nothing is tried for longer than three days), that time is over, or they were typed before somebody handed the
+-- conversation back. Gateways' times have no fractions: what was typed in the second of a hand-back may have come after it.
+-- `takeover_id`: which of the messages it began with, if it did.
 WITH item AS (
     SELECT i.*
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[])
@@ -13,7 +13,8 @@ WITH item AS (
     WHERE NOT EXISTS (
         SELECT FROM conversations AS w JOIN messages AS m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id
         WHERE w.tenant_id = i.tenant_id AND (w.id = i.conversation_id OR w.merged_into = i.conversation_id)
-          AND m.attempted_at IS NOT NULL AND m.provider_id IS NULL AND m.text = i.text)
+          AND m.attempted_at BETWEEN i.sent_at - interval '3 days' AND i.sent_at + interval '5 minutes'
+          AND m.provider_id IS NULL AND m.text = i.text)
 )
 UPDATE conversations AS v
 SET typed_at = greatest(v.typed_at, f.sent_at),
