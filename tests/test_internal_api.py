@@ -202,6 +202,9 @@ async def lived_in(api, open_salon, new_phone, sandbox, tables):
 
     calendar = Route("booking", "POST", f"/v1/staff/{salon.staff_ids['Ana']}/calendar", None, ())
     assert (await api.call(calendar, auth=api.signed(salon.tenant_id))).status_code == 200
+    day = f"{datetime.now(UTC) + timedelta(days=45):%Y-%m-%d}"
+    off = Route("booking", "PUT", f"/v1/staff/{salon.staff_ids['Ana']}/special-hours/{day}", {}, ())
+    assert (await api.call(off, auth=api.signed(salon.tenant_id), json={"hours": []})).is_success
     days = {name: f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%d}" for name in ("first_day", "last_day")}
     wants = [{"service_id": str(salon.service_ids["Haircut"])}]
     (whose,) = await tables.rows(
@@ -245,6 +248,7 @@ async def lived_in(api, open_salon, new_phone, sandbox, tables):
         "pool_id": await one("booking.resource_pools"),
         "resource_id": await one("booking.resources"),
         "time_off_id": await one("booking.time_off"),
+        "day": day,
         "client_id": await one("booking.clients"),
         "entry_id": await one("booking.waitlist_entries"),
     }
@@ -295,6 +299,7 @@ def valid_bodies(service_id: UUID, pool_id: object) -> dict[str, dict[str, Any]]
         "PUT /v1/services/{service_id}": {"name": "Stolen", "duration_minutes": 30, "price_minor": 1},
         "PUT /v1/staff/{staff_id}": {"name": "Stolen", "services": []},
         "PUT /v1/staff/{staff_id}/time-off/{time_off_id}": {"starts_on": "2026-01-01"},
+        "PUT /v1/staff/{staff_id}/special-hours/{day}": {"hours": []},
         "PUT /v1/resource-pools/{pool_id}": {"name": "Stolen"},
         "PUT /v1/resources/{resource_id}": {"name": "Stolen", "pool_id": str(pool_id)},
         "PUT /v1/services/{service_id}/policy": {"hold_seconds": 60},

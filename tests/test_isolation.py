@@ -60,6 +60,7 @@ async def lived_in(stack, open_salon, new_phone, sandbox, tables):
         hours = {"mon": [{"opens": "09:00", "closes": "12:00"}]}
         dora = {"name": "Dora", "services": [{"service_id": str(salon.service_ids["Manicure"])}], "hours": hours}
         await put("booking", f"/v1/staff/{new_id()}", dora)
+        await put("booking", f"/v1/staff/{salon.staff_ids['Ana']}/special-hours/{holiday['day']}", {"hours": []})
         await put("scheduler", "/v1/reminders/settings", {"minutes_before": [1440, 120]})
         await put("llm", "/v1/settings", {"enabled": True})
     await tables.settled(salon.tenant_id)
@@ -136,6 +137,8 @@ async def test_a_statement_without_a_where_sees_one_tenant_or_nothing(stack, ope
         "booking.merged_ids",
         "messaging.charges",
         "messaging.channel_templates",
+        "messaging.held_deliveries",
+        "messaging.listening",
         "messaging.unread_deliveries",
         "messaging.unread_of_nobody",
         "llm.forgotten_conversations",
@@ -184,6 +187,8 @@ async def test_the_plumbing_role_reaches_no_table_that_it_was_not_given(stack, t
     allowed = {"outbox", "inbox", "jobs", "idempotency_keys", "schema_migrations"}
     named = {
         ("messaging", "channels"),
+        ("messaging", "held_deliveries"),
+        ("messaging", "listening"),
         ("messaging", "unread_deliveries"),
         ("messaging", "unread_of_nobody"),
         ("payments", "payment_events"),
