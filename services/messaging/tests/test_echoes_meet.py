@@ -48,7 +48,7 @@ async def shown(line: Line) -> bool:
 
 async def stored(line: Line) -> list[tuple[str, str | None]]:
     rows = await line.rows("SELECT author, provider_id FROM messages WHERE tenant_id = $1 AND direction = 'out'")
-    return [(row["author"], row["provider_id"]) for row in rows]
+    return sorted((row["author"], row["provider_id"]) for row in rows)
 
 
 async def test_an_echo_that_comes_while_the_answer_is_written_is_no_message(line: Any) -> None:
@@ -115,7 +115,7 @@ async def test_whoever_types_while_an_echo_is_being_forgotten_goes_on_answering(
         answer = asyncio.create_task(finish(line, message_id))
         await blocked(line.db, 1)
     await answer
-    assert await stored(line) == [("booka", "OUT1"), ("salon", (await stored(line))[1][1])]
+    assert [author for author, _ in await stored(line)] == ["booka", "salon"]
     assert await is_attended(line)
 
 
