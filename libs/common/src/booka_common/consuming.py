@@ -193,6 +193,7 @@ class Consumers:
         while True:
             # Never cancelled: aio-pika's reconnecting task outlives a cancelled connect and refuses to end.
             self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(_looked_at)
             try:
                 await asyncio.shield(self._starting)
                 break
@@ -241,3 +242,9 @@ class Consumers:
     def asyncapi(self) -> AsyncAPI:
         """The AsyncAPI document of what the service hears and says."""
         return AsyncAPI(self.broker, title=f"booka-{self.service}", version="1", schema_version="3.0.0")
+
+
+def _looked_at(task: "asyncio.Task[None]") -> None:
+    """Whoever waited for it may be gone; Python would report that nobody asked how it ended."""
+    if not task.cancelled():
+        task.exception()
