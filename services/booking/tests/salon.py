@@ -298,18 +298,25 @@ class Salon:
         )
 
     async def expire_due(self) -> None:
-        """Run the salon's expiry jobs that are due, as its worker would."""
+        """Run the salon's expiry jobs that are due, each in a transaction of its own, as its worker would."""
         async with self.db.tx(self.tenant_id) as tx:
-            rows = await tx.fetch(
-                "UPDATE jobs SET status = 'done' WHERE tenant_id = $1 AND type = $2 AND status = 'ready' "
-                "AND scheduled_at <= $3 RETURNING payload, correlation_id",
+            due = await tx.fetch(
+                "SELECT id FROM jobs WHERE tenant_id = $1 AND type = $2 AND status = 'ready' AND scheduled_at <= $3",
                 self.tenant_id,
                 EXPIRE_HOLD,
                 self.clock(),
             )
-            for row in rows:
-                occasion = Occasion(self.tenant_id, self.clock(), "clock", row["correlation_id"])
-                await expire(tx, UUID(row["payload"]["reservation_id"]), occasion)
+        for job in due:
+            async with self.db.tx(self.tenant_id) as tx:
+                row = await tx.fetchrow(
+                    "UPDATE jobs SET status = 'done' WHERE tenant_id = $1 AND id = $2 AND status = 'ready' "
+                    "RETURNING payload, correlation_id",
+                    self.tenant_id,
+                    job["id"],
+                )
+                if row is not None:
+                    occasion = Occasion(self.tenant_id, self.clock(), "clock", row["correlation_id"])
+                    await expire(tx, UUID(row["payload"]["reservation_id"]), occasion)
 
     async def status(self, reservation_id: UUID) -> str:
         async with self.db.tx(self.tenant_id) as tx:
