@@ -19,7 +19,7 @@ from booka_common.jobs import Done, Job, Postponed, RetryIn
 from booka_common.service import Service
 from booka_common.testing import FrozenClock
 from booka_messaging.settings import SERVICE
-from booka_messaging.usecases.listening import Listening
+from booka_messaging.usecases.listening import GAP, Listening
 
 from .desk import RECHECK, Desk, DeskOf
 from .outside import CLIENT
@@ -142,15 +142,15 @@ async def test_who_was_away_waits_for_receipts_as_long_as_that_before_sending_ag
 
 async def test_who_was_away_while_others_listened_waits_no_longer(cloud: Desk, unheard: None) -> None:
     """Its replica ends, and the one that begins instead knows that somebody was there to take receipts."""
-    listening = [Listening(cloud.db, cloud.clock, gap=2 * RECHECK)]
+    listening = [Listening(cloud.db, cloud.clock)]
     await listening[0].say()
     await cloud.fails("error_before", code=131000)
     await cloud.asks("Confirmado!")
     await cloud.step()
-    for _ in range(4):
-        cloud.clock.advance(RECHECK)
+    for _ in range(4 * (RECHECK // GAP) + 2):
+        cloud.clock.advance(GAP)
         await listening[0].say()
-    listening.append(Listening(cloud.db, cloud.clock, gap=2 * RECHECK))
+    listening.append(Listening(cloud.db, cloud.clock))
     assert listening[1].since() == cloud.clock(), "nobody has told it yet"
     await listening[1].say()
     cloud.restarts(listening[1].since)
@@ -158,20 +158,43 @@ async def test_who_was_away_while_others_listened_waits_no_longer(cloud: Desk, u
     assert await cloud.sent() == ["Confirmado!"]
 
 
+async def test_who_is_killed_again_and_again_waits_from_the_last_time(cloud: Desk, unheard: None) -> None:
+    """Each absence is short; together they put off what Meta repeats by more than a receipt is waited for."""
+    await Listening(cloud.db, cloud.clock).say()
+    await cloud.control("POST", f"{cloud.path}/hold")
+    await cloud.fails("error_after", code=131000)
+    await cloud.asks("Confirmado!")
+    await cloud.step()
+    for _ in range(3):
+        cloud.clock.advance(RECHECK)
+        listening = Listening(cloud.db, cloud.clock)
+        await listening.say()
+    cloud.restarts(listening.since)
+    for _ in range(3):
+        await listening.say()
+        await cloud.step()
+        cloud.clock.advance(RECHECK)
+    assert await cloud.sent() == ["Confirmado!"]
+    await cloud.control("POST", f"{cloud.path}/release", {"order": "said"})
+    await cloud.hears(1)
+    await cloud.works()
+    assert await cloud.sent() == ["Confirmado!"]
+
+
 async def test_when_all_were_away_for_long_it_counts_since_somebody_is_back(db: Database, unheard: None) -> None:
     clock = FrozenClock(datetime.now(UTC))
     began = clock()
-    await Listening(db, clock, gap=2 * RECHECK).say()
-    clock.advance(2 * RECHECK)
-    second = Listening(db, clock, gap=2 * RECHECK)
+    await Listening(db, clock).say()
+    clock.advance(GAP)
+    second = Listening(db, clock)
     await second.say()
     assert second.since() == began
-    clock.advance(2 * RECHECK + timedelta(milliseconds=1))
-    third = Listening(db, clock, gap=2 * RECHECK)
+    clock.advance(GAP + timedelta(milliseconds=1))
+    third = Listening(db, clock)
     await third.say()
     await second.say()
     assert second.since() == third.since() == clock()
-    clock.advance(2 * RECHECK + timedelta(milliseconds=1))
+    clock.advance(GAP + timedelta(milliseconds=1))
     assert third.since() == clock(), "it could not say so, as if the database was away: nobody may have taken anything"
 
 

@@ -37,7 +37,7 @@ from booka_messaging.usecases.receipts import Receipts
 from booka_messaging.usecases.receiving import Intake
 from booka_messaging.usecases.removing import Removals
 from booka_messaging.usecases.rereading import Unread
-from booka_messaging.usecases.sending import RECEIPT_WAITS, Sending
+from booka_messaging.usecases.sending import Sending
 from booka_messaging.usecases.sweeping import Sweeps
 from booka_messaging.usecases.templates import Templates
 from booka_messaging.usecases.transcribing import Transcribing
@@ -68,7 +68,7 @@ def create_app(
     called = Known({name: kind.gateway(calls) for name, kind in kinds.items()})
     apps = Known({name: kind.shared for name, kind in kinds.items() if kind.shared is not None})
     recheck = timedelta(seconds=settings.send_recheck_seconds)
-    listening = Listening(runtime.db, now, gap=RECEIPT_WAITS * recheck / 2)
+    listening = Listening(runtime.db, now)
     sending = Sending(
         runtime.db,
         sealer,

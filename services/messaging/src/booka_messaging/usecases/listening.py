@@ -8,35 +8,32 @@ from datetime import datetime, timedelta
 from booka_common.db import Database, load_queries
 from booka_common.errors import is_transient
 
-__all__ = ["Listening"]
+__all__ = ["GAP", "Listening"]
 
 _log = logging.getLogger(__name__)
 _queries = load_queries("booka_messaging", "queries/listening.sql")
 
-#: However soon somebody looks again: this machine may be slow, too.
-_SHORTEST_GAP = timedelta(seconds=2)
+#: How long nobody may be there without mattering: much less than anybody waits for a receipt, and more than it takes a slow
+#: machine to come round to it.
+GAP = timedelta(seconds=2)
 
 
 class Listening:
     """Says again and again that this replica is there, and knows since when any has been.
 
     A replica that ends leaves its receipts to the others. Nobody takes them while all are away or the database is, and then a
-    gateway repeats them, ever more seldom.
-
-    Args:
-        gap: how long nobody may be there without mattering, 2 s at least. A gateway repeats after as long again what nobody took.
+    gateway repeats them, ever more seldom: several short absences put one off as long as one that lasts from the first to the last.
     """
 
-    def __init__(self, db: Database, now: Callable[[], datetime], *, gap: timedelta) -> None:
+    def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
         self._db = db
         self._now = now
-        self._gap = max(gap, _SHORTEST_GAP)
         self._since = self._said_at = now()
 
     def since(self) -> datetime:
         """What gateways reported from then on was taken. Now: nobody knows."""
         now = self._now()
-        return now if self._said_at < now - self._gap else self._since
+        return now if self._said_at < now - GAP else self._since
 
     async def say(self) -> None:
         """Say that somebody is there.
@@ -46,7 +43,7 @@ class Listening:
         """
         now = self._now()
         async with self._db.system_tx(durable=False) as tx:
-            self._since = await tx.fetchval(_queries["listening"], now, self._gap)
+            self._since = await tx.fetchval(_queries["listening"], now, GAP)
         self._said_at = now
 
     async def try_to_say(self) -> None:
@@ -60,5 +57,5 @@ class Listening:
     async def keep(self) -> None:
         """Say so for ever."""
         while True:
-            await asyncio.sleep(self._gap.total_seconds() / 4)
+            await asyncio.sleep(GAP.total_seconds() / 4)
             await self.try_to_say()
