@@ -14,8 +14,10 @@ WITH trimmed AS (
 SELECT count(*) FROM trimmed;
 
 -- name: held_list
--- cross-tenant: it is nobody's. The oldest first.
-SELECT id, body, received_at FROM held_deliveries WHERE gateway = $1 AND line = $2 ORDER BY id LIMIT $3;
+-- cross-tenant: it is nobody's. The oldest first; none if the channel that asks ($3) has been switched off meanwhile.
+SELECT id, body, received_at FROM held_deliveries
+WHERE gateway = $1 AND line = $2 AND (SELECT c.active FROM channels AS c WHERE c.id = $3)
+ORDER BY id LIMIT $4;
 
 -- name: held_drop
 -- cross-tenant: it is nobody's.

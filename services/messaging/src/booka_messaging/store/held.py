@@ -27,9 +27,9 @@ async def put_held(
     return lost
 
 
-async def held_of(tx: Tx, gateway: str, line: str, *, limit: int) -> list[HeldDelivery]:
-    """Those of a line, the oldest first."""
-    return [HeldDelivery(*row) for row in await tx.fetch(queries["held_list"], gateway, line, limit)]
+async def held_of(tx: Tx, gateway: str, line: str, *, of: UUID, limit: int) -> list[HeldDelivery]:
+    """Those of a line, the oldest first, as long as the channel `of` is in use."""
+    return [HeldDelivery(*row) for row in await tx.fetch(queries["held_list"], gateway, line, of, limit)]
 
 
 async def drop_held(tx: Tx, gateway: str, line: str, id: UUID) -> None:

@@ -47,9 +47,9 @@ class Held:
             )
 
     async def waiting(self, channel: Channel, *, limit: int) -> list[HeldDelivery]:
-        """What is held for the line of a channel that is in use, the oldest first."""
+        """What is held for the line of a channel, the oldest first; nothing unless it is in use at this moment."""
         async with self._db.system_tx(durable=False) as tx:
-            return await held_of(tx, channel.gateway, channel.instance, limit=limit)
+            return await held_of(tx, channel.gateway, channel.instance, of=channel.id, limit=limit)
 
     async def drop(self, channel: Channel, held: HeldDelivery) -> None:
         """It was taken in."""

@@ -22,7 +22,7 @@ class Listening:
     """Says again and again that this replica is there, and knows since when any has been.
 
     A replica that ends leaves its receipts to the others. Nobody takes them while all are away or the database is, and then a
-    gateway repeats them, ever more seldom: several short absences put one off as long as one that lasts from the first to the last.
+    gateway repeats them, ever more seldom: several short absences put one off as much as one from the first to the last.
     """
 
     def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
