@@ -1,5 +1,6 @@
 """Voice messages and other media of clients: fetched for the salon, and heard before anybody is told of them."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -184,21 +185,26 @@ async def test_a_recording_that_cannot_be_fetched_is_told_without_a_text(talking
         assert (await outside.control("GET", "/ledger?kind=transcription"))["entries"] == []
 
 
+def secret() -> web.Response:
+    return web.json_response({"text": "um segredo"})
+
+
 async def test_what_is_taken_back_before_it_is_heard_is_not_kept(talking: Any, outside: Any) -> None:
-    await script(outside, {"match": "corte", "reply": "um segredo", "delay": 0.5})
-    async with talking(**to(outside)) as talk:
+    taken_back = asyncio.Event()
+    async with endpoint(secret, taken_back) as url, talking(**to(outside, transcription_url=url)) as talk:
         await talk.open(transcribe=True)
         await talk.sends()
         (message,) = await talk.salon.messages()
         await talk.salon.deliver({"id": message["provider_id"]}, "messages.delete")
+        taken_back.set()
         said = await talk.received()
         assert said.text == ""
         assert "segredo" not in json.dumps(await talk.salon.messages())
 
 
 async def test_who_is_erased_meanwhile_is_not_told_of(talking: Any, outside: Any) -> None:
-    await script(outside, {"match": "corte", "reply": "um segredo", "delay": 0.5})
-    async with talking(**to(outside)) as talk:
+    erased = asyncio.Event()
+    async with endpoint(secret, erased) as url, talking(**to(outside, transcription_url=url)) as talk:
         await talk.open(transcribe=True)
         await talk.sends()
         (conversation,) = (await talk.salon.get("/v1/conversations"))["items"]
@@ -208,6 +214,7 @@ async def test_who_is_erased_meanwhile_is_not_told_of(talking: Any, outside: Any
             headers={"idempotency-key": "k" * 20},
         )
         assert answer.status_code < 300, answer.text
+        erased.set()
 
         async def over() -> bool:
             jobs = (await talk.salon.get("/v1/jobs?status=done"))["items"]
@@ -221,8 +228,10 @@ async def test_who_is_erased_meanwhile_is_not_told_of(talking: Any, outside: Any
 
 
 @asynccontextmanager
-async def endpoint(answer: Any) -> AsyncIterator[str]:
+async def endpoint(answer: Any, after: asyncio.Event | None = None) -> AsyncIterator[str]:
     async def respond(_: web.Request) -> web.Response:
+        if after is not None:
+            await after.wait()
         made: web.Response = answer()
         return made
 
