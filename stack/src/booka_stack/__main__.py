@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from booka_stack import demo
 from booka_stack.layout import Layout
@@ -30,18 +31,30 @@ def main() -> int:
         stack.down()
         console.print("Booka is down.")
         return 0
-    if stack.is_up():
-        console.print("Booka is up already.")
-    else:
-        with console.status("starting PostgreSQL, RabbitMQ, the sandbox and six services …"):
-            stack.up()
-        steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stack.timings.items())
-        console.print(f"[dim]up: {steps}[/]")
+    if not start(stack, console):
+        return 1
     if arguments.command == "up":
         salon = asyncio.run(provision(stack.layout, DEMO_TENANT, SalonPlan.demo()))
         console.print(demo.addresses(stack.layout, salon.instance))
         return 0
     return _demo(stack, console, once=arguments.once)
+
+
+def start(stack: Stack, console: Console) -> bool:
+    """Start what is not up yet; False if that failed: it is told why, and nothing is left running."""
+    if stack.is_up():
+        console.print("Booka is up already.")
+        return True
+    try:
+        with console.status("starting PostgreSQL, RabbitMQ, the sandbox and six services …"):
+            stack.up()
+    except RuntimeError as error:
+        stack.down()
+        console.print(f"[bold red]Booka did not start.[/]\n{escape(str(error))}", highlight=False, soft_wrap=True)
+        return False
+    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stack.timings.items())
+    console.print(f"[dim]up: {steps}[/]")
+    return True
 
 
 def _demo(stack: Stack, console: Console, *, once: bool) -> int:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
+from booka_common.cli import REFUSED
 from booka_common.testing.servers import PostgresServer, RabbitServer, free_port
 from booka_stack.external import declare
 from booka_stack.layout import SERVICES, Layout
@@ -91,14 +92,12 @@ class Stack:
         else:
             asyncio.run(declare(self._external_amqp))
         self.timings["rabbitmq"] = time.monotonic() - started
-        for process in migrating:
-            if process.wait(120) != 0:
-                raise RuntimeError(f"migrate failed, see {self.layout.folder}/migrate.log")
+        self._migrated(migrating)
         self.timings["migrated"] = time.monotonic() - started
         self.start(self.processes())
         self.timings["ready"] = time.monotonic() - started
 
-    def _migrate(self) -> "list[subprocess.Popen[bytes]]":
+    def _migrate(self) -> "list[subprocess.Popen[str]]":
         admin = urlsplit(self.database_url())
         server = urlunsplit((admin.scheme, admin.netloc, "/postgres", "", ""))
         exists = subprocess.run(
@@ -115,10 +114,22 @@ class Stack:
                     [sys.executable, "-m", process.module, "migrate"],
                     env={**inherited(), **process.environment},
                     stdout=log,
-                    stderr=log,
+                    stderr=subprocess.PIPE,
+                    text=True,
                 )
                 for process in (replicas[0] for replicas in self.services.values())
             ]
+
+    def _migrated(self, migrating: "Iterable[subprocess.Popen[str]]") -> None:
+        ended = [(process.communicate(timeout=120)[1], process.returncode) for process in migrating]
+        failed = [(error, code) for error, code in ended if code]
+        if not failed:
+            return
+        said = "".join(["migrate failed:\n", *(error for error, _ in failed)])
+        if any(code == REFUSED for _, code in failed):
+            where = "drop the database `booka`" if self._external_postgres else f"remove {self.layout.folder}"
+            said += f"What is there is of another version of Booka. To start afresh, {where}."
+        raise RuntimeError(said)
 
     def start(self, processes: Iterable[Process]) -> None:
         """Start `processes` together and wait until each is ready."""

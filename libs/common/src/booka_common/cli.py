@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import SecretStr, ValidationError
 
-from booka_common.migrate import migrate
+from booka_common.migrate import SchemaRefused, migrate
 from booka_common.observability import configure_logging
 from booka_common.service import Service
 from booka_common.settings import ServiceSettings
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
-__all__ = ["main", "tidy_less"]
+__all__ = ["REFUSED", "main", "tidy_less"]
+
+#: The exit code of `migrate` if the schema is not one that it can bring up to date.
+REFUSED = 3
 
 
 def main(service: Service, settings_type: type[ServiceSettings]) -> None:
@@ -120,14 +123,18 @@ def tidy_less() -> None:
 
 async def _migrate(service: Service, settings: ServiceSettings) -> None:
     admin: SecretStr = settings.migrate_url or settings.database_url
-    await migrate(
-        admin.get_secret_value(),
-        settings.database_url.get_secret_value(),
-        schema=service.name,
-        package=service.package,
-        system_tables=service.system_tables,
-        shared_tables=service.shared_tables,
-    )
+    try:
+        await migrate(
+            admin.get_secret_value(),
+            settings.database_url.get_secret_value(),
+            schema=service.name,
+            package=service.package,
+            system_tables=service.system_tables,
+            shared_tables=service.shared_tables,
+        )
+    except SchemaRefused as error:
+        sys.stderr.write(f"{service.name}: the schema was not migrated: {error}\n")
+        raise SystemExit(REFUSED) from None
 
 
 def _print(document: object) -> None:

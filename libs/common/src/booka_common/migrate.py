@@ -6,6 +6,7 @@ role gets the plumbing tables and what the service names, and nothing else.
 """
 
 import asyncio
+import hashlib
 import logging
 import random
 from collections.abc import Collection, Mapping
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-__all__ = ["migrate", "migrations"]
+__all__ = ["SchemaRefused", "migrate", "migrations", "pending"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,16 +40,61 @@ _SHARED_POLICY = (
 )
 
 
-def migrations(package: str) -> dict[str, str]:
+class SchemaRefused(Exception):
+    """The schema has a history other than that of the files: nothing was applied. It says of each file what to do."""
+
+
+def migrations(package: str) -> dict[str, bytes]:
     """Name -> SQL of the shared plumbing and of `package`, in the order in which they are applied."""
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     for scope in ("booka_common", package):
         files = sorted(
             (entry for entry in (resources.files(scope) / "migrations").iterdir() if entry.name.endswith(".sql")),
             key=lambda entry: entry.name,
         )
-        found |= {f"{scope}/{entry.name}": entry.read_text("utf-8") for entry in files}
+        found |= {f"{scope}/{entry.name}": entry.read_bytes() for entry in files}
     return found
+
+
+def pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
+    """The names of `files` that have not been applied, in their order.
+
+    What was applied and is not among the files came with a newer release, from before a rollback: it does not matter here.
+
+    Args:
+        files: by name, `package/NNNN_what.sql`; numbers count within their package.
+        applied: name -> sha256 of the file as it was applied.
+
+    Raises:
+        SchemaRefused: a file was changed since, or comes too late for its number.
+    """
+    last: dict[str, tuple[str, str]] = {}
+    for name in applied:
+        scope, number = _place(name)
+        last[scope] = max(last.get(scope, ("", "")), (number, name))
+    wrong, new = [], []
+    for name, sql in files.items():
+        scope, number = _place(name)
+        latest, by = last.get(scope, ("", ""))
+        if name in applied:
+            if applied[name] != _digest(sql):
+                wrong.append(f"{name} was changed after it was applied: restore it, and put the change into a new file")
+            continue
+        if number <= latest:
+            wrong.append(f"{name} is new, but {by} is applied already: give it a later number")
+        new.append(name)
+    if wrong:
+        raise SchemaRefused("; ".join(wrong))
+    return new
+
+
+def _place(name: str) -> tuple[str, str]:
+    scope, _, file = name.rpartition("/")
+    return scope, file.partition("_")[0]
+
+
+def _digest(sql: bytes) -> str:
+    return hashlib.sha256(sql).hexdigest()
 
 
 async def migrate(
@@ -67,6 +113,9 @@ async def migrate(
         service_url: the service's URL; its user (and password, if given) becomes the service's role.
         system_tables: rights of the system role on tables of the service itself, e.g. `{"channels": "SELECT"}`.
         shared_tables: tables of the service itself in which one transaction may see several tenants of its choice.
+
+    Raises:
+        SchemaRefused: the files are not the ones that were applied; see `pending`.
     """
     parts = urlsplit(service_url)
     role = parts.username or f"booka_{schema}"
@@ -78,25 +127,37 @@ async def migrate(
         await connection.execute("CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public")
         await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         await connection.execute(f'SET search_path = "{schema}", public')
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        done = {row["name"] for row in await connection.fetch("SELECT name FROM schema_migrations")}
-        applied = []
-        for name, sql in migrations(package).items():
-            if name in done:
-                continue
+        files = migrations(package)
+        names = pending(files, await _applied(connection))
+        for name in names:
             async with connection.transaction():
                 await connection.execute("SET LOCAL lock_timeout = '5s'")
-                await connection.execute(sql)
-                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", name)
-            applied.append(name)
+                await connection.execute(files[name].decode())
+                await connection.execute(
+                    "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", name, _digest(files[name])
+                )
             _log.info("applied %s", name)
         async with connection.transaction():
             await _secure(connection, schema, role, system_tables, shared_tables)
-        return applied
+        return names
     finally:
         await connection.close()
+
+
+async def _applied(connection: asyncpg.Connection) -> dict[str, str]:
+    """Name -> digest of what this schema has."""
+    await connection.execute(
+        """CREATE TABLE IF NOT EXISTS schema_migrations (
+               name text PRIMARY KEY, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+           )"""
+    )
+    try:
+        rows = await connection.fetch("SELECT name, digest FROM schema_migrations")
+    except asyncpg.UndefinedColumnError:
+        raise SchemaRefused(
+            "it was made before the first release, when nothing was kept of what was applied: begin with an empty database"
+        ) from None
+    return {row["name"]: row["digest"] for row in rows}
 
 
 async def _roles(connection: asyncpg.Connection, role: str, password: str | None) -> None:
