@@ -232,14 +232,15 @@ async def test_every_shared_statement_fits_the_schema(settings, filename):
 
 
 async def test_a_signal_wakes_one_waiter_and_is_kept_while_nobody_waits():
-    signal, woken = Signal(), []
+    signal, waiting, woken = Signal(), asyncio.Queue(), []
 
     async def waiter(name):
+        waiting.put_nowait(name)
         await signal.wait(timedelta(seconds=20))
         woken.append(name)
 
     waiters = [asyncio.create_task(waiter(name)) for name in ("a", "b")]
-    await asyncio.sleep(0)
+    assert {await waiting.get(), await waiting.get()} == {"a", "b"}
     signal.set()
     await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
     for _ in range(3):

@@ -301,6 +301,12 @@ async def test_a_claim_under_way_when_the_end_comes_is_finished_too(db, tenant_i
 
     worker = Worker(db, Metrics("test"), FaultPoints(), {type: JobType(handler)}, lambda: datetime.now(UTC))
     job_id = await add(db, tenant_id, type)
+    ending = asyncio.Event()
+
+    async def end():
+        ending.set()
+        await worker.drain(timedelta(seconds=10))
+
     async with db.tx(tenant_id) as tx:
         await tx.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
         running = asyncio.create_task(worker.run())
@@ -312,8 +318,8 @@ async def test_a_claim_under_way_when_the_end_comes_is_finished_too(db, tenant_i
                 )
 
             await eventually(claiming)
-            draining = asyncio.create_task(worker.drain(timedelta(seconds=10)))
-            await asyncio.sleep(0)
+            draining = asyncio.create_task(end())
+            await ending.wait()
         except BaseException:
             running.cancel()
             raise
