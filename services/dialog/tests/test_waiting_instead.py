@@ -123,7 +123,8 @@ def test_the_offer_says_which_visit_it_replaces_and_a_yes_moves_it(talk: Any) ->
         f"{INSTEAD}\nI am keeping it for you until 10:15. Would you like it?\n1. Yes\n2. No"
     )
     use = talk.one(Say).template
-    assert (use.name, use.parameters[-1]) == ("waitlist_offer_instead", "Haircut, Friday, 27 November at 15:00")
+    in_place = "Haircut with Ana (in place of Haircut, Friday, 27 November at 15:00)"
+    assert (use.name, use.parameters) == ("waitlist_offer", (in_place, "Saturday, 28 November", "15:00", "10:15"))
     assert talk.says("yes") == ""
     assert talk.one(ConfirmationRequested).reservation_id == offer.reservation_id
     message = taken(talk, offer)
@@ -138,6 +139,8 @@ def test_in_portuguese(talk: Any) -> None:
     replaces = Replaced(reservation_id=new_id(), visit=talk.house.visit(FRIDAY_15))
     said = talk.take(offer_of(talk, visit=talk.house.visit(SATURDAY_15), replaces=replaces))
     assert "\nEla ficaria no lugar do seu horário: Haircut, sexta-feira, 27 de novembro às 15:00.\n" in said
+    in_place = "Haircut com Ana (no lugar de Haircut, sexta-feira, 27 de novembro às 15:00)"
+    assert talk.one(Say).template.parameters[0] == in_place
 
 
 def test_nobody_is_asked_for_a_name_for_a_visit_that_has_one(talk: Any) -> None:

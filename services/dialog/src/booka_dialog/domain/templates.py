@@ -28,12 +28,16 @@ def offer(session: Session, voice: Voice) -> TemplateUse | None:
 
 
 def offer_of(session: Session, held: Held, voice: Voice) -> TemplateUse:
-    """`{1}` what with whom, `{2}` the day, `{3}` the time, `{4}` until when it is kept; `{5}` the visit that would move there."""
-    until = voice.formats.until(held.expires_at, voice.now)
+    """`{1}` what with whom, and in place of which visit if one would move there, `{2}` the day, `{3}` the time, `{4}` until when.
+
+    One text for both, so that no salon lacks the approved one for the rarer.
+    """
+    what = booked_lines(held.visit, voice)
     old = replaced_visit(session, held)
-    name = "waitlist_offer_instead" if old else "waitlist_offer"
-    replaces = (voice.visit("visit_line", old),) if old else ()
-    return _use(voice, name, booked_lines(held.visit, voice), *voice.day_and_time(held.visit), until, *replaces)
+    if old is not None:
+        what = voice.visit("offer_in_place", old, what=what)
+    until = voice.formats.until(held.expires_at, voice.now)
+    return _use(voice, "waitlist_offer", what, *voice.day_and_time(held.visit), until)
 
 
 def refunded(amount: Money, voice: Voice) -> TemplateUse:

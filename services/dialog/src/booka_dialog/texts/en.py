@@ -139,6 +139,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "finish_first": "Let us finish this booking first, please; then I can put you on the waiting list.",
     "ask_offer": "Good news from the waiting list, this is free:\n{what}\n{day} at {time} ({city} time)\nPrice: {price}{deposit}{instead}\nI am keeping it for you until {until}. Would you like it?\n1. Yes\n2. No",
     "offer_meanwhile": 'Good news from the waiting list, this is free:\n{what}\n{day} at {time}{instead}\nI am keeping it for you until {until}. Write "take the offer" or "decline the offer".',
+    "offer_in_place": "{what} (in place of {service}, {day} at {time})",
     "offer_instead": "It would take the place of your visit: {service}, {day} at {time}.",
     "offer_taken": "Good, I am booking what was offered from the waiting list.",
     "offer_declined": 'All right, I let it go. You stay on the waiting list; to leave it, write "leave the waiting list".',

@@ -139,6 +139,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "finish_first": "Vamos terminar esta reserva primeiro, por favor; depois coloco você na lista de espera.",
     "ask_offer": "Boa notícia da lista de espera, isto ficou livre:\n{what}\n{day} às {time} (horário de {city})\nPreço: {price}{deposit}{instead}\nGuardo para você até {until}. Você quer?\n1. Sim\n2. Não",
     "offer_meanwhile": "Boa notícia da lista de espera, isto ficou livre:\n{what}\n{day} às {time}{instead}\nGuardo para você até {until}. Escreva “aceitar a vaga” ou “recusar a vaga”.",
+    "offer_in_place": "{what} (no lugar de {service}, {day} às {time})",
     "offer_instead": "Ela ficaria no lugar do seu horário: {service}, {day} às {time}.",
     "offer_taken": "Certo, estou marcando a vaga da lista de espera.",
     "offer_declined": "Tudo bem, liberei a vaga. Você continua na lista de espera; para sair, escreva “sair da lista”.",
