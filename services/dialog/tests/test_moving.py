@@ -42,6 +42,22 @@ def test_all_in_one_sentence(talk: Any, words: str) -> None:
     assert (talk.session.state, talk.session.visits[0].visit.start) == ("done", SATURDAY_15)
 
 
+def test_booking_is_told_who_asks(talk: Any) -> None:
+    talk.at_done()
+    who = talk.session.contact_id
+    talk.says("can we move it to saturday 3pm?")
+    assert talk.one(CancellationQuoteRequested).contact_id == who
+    quoted(talk)
+    talk.found(SATURDAY_15)
+    talk.says("1")
+    assert talk.one(MoveRequested).contact_id == who
+    talk.take(moved(talk, SATURDAY_15))
+    talk.says("cancel it")
+    quoted(talk)
+    talk.says("yes")
+    assert talk.one(CancellationRequested).contact_id == who
+
+
 def test_step_by_step_with_the_old_and_the_new_time_confirmed(talk: Any) -> None:
     talk.at_done()
     talk.says("reschedule")

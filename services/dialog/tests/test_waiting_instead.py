@@ -127,6 +127,7 @@ def test_the_offer_says_which_visit_it_replaces_and_a_yes_moves_it(talk: Any) ->
     assert (use.name, use.parameters) == ("waitlist_offer", (in_place, "Saturday, 28 November", "15:00", "10:15"))
     assert talk.says("yes") == ""
     assert talk.one(ConfirmationRequested).reservation_id == offer.reservation_id
+    assert talk.one(ConfirmationRequested).contact_id == talk.session.contact_id
     message = taken(talk, offer)
     assert talk.take(message).startswith("Your visit was moved. It is now:\n*Haircut* with Ana\nSaturday, 28 November")
     (visit,) = talk.session.visits
@@ -161,6 +162,7 @@ def test_taken_in_the_middle_of_looking_for_another_time_for_it(talk: Any) -> No
     assert INSTEAD in talk.take(offer)
     talk.says("take the offer")
     assert talk.one(ConfirmationRequested).reservation_id == offer.reservation_id
+    assert talk.one(ConfirmationRequested).contact_id == talk.session.contact_id
     assert talk.take(taken(talk, offer)).startswith("Your visit was moved.")
     assert (talk.session.state, talk.session.moving, talk.session.offers) == ("done", None, ())
 

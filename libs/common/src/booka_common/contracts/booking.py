@@ -176,6 +176,7 @@ class ConfirmationRequested(Message):
 
     reservation_id: UUID
     conversation_id: UUID
+    contact_id: UUID | None = Field(None, description="who asks; None: whoever the conversation is with")
     guest_name: str = Field(min_length=1, max_length=120)
 
 
@@ -243,6 +244,7 @@ class MoveRequested(Message):
     request_id: UUID
     reservation_id: UUID
     conversation_id: UUID
+    contact_id: UUID | None = Field(None, description="who asks; None: whoever the conversation is with")
     start: AwareDatetime
     staff_ids: tuple[UUID | None, ...] = Field(
         (), description="for each service, None: anyone; empty: as it was asked for at first"
@@ -269,6 +271,7 @@ class CancellationQuoteRequested(Message):
     request_id: UUID
     reservation_id: UUID
     conversation_id: UUID
+    contact_id: UUID | None = Field(None, description="who asks; None: whoever the conversation is with")
 
 
 class CancellationQuoted(Message):
@@ -295,6 +298,7 @@ class CancellationRequested(Message):
 
     reservation_id: UUID
     conversation_id: UUID
+    contact_id: UUID | None = Field(None, description="who asks; None: whoever the conversation is with")
     quoted_at: AwareDatetime | None = Field(
         None, description="of the quote the client agreed to; it is kept to for 15 minutes"
     )

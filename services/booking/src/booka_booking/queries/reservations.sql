@@ -132,6 +132,9 @@ WITH saved AS (
 )
 SELECT count(*) FROM saved;
 
+-- name: reservation_conversation
+UPDATE reservations SET conversation_id = $3 WHERE tenant_id = $1 AND id = $2;
+
 -- name: segments_move
 UPDATE reservation_segments AS s
 SET staff_id = n.staff_id, staff_name = n.staff_name, wanted_staff_id = n.wanted_staff_id, resource_id = n.resource_id,

@@ -15,7 +15,8 @@ from booka_booking.domain.planning import Ask, Party, Plan
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.salon import Salon
 from booka_booking.domain.times import Interval
-from booka_booking.store import merging, reservations
+from booka_booking.store import reservations
+from booka_booking.usecases.asking import of_asker, theirs
 from booka_booking.usecases.availability import calendars, load, next_slots, preferred, taken_by_calendar
 from booka_booking.usecases.expiry import end_if_overdue, free_overdue
 from booka_booking.usecases.holds import around, diary_without, lapsed_in_the_way
@@ -50,8 +51,7 @@ async def answer_quote(db: Database, envelope: Envelope[CancellationQuoteRequest
         if not await inbox.once(tx, "booking.quote", envelope.id):
             return
         it = await reservations.get(tx, asked.reservation_id)
-        theirs = it is not None and await merging.same(tx, it.conversation_id, asked.conversation_id)
-        quote = rules.quote(it, now) if it is not None and theirs else None
+        quote = rules.quote(it, now) if it is not None and await theirs(tx, it, asked) else None
         told = CancellationQuoted(
             request_id=asked.request_id,
             reservation_id=asked.reservation_id,
@@ -74,8 +74,8 @@ async def answer_cancellation(db: Database, envelope: Envelope[CancellationReque
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.cancellation", envelope.id):
             return
-        it = await reservations.lock(tx, asked.reservation_id)
-        if it is not None and await merging.same(tx, it.conversation_id, asked.conversation_id):
+        it = await of_asker(tx, await reservations.lock(tx, asked.reservation_id), asked)
+        if it is not None:
             await cancel(
                 tx,
                 it,
@@ -143,9 +143,9 @@ async def answer_move(db: Database, envelope: Envelope[MoveRequested], now: date
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.move", envelope.id):
             return
-        it = await reservations.lock(tx, asked.reservation_id)
+        it = await of_asker(tx, await reservations.lock(tx, asked.reservation_id), asked)
         outcome: Reservation | Refused | NotHeld | None = None
-        if it is not None and await merging.same(tx, it.conversation_id, asked.conversation_id):
+        if it is not None:
             outcome = await move(tx, it, occasion, by="client", start=asked.start, staff_ids=asked.staff_ids)
         if isinstance(outcome, Reservation):
             return

@@ -6,8 +6,9 @@ from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.lifecycle import Nothing, Refused
 from booka_booking.domain.planning import Ask
 from booka_booking.domain.reservation import Reservation
-from booka_booking.store import catalogue, merging
+from booka_booking.store import catalogue
 from booka_booking.store import waitlist as waiting
+from booka_booking.usecases.asking import of_asker
 from booka_booking.usecases.availability import load, next_slots
 from booka_booking.usecases.expiry import end_if_overdue, plan_expiry
 from booka_booking.usecases.occasion import Occasion
@@ -35,8 +36,9 @@ async def answer(db: Database, envelope: Envelope[ConfirmationRequested], now: d
     async with db.tx(envelope.tenant_id) as tx:
         if not await inbox.once(tx, "booking.confirmation", envelope.id):
             return
-        it, replaced = await waiting.lock_agreed(tx, asked.reservation_id)
-        if it is None or not await merging.same(tx, it.conversation_id, asked.conversation_id):
+        found, replaced = await waiting.lock_agreed(tx, asked.reservation_id)
+        it = await of_asker(tx, found, asked)
+        if it is None:
             refused = ConfirmationRefused(
                 reservation_id=asked.reservation_id, conversation_id=asked.conversation_id, code="unknown_reservation"
             )

@@ -87,6 +87,7 @@ def cancel_visit(session: Session, ctx: Context) -> Moved:
     request = CancellationRequested(
         reservation_id=known.reservation_id,
         conversation_id=session.conversation_id,
+        contact_id=session.contact_id,
         quoted_at=quote.quoted_at if quote else None,
     )
     return replace(session.cleared(), state="cancelling", target=known.reservation_id), (request,)
@@ -149,6 +150,7 @@ def move(session: Session, ctx: Context) -> Moved:
         request_id=ctx.request_id,
         reservation_id=session.moving,
         conversation_id=session.conversation_id,
+        contact_id=session.contact_id,
         start=session.chosen.start,
         staff_ids=wanted_people(session, session.chosen),
     )
@@ -176,7 +178,10 @@ def named_visit(session: Session, reading: Reading | None, ctx: Context) -> UUID
 
 def _quote(session: Session, reservation_id: UUID, ctx: Context) -> Moved:
     request = CancellationQuoteRequested(
-        request_id=ctx.request_id, reservation_id=reservation_id, conversation_id=session.conversation_id
+        request_id=ctx.request_id,
+        reservation_id=reservation_id,
+        conversation_id=session.conversation_id,
+        contact_id=session.contact_id,
     )
     pending = Pending(kind="quote", request_id=ctx.request_id, asked_at=ctx.now)
     return replace(session, state="quoting", pending=pending, quote=None, choices=()), (request,)

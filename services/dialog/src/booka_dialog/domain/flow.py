@@ -107,6 +107,7 @@ def confirm(session: Session, ctx: Context) -> Moved:
     request = ConfirmationRequested(
         reservation_id=session.held.reservation_id,
         conversation_id=session.conversation_id,
+        contact_id=session.contact_id,
         guest_name=session.guest_name,
     )
     if session.held.url:
@@ -149,4 +150,6 @@ def stop(session: Session) -> Moved:
 
 def cancellation(session: Session, reservation_id: UUID) -> Effect:
     """The request to booking to free a time."""
-    return CancellationRequested(reservation_id=reservation_id, conversation_id=session.conversation_id)
+    return CancellationRequested(
+        reservation_id=reservation_id, conversation_id=session.conversation_id, contact_id=session.contact_id
+    )

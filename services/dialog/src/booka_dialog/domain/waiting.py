@@ -159,7 +159,10 @@ def with_offer_name(session: Session, name: str | None, ctx: Context) -> Moved:
 
 def _agreed(session: Session, offer: Held, name: str, ctx: Context) -> Moved:
     request = ConfirmationRequested(
-        reservation_id=offer.reservation_id, conversation_id=session.conversation_id, guest_name=name
+        reservation_id=offer.reservation_id,
+        conversation_id=session.conversation_id,
+        contact_id=session.contact_id,
+        guest_name=name,
     )
     session = session.with_offer(replace(offer, agreed=True))
     told = Voice.of(session, ctx)("offer_taken")
