@@ -28,7 +28,6 @@ __all__ = [
     "Receipt",
     "address",
     "merge",
-    "outranked",
     "phone_of",
     "same_number",
     "told_at",
@@ -40,7 +39,7 @@ Kind = Literal["text", "choice", "audio", "image", "video", "document", "locatio
 Delivery = Literal["sent", "failed", "delivered", "read"]
 
 #: From the least to the most that is known of an outgoing message. Receipts come in any order; a state only ever rises.
-_RANKS: tuple[str, ...] = ("queued", "sent", "failed", "delivered", "read")
+STATES: tuple[str, ...] = ("queued", "sent", "failed", "delivered", "read")
 
 
 class Alias(NamedTuple):
@@ -170,11 +169,6 @@ def told_at(event: ChatEvent) -> datetime | None:
     if isinstance(event, ChatMessage | Echoed):
         return event.sent_at
     return event.at if isinstance(event, Receipt | Linked) else None
-
-
-def outranked(status: Delivery) -> list[str]:
-    """The states that `status` replaces."""
-    return list(_RANKS[: _RANKS.index(status)])
 
 
 def phone_of(aliases: Sequence[Alias]) -> str | None:

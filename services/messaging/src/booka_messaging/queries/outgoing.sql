@@ -1,9 +1,10 @@
 -- What is sent, and what became of it.
 
 -- name: receipt_apply
--- A receipt that knows less than we do changes nothing; one that is early waits on its row for `sends_done`. One that says which of
--- our messages it is about ($7) proves that this one was sent, whatever is known of its attempts (`proven`). That a message failed
--- under one id says nothing about another one under which it was sent again. `raised`: its state is another one now.
+-- A receipt that knows less than we do changes nothing, by the order of states ($5); one that is early waits on its row for
+-- `sends_done`. One that says which of our messages it is about ($7) proves that this one was sent, whatever is known of its attempts
+-- (`proven`), and brings it what was early. That a message failed under one id says nothing about another one under which it was
+-- sent again. `raised`: its state is another one now.
 WITH named AS MATERIALIZED (
     -- One row, always: an echo of what is known as ours from now on is forgotten first.
     SELECT count(forget_echoes(ARRAY[$1::uuid], ARRAY[$2::uuid], ARRAY[$3::text], $6::timestamptz)) FROM messages AS m
@@ -14,23 +15,25 @@ WITH named AS MATERIALIZED (
         WHERE m.tenant_id = $1 AND m.id = $7 AND m.channel_id = $2 AND m.request_id IS NOT NULL), $6
     FROM named
     ON CONFLICT (tenant_id, channel_id, provider_id) DO UPDATE
-    SET status = excluded.status, updated_at = excluded.updated_at, message_id = coalesce(r.message_id, excluded.message_id)
-    WHERE r.status = ANY ($5::text[])
-    RETURNING r.message_id
+    SET status = ($5::text[])[greatest(array_position($5, r.status), array_position($5, excluded.status))],
+        updated_at = excluded.updated_at, message_id = coalesce(r.message_id, excluded.message_id)
+    WHERE array_position($5, r.status) < array_position($5, excluded.status)
+       OR (r.message_id IS NULL AND excluded.message_id IS NOT NULL)
+    RETURNING r.message_id, r.status
 ), before AS MATERIALIZED (
-    SELECT m.id, m.provider_id, m.status = ANY ($5) AS raised
+    SELECT m.id, m.provider_id, receipt.status AS told, array_position($5, m.status) < array_position($5, receipt.status) AS raised
     FROM receipt
     JOIN messages AS m ON m.tenant_id = $1 AND m.id = receipt.message_id
     FOR NO KEY UPDATE OF m
 )
 UPDATE messages AS m
-SET status = CASE WHEN b.raised THEN $4 ELSE m.status END,
-    failure = CASE WHEN NOT b.raised THEN m.failure WHEN $4 = 'failed' THEN $8 END,
+SET status = CASE WHEN b.raised THEN b.told ELSE m.status END,
+    failure = CASE WHEN NOT b.raised THEN m.failure WHEN b.told = 'failed' THEN $8 END,
     provider_id = coalesce(m.provider_id, $3), sent_at = coalesce(m.sent_at, $6)
 FROM before AS b
 WHERE m.tenant_id = $1 AND m.id = b.id AND (b.raised OR b.provider_id IS NULL)
-  AND ($4 <> 'failed' OR coalesce(b.provider_id = $3, true))
-RETURNING m.id, m.conversation_id, m.request_id, m.author, b.provider_id IS NULL AS proven, b.raised;
+  AND (b.told <> 'failed' OR coalesce(b.provider_id = $3, true))
+RETURNING m.id, m.conversation_id, m.request_id, m.author, b.provider_id IS NULL AS proven, b.raised, b.told AS status;
 
 -- name: echo_candidate
 -- The message of ours that an echo must be of: told to this person in these words by an attempt of which it is not known what

@@ -12,7 +12,7 @@ from booka_common.contracts.envelope import Fact
 from booka_common.contracts.messaging import SendRequested
 from booka_common.db import Tx, load_queries
 from booka_messaging.domain.circuit import Circuit
-from booka_messaging.domain.model import Alias, AliasKind, Author, Delivery, Receipt, outranked
+from booka_messaging.domain.model import STATES, Alias, AliasKind, Author, Delivery, Receipt
 from booka_messaging.domain.pacing import CATCH_UP, LATE, OTHERS_SHARE, REPLIES_SHARE
 from booka_messaging.domain.rendering import Approved, Wording
 from booka_messaging.store.incoming import TakenMeanwhile
@@ -52,6 +52,7 @@ class Touched:
     Attributes:
         proven: that it was sent was not known before.
         raised: its state is another one.
+        status: what is known of it by all receipts, early ones among them.
     """
 
     id: UUID
@@ -60,6 +61,7 @@ class Touched:
     author: Author = "booka"
     proven: bool = False
     raised: bool = True
+    status: Delivery = "sent"
 
 
 async def record_receipt(
@@ -80,7 +82,7 @@ async def record_receipt(
             channel_id,
             receipt.provider_id,
             receipt.status,
-            outranked(receipt.status),
+            STATES,
             now,
             about,
             receipt.code or "gateway_error",

@@ -82,20 +82,16 @@ class Receipts:
         touched = await record_receipt(tx, channel.id, receipt, about=about, now=now)
         if touched is None:
             return False
-        job = await sent_job(tx, JOB_TYPE, touched.request_id, now=now) if touched.proven or _failed(receipt) else None
-        if (
-            touched.raised
-            and _failed(receipt)
-            and job is not None
-            and await self._again(tx, touched, receipt, job[0], now)
-        ):
+        failed = touched.status == "failed"
+        job = await sent_job(tx, JOB_TYPE, touched.request_id, now=now) if touched.proven or failed else None
+        if touched.raised and failed and job is not None and await self._again(tx, touched, receipt, job[0], now):
             return True
         said: list[tuple[Message, str]] = []
         if touched.proven:
             said.append((sent_news(touched), "sent"))
-        news = delivery_news(receipt.status, touched, receipt.code) if touched.raised else None
+        news = delivery_news(touched.status, touched, receipt.code) if touched.raised else None
         if news is not None:
-            said.append((news, receipt.status))
+            said.append((news, touched.status))
         for data, what in said:
             envelope = Envelope.of(
                 data,
@@ -144,10 +140,6 @@ async def _at_last(work: Callable[[], Awaitable[bool]]) -> bool:
         return await work()
     except TakenMeanwhile:
         return await work()
-
-
-def _failed(receipt: Receipt) -> bool:
-    return receipt.status == "failed"
 
 
 def _reference(text: str | None) -> UUID | None:
