@@ -13,7 +13,8 @@ The transaction is committed after the route has made its answer, together with 
 stored answer with `Idempotent-Replayed: true`; while the first is being worked on it is told 409, and never waits. A crash
 leaves neither the change nor the key. Kept for seven days.
 
-Changes that were asked for at the same time may share a transaction: see `claim_all`.
+Changes that were asked for at the same time may share a transaction: see `claim_all`. Refusals that are kept may share a call:
+see `answer_all`.
 """
 
 import hashlib
@@ -44,6 +45,7 @@ __all__ = [
     "Keyed",
     "Once",
     "OnceRoute",
+    "answer_all",
     "claim_all",
     "in_progress",
     "kept",
@@ -304,6 +306,39 @@ async def store_all(tx: Tx, answers: Sequence[tuple[Keyed, Response]]) -> None:
         [_kept_headers(response) for _, response in answers],
         [bytes(response.body) for _, response in answers],
     )
+
+
+async def answer_all(
+    db: Database, answers: Sequence[tuple[Keyed, Response]]
+) -> list[KeyInProgress | AnsweredBefore | None]:
+    """Keep what requests of any tenants are answered that change nothing else, by one call; whoever is told the same should
+    get the same `Response`, which then goes to the database once.
+
+    Returns:
+        For each request, what has kept it from being answered so; None: nothing. What was answered is durable.
+    """
+    places: dict[int, int] = {}
+    told: list[Response] = []
+    for _, response in answers:
+        if id(response) not in places:
+            told.append(response)
+            places[id(response)] = len(told)
+    rows = await db.shared_call(
+        {asked.tenant_id for asked, _ in answers},
+        "idempotency_answer",
+        [asked.tenant_id for asked, _ in answers],
+        [asked.key for asked, _ in answers],
+        [asked.request for asked, _ in answers],
+        [asked.payload_hash for asked, _ in answers],
+        [places[id(response)] for _, response in answers],
+        [response.status_code for response in told],
+        [_kept_headers(response) for response in told],
+        [bytes(response.body) for response in told],
+    )
+    found: list[KeyInProgress | AnsweredBefore | None] = [None] * len(answers)
+    for place, answered in rows:
+        found[place - 1] = AnsweredBefore() if answered else in_progress()
+    return found
 
 
 def _kept_headers(response: Response) -> dict[str, str]:

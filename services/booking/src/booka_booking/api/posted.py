@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
+from uuid import UUID
 
 from fastapi import Response
 
@@ -10,7 +11,7 @@ from booka_booking.errors import slot_refusal
 from booka_booking.usecases.tickets import Ticket
 from booka_booking.usecases.wishes import Held, NotHeld
 from booka_common import idempotency
-from booka_common.db import Tx
+from booka_common.db import Database, Tx
 from booka_common.idempotency import AnsweredBefore, Keyed
 from booka_common.versions import etag
 from booka_common.web import refused
@@ -53,16 +54,28 @@ class Posted(Ticket):
 
     @staticmethod
     async def keep(tx: Tx, outcomes: Sequence[tuple["Posted", Held | NotHeld]]) -> None:
-        """Answer, and keep the answers. Those who are told the same get the same answer, which is made once."""
-        answers = {id(outcome): outcome for _, outcome in outcomes}
-        made = {place: _answer(outcome) for place, outcome in answers.items()}
-        for ticket, outcome in outcomes:
-            ticket.response = made[id(outcome)]
-        await idempotency.store_all(tx, [(ticket.keyed, ticket.response) for ticket, _ in outcomes])
+        """Answer, and keep the answers."""
+        await idempotency.store_all(tx, _answered(outcomes))
+
+    @classmethod
+    async def settle(
+        cls, db: Database, _tenant_id: UUID, outcomes: Sequence[tuple["Posted", Held | NotHeld]]
+    ) -> Sequence[Exception | None]:
+        """By one call."""
+        return await idempotency.answer_all(db, _answered(outcomes))
 
     @staticmethod
     async def hand_back(tx: Tx, tickets: Sequence["Posted"]) -> None:
         """Keys are claimed for no longer than the transaction."""
+
+
+def _answered(outcomes: Sequence[tuple[Posted, Held | NotHeld]]) -> list[tuple[Keyed, Response]]:
+    """Those who are told the same get the same answer, which is made once."""
+    answers = {id(outcome): outcome for _, outcome in outcomes}
+    made = {place: _answer(outcome) for place, outcome in answers.items()}
+    for ticket, outcome in outcomes:
+        ticket.response = made[id(outcome)]
+    return [(ticket.keyed, ticket.response) for ticket, _ in outcomes]
 
 
 def _answer(outcome: Held | NotHeld) -> Response:

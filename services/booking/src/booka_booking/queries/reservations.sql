@@ -9,18 +9,8 @@ WHERE tenant_id = $1 AND calendar_id = ANY ($2::uuid[]) AND active
   AND reservation_id IS DISTINCT FROM $5::uuid;
 
 -- name: busy_spans
--- As busy, for questions: when each calendar is taken, in seconds since 1970, without holds whose time is up at $6. Two arrays
--- for a calendar instead of a row for a claim: reading rows would cost the process more than everything it does with them.
-SELECT k.calendar_id, b.begins, b.ends
-FROM unnest($2::uuid[]) AS k (calendar_id), LATERAL (
-    SELECT array_agg(date_part('epoch', c.busy_from) ORDER BY c.busy_from) AS begins,
-           array_agg(date_part('epoch', c.busy_until) ORDER BY c.busy_from) AS ends
-    FROM claims AS c
-    WHERE c.tenant_id = $1 AND c.calendar_id = k.calendar_id AND c.active
-      AND c.busy_from > $3::timestamptz - interval '24 hours' AND c.busy_from < $4::timestamptz AND c.busy_until > $3
-      AND c.reservation_id IS DISTINCT FROM $5::uuid AND (c.held_until IS NULL OR c.held_until > $6)
-) AS b
-WHERE b.begins IS NOT NULL;
+-- As busy, for questions: see migrations/0011_told_no.sql. $1 is a tenant_id.
+SELECT calendar_id, begins, ends FROM busy_spans($1, $2, $3, $4, $5, $6);
 
 -- name: client_reached
 SELECT c.contact_id,

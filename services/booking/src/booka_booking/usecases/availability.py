@@ -1,12 +1,12 @@
 """Which starts are free, and why others are not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from booka_booking.domain.availability import Opening, bounds, choose, free_starts, spread
-from booka_booking.domain.diary import Diary, Hours, Seating
+from booka_booking.domain.diary import Diary, Hours, Seating, Spans
 from booka_booking.domain.explaining import Reason, explain, unoffered
 from booka_booking.domain.planning import Ask, Plan, Refusal
 from booka_booking.domain.salon import Salon
@@ -20,8 +20,8 @@ from booka_common.contracts.envelope import Envelope
 from booka_common.db import Database, Tx
 
 __all__ = [
-    "DayCount", "Explained", "Found", "answer", "by_day", "calendars", "explained", "find", "load", "next_slots", "preferred",
-    "slot_of", "taken_by_calendar",
+    "DayCount", "Explained", "Found", "ahead", "answer", "around", "by_day", "calendars", "explained", "find", "first_free",
+    "load", "next_slots", "preferred", "slot_of", "taken_by_calendar",
 ]  # fmt: skip
 
 _DAY = timedelta(days=1)
@@ -131,18 +131,40 @@ async def next_slots(
     prefer: UUID | None = None,
     besides: UUID | None = None,
 ) -> tuple[Slot, ...]:
-    """The first `limit` free starts from `start` on, up to the horizon. Looks ever further ahead while there is nothing."""
-    limits = bounds(salon, now, plan.by)
+    """The first `limit` free starts from `start` on, up to the horizon."""
     found: list[Slot] = []
+    for window in ahead(salon, plan, start, now):
+        taken = await _taken(tx, salon, plan, window, now, besides)
+        found += first_free(salon, plan, window, taken, limit - len(found), now, prefer=prefer)
+        if len(found) >= limit:
+            break
+    return tuple(found)
+
+
+def ahead(salon: Salon, plan: Plan, start: datetime, now: datetime) -> Iterator[Interval]:
+    """Where to look for the next free starts from `start` on, up to the horizon: ever further while there is nothing."""
+    limits = bounds(salon, now, plan.by)
     start = max(start, limits.start)
     reach = _FIRST_LOOK_AHEAD
-    while start <= limits.end and len(found) < limit:
+    while start <= limits.end:
         window = Interval(start, min(start + reach, limits.end + timedelta(seconds=1)))
-        diary = await _diary(tx, salon, plan, window, now, besides)
-        free = free_starts(diary, plan, window, now)
-        found += _slots(diary, plan, free[: limit - len(found)], prefer)
+        yield window
         start, reach = window.end, reach * 2
-    return tuple(found)
+
+
+def first_free(
+    salon: Salon,
+    plan: Plan,
+    window: Interval,
+    taken: Mapping[UUID, Spans],
+    limit: int,
+    now: datetime,
+    *,
+    prefer: UUID | None = None,
+) -> tuple[Slot, ...]:
+    """The first `limit` free starts of `window`, by what is taken `around` it."""
+    diary = Diary(Hours(salon, window, ignored=plan.outside_hours), taken)
+    return _slots(diary, plan, free_starts(diary, plan, window, now)[:limit], prefer)
 
 
 async def by_day(tx: Tx, ask: Ask, window: Interval, now: datetime) -> list[DayCount] | Refusal:
@@ -169,7 +191,7 @@ async def explained(tx: Tx, ask: Ask, start: datetime, now: datetime) -> Explain
     limits = bounds(salon, now, ask.by)
     within = min(max(start, min(now, limits.start)), limits.end)
     window = Interval(within, within + _DAY)
-    taken = await reservations.busy(tx, calendars(salon, plan), _around(window))
+    taken = await reservations.busy(tx, calendars(salon, plan), around(window))
     diary = Diary(Hours(salon, window, ignored=plan.outside_hours), taken_by_calendar(taken, now))
     by = {(item.calendar_id, item.span.start): item.reservation_id for item in taken}
     return Explained(explain(diary, plan, start, now), by)
@@ -210,14 +232,21 @@ def slot_of(seating: Seating) -> Slot:
     )
 
 
+def around(window: Interval) -> Interval:
+    """What has to be known of the time before and after `window`."""
+    # Buffers and visits reach out of the window by a day at most, and loads are counted over whole local days of up to 25 h.
+    return Interval(window.start - _REACH, window.end + _REACH)
+
+
 async def _diary(tx: Tx, salon: Salon, plan: Plan, window: Interval, now: datetime, besides: UUID | None) -> Diary:
-    taken = await reservations.busy_spans(tx, calendars(salon, plan), _around(window), now, besides=besides)
+    taken = await _taken(tx, salon, plan, window, now, besides)
     return Diary(Hours(salon, window, ignored=plan.outside_hours), taken)
 
 
-def _around(window: Interval) -> Interval:
-    # Buffers and visits reach out of the window by a day at most, and loads are counted over whole local days of up to 25 h.
-    return Interval(window.start - _REACH, window.end + _REACH)
+async def _taken(
+    tx: Tx, salon: Salon, plan: Plan, window: Interval, now: datetime, besides: UUID | None
+) -> Mapping[UUID, Spans]:
+    return await reservations.busy_spans(tx, calendars(salon, plan), around(window), now, besides=besides)
 
 
 def _within_bounds(salon: Salon, plan: Plan, window: Interval, now: datetime) -> Interval:

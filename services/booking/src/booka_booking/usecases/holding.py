@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -18,21 +19,21 @@ from booka_booking.domain.planning import Ask
 from booka_booking.domain.policy import Client
 from booka_booking.domain.reservation import Reservation
 from booka_booking.errors import UnknownClient
-from booka_booking.store import catalogue, reservations, salons
 from booka_booking.store import holds as store
+from booka_booking.store import reservations, salons
 from booka_booking.store.holds import Following, NewHold, Written
 from booka_booking.store.salons import Known
 from booka_booking.usecases import holds, tickets
-from booka_booking.usecases.availability import next_slots
 from booka_booking.usecases.confirmations import confirm
 from booka_booking.usecases.holds import Possible
 from booka_booking.usecases.occasion import Occasion
+from booka_booking.usecases.refusing import Asked, Refused, refuse
 from booka_booking.usecases.saying import said_of
 from booka_booking.usecases.tickets import AlreadyHeard, Heard, Ticket
-from booka_booking.usecases.wishes import ALTERNATIVES, Held, Missed, NotHeld, Wish
+from booka_booking.usecases.wishes import Held, Missed, NotHeld, Wish
 from booka_common import outbox
 from booka_common.batching import Batcher
-from booka_common.contracts.booking import HoldRequested, Slot
+from booka_common.contracts.booking import HoldRequested
 from booka_common.contracts.envelope import Envelope
 from booka_common.db import Database, Tx
 
@@ -51,19 +52,10 @@ _Verdict = Held | Missed | Literal["outdated", "taken", "alone", "again"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A wish with what belongs to it. `ticket` makes it happen once."""
-
-    wish: Wish
-    occasion: Occasion
-    ticket: Ticket | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Decided:
     """What is to be written for whoever asked."""
 
-    asked: _Asked
+    asked: Asked
     hold: NewHold
 
     @property
@@ -73,29 +65,13 @@ class _Decided:
         return self.hold.tenant_id.int, calendar_id.int, busy_from, busy_until
 
 
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """What nothing came of. `known` was decided on: the salon, or None if there is none."""
-
-    asked: _Asked
-    missed: Missed
-    known: Known | None
-
-    @property
-    def alike(self) -> tuple[object, ...]:
-        """The same for those who are told the same."""
-        missed = self.missed
-        # Plans are remembered: whoever asks for the same has the same one.
-        return self.asked.occasion.tenant_id, id(self.known), id(missed.plan), missed.code, self.asked.wish.start
-
-
 class Holds:
     """Keeps starts for clients, says so, and plans the end of each hold."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._writing = [Batcher(self._write, key=_owner, patient=True) for _ in range(_LANES)]
-        self._refusing = [Batcher(self._refuse) for _ in range(_REFUSING)]
+        self._refusing = [Batcher(partial(refuse, db)) for _ in range(_REFUSING)]
         self._reading = [Batcher(self._read_all) for _ in range(_READING)]
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
@@ -123,12 +99,12 @@ class Holds:
             UnknownClient: the salon has no client `wish.client_id`.
             Exception: what `ticket` has against it.
         """
-        asked = _Asked(wish, occasion, ticket)
+        asked = Asked(wish, occasion, ticket)
         known = salons.recall(self._db.memories, occasion.tenant_id) or await self._read(occasion)
         while True:
             outcome: Held | NotHeld | Missed | None = await self._keep(asked, known)
             if isinstance(outcome, Missed):
-                refused = _Refused(asked, outcome, known)
+                refused = Refused(asked, outcome, known)
                 outcome = await self._refusing[hash(refused.alike) % _REFUSING].do(refused)
             if outcome is not None:
                 return outcome
@@ -146,7 +122,7 @@ class Holds:
                     found[occasion.tenant_id] = await salons.read(tx, occasion.now)
         return [found[occasion.tenant_id] for occasion in batch]
 
-    async def _keep(self, asked: _Asked, known: Known | None) -> Held | Missed | None:
+    async def _keep(self, asked: Asked, known: Known | None) -> Held | Missed | None:
         """None: the salon is not as `known` any more."""
         wish, occasion = asked.wish, asked.occasion
         if wish.alone:
@@ -170,7 +146,7 @@ class Holds:
                 case Held() | Missed() as outcome:
                     return outcome
 
-    async def _look(self, asked: _Asked, it: Possible) -> NewHold | Missed | None:
+    async def _look(self, asked: Asked, it: Possible) -> NewHold | Missed | None:
         """The hold as it is to be written, for whoever is free; None if it must have calendars to itself."""
         wish, occasion = asked.wish, asked.occasion
         async with self._db.tx(occasion.tenant_id) as tx:
@@ -180,7 +156,7 @@ class Holds:
         hold = _decided(asked, it, seating, client)
         return None if hold is None or holds.lapsed_in_the_way(hold.it.claims, taken, occasion.now) else hold
 
-    async def _keep_in_turn(self, asked: _Asked) -> Held | Missed:
+    async def _keep_in_turn(self, asked: Asked) -> Held | Missed:
         """Alone, and one of a salon after the other.
 
         All of them take about the same calendars. Whoever waits for those in the database has a connection and little time.
@@ -189,7 +165,7 @@ class Holds:
         async with turn:
             return await self._keep_alone(asked)
 
-    async def _keep_alone(self, asked: _Asked) -> Held | Missed:
+    async def _keep_alone(self, asked: Asked) -> Held | Missed:
         """In a transaction of its own, which waits for whoever is in the way."""
         wish, occasion = asked.wish, asked.occasion
         async with self._db.tx(occasion.tenant_id) as tx:
@@ -238,45 +214,6 @@ class Holds:
             for one, (tries, what) in zip(batch, map(tried.__getitem__, places), strict=True)
         ]
 
-    async def _refuse(self, batch: Sequence[_Refused]) -> list[Held | NotHeld | Exception | None]:
-        """Tell those that nothing came of; None: the salon has changed, so something may. Alternatives are found once."""
-        outcomes: list[Held | NotHeld | Exception | None] = [None] * len(batch)
-        alike: dict[tuple[object, ...], list[int]] = {}
-        for place, one in enumerate(batch):
-            alike.setdefault(one.alike, []).append(place)
-        for places in alike.values():
-            told = await self._refuse_alike([batch[place] for place in places])
-            for place, outcome in zip(places, told, strict=True):
-                outcomes[place] = outcome
-        return outcomes
-
-    async def _refuse_alike(self, batch: Sequence[_Refused]) -> list[Held | NotHeld | Exception | None]:
-        known, missed = batch[0].known, batch[0].missed
-        wish, occasion = batch[0].asked.wish, batch[0].asked.occasion
-        async with self._db.tx(occasion.tenant_id) as tx:
-            if await catalogue.changes(tx) != (known.salon.changes if known else None):
-                return [None] * len(batch)
-            problems = await tickets.claim_all(tx, [one.asked.ticket for one in batch])
-            # What was granted before is granted still, though it could not be granted now.
-            before = await reservations.granted(tx, [id for one in batch if (id := one.asked.wish.request_id)])
-            slots: tuple[Slot, ...] = ()
-            if known and missed.plan:
-                start = max(wish.start, occasion.now)
-                slots = await next_slots(tx, known.salon, missed.plan, start, ALTERNATIVES, occasion.now)
-            no = NotHeld(missed.code, slots)
-            outcomes: list[Held | NotHeld] = [
-                Held(it, new=False) if (it := before.get(one.asked.wish.request_id)) else no for one in batch
-            ]
-            await tickets.keep_all(
-                tx,
-                [
-                    (one.asked.ticket, outcome)
-                    for one, outcome, problem in zip(batch, outcomes, problems, strict=True)
-                    if problem is None
-                ],
-            )
-        return [problem or outcome for problem, outcome in zip(problems, outcomes, strict=True)]
-
 
 async def _agree(tx: Tx, held: Held, wish: Wish, occasion: Occasion) -> Held:
     """Agree to a hold that was made just now."""
@@ -289,7 +226,7 @@ async def _agree(tx: Tx, held: Held, wish: Wish, occasion: Occasion) -> Held:
             raise RuntimeError(f"what was just held cannot be agreed to: {agreed}")
 
 
-def _decided(asked: _Asked, it: Possible, seating: Seating, client: Client) -> NewHold | None:
+def _decided(asked: Asked, it: Possible, seating: Seating, client: Client) -> NewHold | None:
     """The hold as it is to be written; None if it must have calendars to itself."""
     hold = holds.decide(it, seating, client, asked.wish, asked.occasion)
     return hold if len(hold.it.claims) == 1 else None

@@ -14,9 +14,9 @@ from booka_booking.usecases.wishes import Held, NotHeld
 from booka_common import inbox, outbox
 from booka_common.contracts.booking import HoldRefused, HoldRequested
 from booka_common.contracts.envelope import Envelope
-from booka_common.db import Tx
+from booka_common.db import Database, Tx
 
-__all__ = ["AlreadyHeard", "Heard", "Ticket", "claim_all", "hand_back", "keep_all"]
+__all__ = ["AlreadyHeard", "Heard", "Ticket", "claim_all", "hand_back", "keep_all", "settle_all"]
 
 _CONSUMER = "booking.hold"
 
@@ -60,6 +60,16 @@ class Ticket(ABC):
     @abstractmethod
     async def keep(tx: Tx, outcomes: Sequence[tuple[Any, Held | NotHeld]]) -> None:
         """These were claimed and are done: keep what came of them."""
+
+    @classmethod
+    async def settle(
+        cls, db: Database, tenant_id: UUID, outcomes: Sequence[tuple[Any, Held | NotHeld]]
+    ) -> Sequence[Exception | None]:
+        """Claim these and keep what came of them, where nothing else is to be written; returns what `claim` does."""
+        async with db.tx(tenant_id) as tx:
+            problems = await cls.claim(tx, [ticket for ticket, _ in outcomes])
+            await cls.keep(tx, [one for one, problem in zip(outcomes, problems, strict=True) if problem is None])
+        return problems
 
     @staticmethod
     @abstractmethod
@@ -144,6 +154,18 @@ async def keep_all(tx: Tx, outcomes: Sequence[tuple[Ticket | None, Held | NotHel
     """Keep what came of those that were claimed."""
     for kind, places in _by_kind([ticket for ticket, _ in outcomes]).items():
         await kind.keep(tx, [outcomes[place] for place in places])
+
+
+async def settle_all(
+    db: Database, tenant_id: UUID, outcomes: Sequence[tuple[Ticket | None, Held | NotHeld]]
+) -> list[Exception | None]:
+    """Claim them and keep what came of them, where nothing else is to be written. For each, what has kept it from being done."""
+    found: list[Exception | None] = [None] * len(outcomes)
+    for kind, places in _by_kind([ticket for ticket, _ in outcomes]).items():
+        settled = await kind.settle(db, tenant_id, [outcomes[place] for place in places])
+        for place, problem in zip(places, settled, strict=True):
+            found[place] = problem
+    return found
 
 
 async def hand_back(tx: Tx, tickets: Sequence[Ticket | None]) -> None:
