@@ -35,7 +35,7 @@ from pydantic import BaseModel, ValidationError
 
 from booka_common.db import Database, Tx, load_queries
 from booka_common.errors import Conflict, Invalid, Refusal, Unprocessable
-from booka_common.internal import Caller
+from booka_common.internal import Caller, target_of
 from booka_common.versions import ETAG, if_match
 from booka_common.web import Problem, refused
 
@@ -377,11 +377,10 @@ async def _read(request: Request, who: Caller) -> Keyed:
         raise Invalid(
             "the Idempotency-Key has to be one of 1 to 255 visible ASCII characters", code="idempotency_key_malformed"
         )
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     # The condition is part of what is asked for: with another one it is another request.
     condition = "\n".join(request.headers.getlist("if-match")).encode()
     payload = hashlib.sha256(hashlib.sha256(condition).digest() + await request.body()).digest()
-    return Keyed(who.tenant_id, given[0], f"{request.method} {target}", payload)
+    return Keyed(who.tenant_id, given[0], f"{request.method} {target_of(request)}", payload)
 
 
 def _literal(key: str) -> str:

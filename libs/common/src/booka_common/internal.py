@@ -12,7 +12,7 @@ from booka_common.errors import Unauthenticated
 from booka_common.ids import new_id
 from booka_common.signing import SecretSet, sign_request, single_header, verify_request
 
-__all__ = ["Caller", "SignedAuth", "authenticate"]
+__all__ = ["Caller", "SignedAuth", "authenticate", "target_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,13 @@ class Caller:
     """Who asks: the tenant comes from the signed header, never from a path or body."""
 
     tenant_id: UUID
+
+
+def target_of(request: Request) -> str:
+    """The path with its query, as sent. (Starlette's `Request.url` takes three times as long as the HMAC.)"""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def authenticate(secrets: SecretSet, now: Callable[[], datetime]) -> Callable[[Request], Awaitable[Caller]]:
@@ -32,11 +39,10 @@ def authenticate(secrets: SecretSet, now: Callable[[], datetime]) -> Callable[[R
         secrets.usable()
         headers = request.headers
         tenant = single_header(headers.getlist("x-booka-tenant"), "x-booka-tenant")
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         verify_request(
             secrets,
             method=request.method,
-            target=target,
+            target=target_of(request),
             tenant=tenant,
             timestamp=single_header(headers.getlist("x-booka-timestamp"), "x-booka-timestamp"),
             signature=single_header(headers.getlist("x-booka-signature"), "x-booka-signature"),

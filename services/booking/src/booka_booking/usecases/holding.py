@@ -7,7 +7,6 @@ first is told so from another transaction, so that nobody looks for other starts
 import asyncio
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -51,18 +50,27 @@ _READING = 4
 _Verdict = Held | Missed | Literal["outdated", "taken", "alone", "again"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """What is to be written for whoever asked."""
+class _Wanted:
+    """A hold for whoever asked.
 
-    asked: Asked
-    hold: NewHold
+    Attributes:
+        place: the same for those who want the same time of somebody.
+    """
+
+    __slots__ = ("_hold", "_it", "asked", "place")
+
+    def __init__(self, asked: Asked, it: Possible, place: Hashable, hold: NewHold | None) -> None:
+        self.asked = asked
+        self.place = place
+        self._it = it
+        self._hold = hold
 
     @property
-    def place(self) -> Hashable:
-        """The time that it takes of somebody. (Numbers: to hash one of those is a tenth of hashing a UUID.)"""
-        calendar_id, busy_from, busy_until = self.hold.it.claims[0]
-        return self.hold.tenant_id.int, calendar_id.int, busy_from, busy_until
+    def hold(self) -> NewHold:
+        """As it is to be written. If there is no choice, it may have been left open until now."""
+        if self._hold is None:
+            self._hold = holds.decide(self._it, self._it.first, Client(), self.asked.wish, self.asked.occasion)
+        return self._hold
 
 
 class Holds:
@@ -70,9 +78,12 @@ class Holds:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._writing = [Batcher(self._write, key=_owner, patient=True) for _ in range(_LANES)]
+        self._writing: list[Batcher[_Wanted, _Verdict]] = [
+            Batcher(self._write, key=_owner, patient=True) for _ in range(_LANES)
+        ]
         self._refusing = [Batcher(partial(refuse, db)) for _ in range(_REFUSING)]
         self._reading = [Batcher(self._read_all) for _ in range(_READING)]
+        self._waited_for: set[Hashable] = set()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, envelope: Envelope[HoldRequested], now: datetime) -> None:
@@ -131,10 +142,15 @@ class Holds:
         if isinstance(it, Missed):
             return it
         while True:
-            found = _decided(asked, it, it.first, Client()) if it.sole else await self._look(asked, it)
-            if not isinstance(found, NewHold):
-                return found if isinstance(found, Missed) else await self._keep_in_turn(asked)
-            match await self._writing[occasion.tenant_id.int % _LANES].do(_Decided(asked, found)):
+            wanted = self._sole(asked, it) if it.sole else await self._look(asked, it)
+            if not isinstance(wanted, _Wanted):
+                return wanted if isinstance(wanted, Missed) else await self._keep_in_turn(asked)
+            self._waited_for.add(wanted.place)
+            try:
+                verdict = await self._writing[occasion.tenant_id.int % _LANES].do(wanted)
+            finally:
+                self._waited_for.discard(wanted.place)
+            match verdict:
                 case "taken" if it.sole:
                     return Missed("slot_taken", it.plan)
                 case "taken" | "again":
@@ -146,15 +162,29 @@ class Holds:
                 case Held() | Missed() as outcome:
                     return outcome
 
-    async def _look(self, asked: Asked, it: Possible) -> NewHold | Missed | None:
-        """The hold as it is to be written, for whoever is free; None if it must have calendars to itself."""
+    def _sole(self, asked: Asked, it: Possible) -> _Wanted | None:
+        """The only hold that it can be; None if it must have calendars to itself."""
+        # Plans are remembered: whoever asks for the same has the same one.
+        place = id(it.plan), asked.wish.start
+        if place in self._waited_for:
+            # Behind somebody who tries, it will most likely not even be tried (ADR 33): then it need not be decided on.
+            return _Wanted(asked, it, place, None)
+        hold = _decided(asked, it, it.first, Client())
+        return _Wanted(asked, it, place, hold) if hold else None
+
+    async def _look(self, asked: Asked, it: Possible) -> _Wanted | Missed | None:
+        """The hold of whoever is free; None if it must have calendars to itself."""
         wish, occasion = asked.wish, asked.occasion
         async with self._db.tx(occasion.tenant_id) as tx:
             seating, client, taken = await holds.look(tx, it, wish, occasion.now)
         if seating is None:
             return Missed("slot_taken", it.plan)
         hold = _decided(asked, it, seating, client)
-        return None if hold is None or holds.lapsed_in_the_way(hold.it.claims, taken, occasion.now) else hold
+        if hold is None or holds.lapsed_in_the_way(hold.it.claims, taken, occasion.now):
+            return None
+        # Numbers: to hash one of those is a tenth of hashing a UUID.
+        calendar_id, busy_from, busy_until = hold.it.claims[0]
+        return _Wanted(asked, it, (occasion.tenant_id.int, calendar_id.int, busy_from, busy_until), hold)
 
     async def _keep_in_turn(self, asked: Asked) -> Held | Missed:
         """Alone, and one of a salon after the other.
@@ -189,13 +219,13 @@ class Holds:
                 await tickets.hand_back(tx, [asked.ticket])
         return outcome
 
-    async def _write(self, batch: Sequence[_Decided]) -> Sequence[_Verdict | Exception]:
+    async def _write(self, batch: Sequence[_Wanted]) -> Sequence[_Verdict | Exception]:
         """Write holds of one claim each, with all that follows from them, by one call.
 
         Of those who want the same time of the same calendar, the first one tries: if it is taken then, it is for all of them.
         """
         places = [one.place for one in batch]
-        first: dict[Hashable, _Decided] = {}
+        first: dict[Hashable, _Wanted] = {}
         for place, one in zip(places, batch, strict=True):
             first.setdefault(place, one)
         signals, trying = self._db.signals, list(first.values())
@@ -232,15 +262,15 @@ def _decided(asked: Asked, it: Possible, seating: Seating, client: Client) -> Ne
     return hold if len(hold.it.claims) == 1 else None
 
 
-def _owner(decided: _Decided) -> Hashable:
+def _owner(wanted: _Wanted) -> Hashable:
     """One hold of a client in a batch, and one of a request: each sees what became of the one before."""
-    wish = decided.asked.wish
-    owner = wish.contact_id or wish.request_id
-    return owner and (decided.hold.tenant_id.int, owner.int)
+    asked = wanted.asked
+    owner = asked.wish.contact_id or asked.wish.request_id
+    return owner and (asked.occasion.tenant_id.int, owner.int)
 
 
-def _following(decided: _Decided) -> Following:
-    it, occasion, ticket = decided.hold.it, decided.asked.occasion, decided.asked.ticket
+def _following(wanted: _Wanted) -> Following:
+    it, occasion, ticket = wanted.hold.it, wanted.asked.occasion, wanted.asked.ticket
     said = said_of(it, occasion)
     if ticket is None:
         return Following(said, occasion.traceparent)
@@ -258,12 +288,12 @@ def _behind(first: Written) -> _Verdict:
             return "again"  # that was about the one who tried
 
 
-def _verdict(decided: _Decided, written: Written) -> _Verdict | Exception:
-    ticket = decided.asked.ticket
+def _verdict(wanted: _Wanted, written: Written) -> _Verdict | Exception:
+    ticket = wanted.asked.ticket
     match written.verdict:
         case "held":
-            held = holds.granted(decided.hold, written)
-            if ticket is not None and held.reservation is not decided.hold.it:
+            held = holds.granted(wanted.hold, written)
+            if ticket is not None and held.reservation is not wanted.hold.it:
                 ticket.granted(held)
             return held
         case "lapsed" | "alone":
