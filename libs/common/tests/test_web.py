@@ -88,6 +88,13 @@ async def test_half_an_emoji_is_the_callers_fault(client, tenant_id):
         assert (answer.status_code, answer.json()["code"]) in {(400, "unstorable_text"), (422, "invalid")}, path
 
 
+async def test_what_is_signed_is_the_target_as_it_is_sent(client, tenant_id):
+    job_id = str(new_id())
+    for path in (f"/v1/jobs/{job_id}/replay", f"/v1/jobs/%30{job_id[1:]}/replay?a=%3F&b=%20"):
+        answer = await client.post(path, auth=signed(tenant_id))
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

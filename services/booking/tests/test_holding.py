@@ -1,9 +1,7 @@
 """Holds that share a transaction: each comes out as if it had been alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 import httpx
@@ -22,7 +20,7 @@ from booka_common.ids import new_id
 from booka_common.testing import FrozenClock, eventually
 
 from .salon import Salon, at
-from .together import at_once, codes, transactions, wish
+from .together import at_once, codes, kept_open, transactions, waits, wish
 
 
 async def test_what_waits_at_the_same_time_is_written_by_one_transaction(warm: Salon) -> None:
@@ -187,39 +185,6 @@ async def test_without_the_database_everybody_hears_that(warm: Salon, settings: 
         *(holds.hold(wish(warm, at(3, 9 + hour)), warm.occasion()) for hour in range(1, 3)), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
-
-
-@asynccontextmanager
-async def kept_open(salon: Salon, start: datetime) -> AsyncIterator[None]:
-    """Somebody takes Ana's half hour from `start` in a transaction, and gives it back at the end of it."""
-    async with salon.db.tx(salon.tenant_id) as tx:
-        async with salon.db.tx(salon.tenant_id) as before:
-            await before.execute(
-                """INSERT INTO claims (tenant_id, reservation_id, active, calendar_id, busy_from, busy_until)
-                   SELECT $1::uuid, id, false, $2::uuid, $3::timestamptz, $4::timestamptz
-                   FROM reservations WHERE tenant_id = $1 LIMIT 1""",
-                salon.tenant_id,
-                salon.ana,
-                start,
-                start + timedelta(minutes=30),
-            )
-        mine = (salon.tenant_id, salon.ana, start)
-        await tx.execute(
-            "UPDATE claims SET active = true WHERE tenant_id = $1 AND calendar_id = $2 AND busy_from = $3", *mine
-        )
-        yield
-        await tx.execute("DELETE FROM claims WHERE tenant_id = $1 AND calendar_id = $2 AND busy_from = $3", *mine)
-
-
-async def waits(salon: Salon) -> bool:
-    """Whether a hold waits for somebody else's claim."""
-    async with salon.db.tx(salon.tenant_id) as tx:
-        return bool(
-            await tx.fetchval(
-                """SELECT count(*) FROM pg_stat_activity
-                   WHERE wait_event_type = 'Lock' AND query LIKE '%hold_together%'"""
-            )
-        )
 
 
 async def test_whoever_goes_away_before_his_turn_gets_nothing(warm: Salon) -> None:

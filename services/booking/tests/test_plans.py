@@ -199,7 +199,14 @@ async def test_a_hold_that_is_refused_looks_a_week_ahead_for_alternatives(
         assert known
         found = await availability.next_slots(tx, known.salon, missed.plan, wish.start, ALTERNATIVES, NOW)
         assert len(found) == ALTERNATIVES
+        window = availability.around(Interval(wish.start, wish.start + 7 * DAY))
+        (stands,) = await tx.fetch(
+            "SELECT * FROM as_things_stand('', $1, $2, $3, $4, $5, $6)",
+            crowd.tenant_id, [new_id() for _ in range(50)], [crowd.staff(3)], *window, NOW,
+        )  # fmt: skip
+        assert stands["begins"]
     judge(seen, crowded.big, 1200)
+    assert used(seen, "claims") <= {"claims_busy", "claims_one_at_a_time", "claims_by_reservation"}
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
