@@ -28,6 +28,8 @@ __all__ = ["Database", "Queries", "Signal", "Signals", "Tx", "as_json", "load_qu
 
 #: Of a pool of its own, besides `pool_size`.
 _SYSTEM_CONNECTIONS = 2
+#: Of the pool, kept for calls.
+_CALLERS = 2
 _LOCK = re.compile(r"[0-9A-Za-z:-]+")
 
 
@@ -203,8 +205,9 @@ class Database:
         self._pool: Any = None
         self._system_pool: Any = None
         self._calls: dict[tuple[str, str], str] = {}
-        #: A connection of the pool that waits for the next call; one at most, so that the others are for everybody.
+        #: Connections of the pool that wait for the next call, the one that made the last call first; the others are for everybody.
         self._callers: list[Any] = []
+        self._most_callers = min(_CALLERS, pool_size - 1)
         self.signals = Signals()
         self.memories = Memories()
 
@@ -321,10 +324,10 @@ class Database:
         except BaseException:
             await self._pool.release(connection)  # which finds out what is left of it
             raise
-        if self._callers or self._pool_size == 1:
-            await self._pool.release(connection)
-        else:
+        if len(self._callers) < self._most_callers:
             self._callers.append(connection)
+        else:
+            await self._pool.release(connection)
         return rows
 
     async def _for_a_call(self) -> Any:
