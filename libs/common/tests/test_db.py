@@ -119,6 +119,37 @@ async def test_a_call_is_bound_to_its_tenants_commits_and_keeps_its_connection(s
     assert other["pid"] != again["pid"]
 
 
+async def test_two_calls_at_once_keep_their_connections_and_a_third_gives_its_own_back(settings):
+    tenant = new_id()
+    gate = await asyncpg.connect(settings.migrate_url.get_secret_value())
+    await gate.execute(
+        """CREATE OR REPLACE FUNCTION booking.probe_gate(bound text) RETURNS integer LANGUAGE sql AS
+           'SELECT pg_advisory_xact_lock_shared(hashtextextended(bound, 0)); SELECT pg_backend_pid()'"""
+    )
+
+    async def pids(many):
+        """Of so many calls, none of which ends before all of them have begun."""
+        async with gate.transaction():
+            await gate.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{{{tenant}}}")
+            calls = [asyncio.create_task(db.shared_call([tenant], "probe_gate")) for _ in range(many)]
+
+            async def met():
+                waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                return await gate.fetchval(waiting) == many
+
+            await eventually(met)
+        return {pid for ((pid,),) in await asyncio.gather(*calls)}
+
+    async with Database(settings.database_url.get_secret_value(), "booking", pool_size=3) as db:
+        two = await pids(2)
+        assert await pids(2) == two
+        assert await pids(1) < two
+        third = await pids(3) - two
+        async with db.tx(tenant) as tx:
+            assert {await tx.fetchval("SELECT pg_backend_pid()")} == third, "the others wait for calls"
+    await gate.close()
+
+
 async def called(db, tenant):
     try:
         return await db.shared_call([tenant], "probe_jobs", [tenant], False)

@@ -43,7 +43,7 @@ def held(now: datetime = NOON, start: datetime = START, **rest: Any) -> Reservat
 
 
 def with_terms(it: Reservation, **terms: Any) -> Reservation:
-    return replace(it, terms=replace(it.terms, **terms))
+    return it._replace(terms=replace(it.terms, **terms))
 
 
 def agreed() -> Reservation:
@@ -64,8 +64,8 @@ def in_state(status: Status) -> Reservation:
         case "held":
             return held()
         case "confirmed" | "completed" | "no_show":
-            return replace(confirmed(), status=status)
+            return confirmed()._replace(status=status)
         case "expired":
-            return replace(agreed(), status="expired")
+            return agreed()._replace(status="expired")
         case "cancelled":
-            return replace(held(), status="cancelled", expires_at=None)
+            return held()._replace(status="cancelled", expires_at=None)

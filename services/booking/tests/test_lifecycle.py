@@ -1,6 +1,5 @@
 """What may become of a reservation: every state with every step, and who may take it when."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -210,7 +209,7 @@ def test_a_deposit_is_taken_once_while_there_is_something_ahead_to_pay_for() -> 
     assert isinstance(paid, Reservation)
     assert (paid.version, paid.paid_minor) == (by_hand.version, 3000), "neither state nor time has changed"
     for status in ("completed", "no_show"):
-        unpaid = replace(by_hand, status=status)
+        unpaid = by_hand._replace(status=status)
         assert rules.pay(unpaid, transaction_id=TX, paid_minor=3000, now=NOON) == Unusable("in_the_past")
 
 
@@ -247,7 +246,7 @@ INSTANT = timedelta(microseconds=1)
     ],
 )
 def test_who_may_move_a_visit_and_until_when(by: Party, now: datetime, moves: int, expected: Any) -> None:
-    refused = rules.movable(replace(confirmed(), moves=moves), by, now)
+    refused = rules.movable(confirmed()._replace(moves=moves), by, now)
     assert refused == (expected and Refused(expected))
 
 
@@ -258,9 +257,9 @@ def test_only_what_is_confirmed_can_be_moved(status: Status, by: Party) -> None:
 
 
 def test_a_move_changes_time_people_and_chairs_and_keeps_prices_and_terms() -> None:
-    before = replace(confirmed(), price_minor=29000, version=4)
-    before = replace(
-        before, segments=tuple(replace(s, price_minor=1, service_name="As booked") for s in before.segments)
+    before = confirmed()._replace(price_minor=29000, version=4)
+    before = before._replace(
+        segments=tuple(s._replace(price_minor=1, service_name="As booked") for s in before.segments)
     )
     there = START + timedelta(days=1)
     after = rules.move(before, seating(there, there), "client")

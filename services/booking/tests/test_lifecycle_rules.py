@@ -1,6 +1,5 @@
 """What holds of a reservation whatever happens to it: quotes keep their word, and no order of steps breaks the rules."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -32,9 +31,9 @@ states = st.sampled_from(["held", "confirmed", "completed", "no_show", "cancelle
 def test_a_quote_says_what_cancelling_and_moving_then_do(
     status: Status, terms: dict[str, Any], now: datetime, paid: int, moves: int
 ) -> None:
-    it = replace(with_terms(in_state(status), **terms), moves=moves)
+    it = with_terms(in_state(status), **terms)._replace(moves=moves)
     if status == "confirmed":
-        it = replace(it, paid_minor=paid)
+        it = it._replace(paid_minor=paid)
     quote = rules.quote(it, now)
     assert quote == rules.quote(it, now), "it hangs on nothing else"
     if not quote.cancellable:
@@ -59,7 +58,7 @@ def test_a_quote_says_what_cancelling_and_moving_then_do(
 def test_in_time_or_by_the_salon_all_comes_back_and_later_what_the_terms_say(
     terms: dict[str, Any], now: datetime, paid: int
 ) -> None:
-    it = replace(with_terms(confirmed(), **terms), paid_minor=paid)
+    it = with_terms(confirmed(), **terms)._replace(paid_minor=paid)
     whole = Money(minor=paid, currency="BRL")
     assert it.refund("salon", now) == whole
     in_time = it.start - now >= timedelta(hours=it.terms.cancel_notice_hours)
@@ -70,7 +69,7 @@ def test_in_time_or_by_the_salon_all_comes_back_and_later_what_the_terms_say(
         share = terms["late_kind"] == "refund_share"
         expected = (paid * terms["late_value"] * 2 + 100) // 200 if share else max(paid - terms["late_value"], 0)
         assert (back.minor if back else 0) == expected
-    assert replace(it, paid_minor=0).refund("salon", now) is None
+    assert it._replace(paid_minor=0).refund("salon", now) is None
     earlier = it.refund("client", now - timedelta(hours=1))
     assert (earlier.minor if earlier else 0) >= (back.minor if back else 0), "waiting never pays"
 

@@ -245,13 +245,13 @@ def test_whose_turn_it_is_does_not_hang_on_the_order_in_which_they_are_read(peop
 
 def test_time_is_freed_by_what_gives_it_up_and_by_nothing_else() -> None:
     held = visit(datetime(2026, 3, 2, 10, tzinfo=UTC))
-    confirmed = replace(held, status="confirmed", version=2)
-    moved = replace(confirmed, claims=visit(datetime(2026, 3, 2, 11, tzinfo=UTC)).claims, version=3)
+    confirmed = held._replace(status="confirmed", version=2)
+    moved = confirmed._replace(claims=visit(datetime(2026, 3, 2, 11, tzinfo=UTC)).claims, version=3)
     window = Interval(datetime(2026, 3, 2, 9, 45, tzinfo=UTC), datetime(2026, 3, 2, 11, tzinfo=UTC))
     for before, after in (
-        (held, replace(held, status="expired")),
-        (held, replace(held, status="cancelled")),
-        (confirmed, replace(confirmed, status="cancelled")),
+        (held, held._replace(status="expired")),
+        (held, held._replace(status="cancelled")),
+        (confirmed, confirmed._replace(status="cancelled")),
         (confirmed, moved),
     ):
         look = Look.after(before, after, NOW)
@@ -262,10 +262,10 @@ def test_time_is_freed_by_what_gives_it_up_and_by_nothing_else() -> None:
         assert Look.after(before, after, window.end) is None
     for before, after in (
         (held, confirmed),
-        (confirmed, replace(confirmed, status="completed")),
-        (confirmed, replace(confirmed, status="no_show")),
-        (replace(held, status="expired"), confirmed),
-        (replace(held, status="expired"), replace(held, status="expired")),
+        (confirmed, confirmed._replace(status="completed")),
+        (confirmed, confirmed._replace(status="no_show")),
+        (held._replace(status="expired"), confirmed),
+        (held._replace(status="expired"), held._replace(status="expired")),
     ):
         assert Look.after(before, after, NOW) is None
 
@@ -286,7 +286,7 @@ def test_time_is_freed_by_what_gives_it_up_and_by_nothing_else() -> None:
 )
 def test_what_becomes_of_an_offer(before: Any, after: Any, *, by_client: bool, outcome: str | None) -> None:
     it = visit(datetime(2026, 3, 2, 10, tzinfo=UTC))
-    found = outcome_of(replace(it, status=before), replace(it, status=after), by_client=by_client)
+    found = outcome_of(it._replace(status=before), it._replace(status=after), by_client=by_client)
     assert found == outcome
 
 
@@ -306,7 +306,7 @@ def test_what_becomes_of_an_entry(
 
 def test_a_look_survives_being_written_down() -> None:
     held = visit(datetime(2026, 3, 2, 10, tzinfo=UTC))
-    look = Look.after(held, replace(held, status="expired"), NOW)
+    look = Look.after(held, held._replace(status="expired"), NOW)
     assert look is not None
     one = replace(look.besides_too(UUID(int=4)), only=UUID(int=5))
     for planned in (Planned(one, "a", 3), Planned(Look.at_days(MONDAY, MONDAY, BERLIN), "b").next(look)):

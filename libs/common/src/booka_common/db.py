@@ -205,7 +205,7 @@ class Database:
         self._pool: Any = None
         self._system_pool: Any = None
         self._calls: dict[tuple[str, str], str] = {}
-        #: Connections of the pool that wait for the next call, the one that made the last call first; the others are for everybody.
+        #: Connections of the pool that wait for the next call; the others are for everybody.
         self._callers: list[Any] = []
         self._most_callers = min(_CALLERS, pool_size - 1)
         self.signals = Signals()

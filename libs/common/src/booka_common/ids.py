@@ -9,14 +9,16 @@ __all__ = ["derived_id", "new_id"]
 
 
 _UNKNOWN = SafeUUID.unknown
+#: The slots of a UUID, which lets nobody set them by their names.
+_set_int, _set_is_safe = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined, misc]
 
 
 def new_id() -> UUID:
     """A UUIDv7: unique, and sorted by creation time, which keeps B-tree inserts at the right edge."""
     # A hold takes seven of them: as `uuid_utils.compat` makes one, without looking up each time what is the same each time.
     made = object.__new__(UUID)
-    object.__setattr__(made, "int", uuid_utils.uuid7().int)
-    object.__setattr__(made, "is_safe", _UNKNOWN)
+    _set_int(made, uuid_utils.uuid7().int)
+    _set_is_safe(made, _UNKNOWN)
     return made
 
 

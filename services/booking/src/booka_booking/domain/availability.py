@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import overload
 from uuid import UUID
@@ -39,9 +39,14 @@ def bounds(salon: Salon, now: datetime, by: Party) -> Interval:
     """
     if by == "salon":
         return Interval(now - BACK, now + _FURTHEST)
-    profile = salon.profile
-    lead = timedelta(minutes=profile.lead_minutes)
-    return Interval(now + max(lead, _TICK), now + timedelta(days=profile.horizon_days))
+    first, last = _ahead(salon.profile.lead_minutes, salon.profile.horizon_days)
+    return Interval(now + first, now + last)
+
+
+@cache
+def _ahead(lead_minutes: int, horizon_days: int) -> tuple[timedelta, timedelta]:
+    """From now to the first start and to the last. Of few values, and to make a length of time takes longer than to add it."""
+    return max(timedelta(minutes=lead_minutes), _TICK), timedelta(days=horizon_days)
 
 
 def on_grid(salon: Salon, start: datetime) -> bool:

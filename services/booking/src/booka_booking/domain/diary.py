@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import inf
 from typing import NamedTuple
@@ -18,8 +17,7 @@ _NOTHING = timedelta()
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Seating:
+class Seating(NamedTuple):
     """A visit with everything decided: when, by whom, and on which chair (for each part, None where it needs none)."""
 
     start: datetime

@@ -175,16 +175,16 @@ def agree(
         return Refused("hold_expired")
     name = guest_name or it.guest_name
     if it.terms.deposit_minor == 0 or waive_deposit:
-        return _confirmed(replace(it, guest_name=name))
+        return _confirmed(it._replace(guest_name=name))
     if it.deposit_due_at is not None:
         return Nothing()
     due = min(now + timedelta(seconds=it.terms.deposit_deadline_seconds), it.start)
-    return replace(it, guest_name=name, expires_at=due, deposit_due_at=due, version=it.version + 1)
+    return it._replace(guest_name=name, expires_at=due, deposit_due_at=due, version=it.version + 1)
 
 
 def expire(it: Reservation, now: datetime) -> Reservation | Nothing:
     """End a hold whose time is up."""
-    return replace(it, status="expired", version=it.version + 1) if it.overdue(now) else Nothing()
+    return it._replace(status="expired", version=it.version + 1) if it.overdue(now) else Nothing()
 
 
 def pay(
@@ -199,7 +199,7 @@ def pay(
         return Unusable("already_paid")
     if it.start <= now or it.status in ("completed", "no_show"):
         return Unusable("in_the_past")
-    paid = replace(it, transaction_id=transaction_id, paid_minor=paid_minor)
+    paid = it._replace(transaction_id=transaction_id, paid_minor=paid_minor)
     if it.status == "confirmed":
         # Confirmed by hand without waiting for the deposit: the visit stays as it is, and is paid now.
         return paid
@@ -214,7 +214,7 @@ def cancel(it: Reservation, by: Party, now: datetime) -> Reservation | Nothing |
         return Nothing()
     if by == "client" and it.status == "confirmed" and it.start <= now:
         return Refused("already_over")
-    return replace(it, status="cancelled", expires_at=None, version=it.version + 1)
+    return it._replace(status="cancelled", expires_at=None, version=it.version + 1)
 
 
 def finish(it: Reservation, outcome: Literal["completed", "no_show"], now: datetime) -> Reservation | Nothing | Refused:
@@ -225,7 +225,7 @@ def finish(it: Reservation, outcome: Literal["completed", "no_show"], now: datet
         return Refused("not_confirmed")
     if now < it.start:
         return Refused("not_started")
-    return replace(it, status=outcome, version=it.version + 1)
+    return it._replace(status=outcome, version=it.version + 1)
 
 
 def movable(it: Reservation, by: Party, now: datetime) -> Refused | None:
@@ -254,8 +254,8 @@ def move_to_offer(it: Reservation, offer: Reservation, now: datetime) -> tuple[R
     """
     if it.status != "confirmed" or it.start <= now or offer.status != "held" or offer.deposit_due_at is not None:
         return None
-    after = replace(_placed(it, offer.segments, offer.claims, "salon"), outside_hours=())
-    return after, replace(offer, status="cancelled", expires_at=None, version=offer.version + 1)
+    after = _placed(it, offer.segments, offer.claims, "salon")._replace(outside_hours=())
+    return after, offer._replace(status="cancelled", expires_at=None, version=offer.version + 1)
 
 
 def quote(it: Reservation, now: datetime) -> Quote:
@@ -286,11 +286,11 @@ def _hindered(it: Reservation, now: datetime) -> Literal["too_late", "too_many_m
 
 def _placed(it: Reservation, segments: tuple[Segment, ...], claims: tuple[Claim, ...], by: Party) -> Reservation:
     kept = tuple(
-        replace(new, service_name=old.service_name, price_minor=old.price_minor)
+        new._replace(service_name=old.service_name, price_minor=old.price_minor)
         for new, old in zip(segments, it.segments, strict=True)
     )
-    return replace(it, segments=kept, claims=claims, moves=it.moves + (by == "client"), version=it.version + 1)
+    return it._replace(segments=kept, claims=claims, moves=it.moves + (by == "client"), version=it.version + 1)
 
 
 def _confirmed(it: Reservation) -> Reservation:
-    return replace(it, status="confirmed", expires_at=None, deposit_due_at=None, version=it.version + 1)
+    return it._replace(status="confirmed", expires_at=None, deposit_due_at=None, version=it.version + 1)

@@ -1,6 +1,5 @@
 """A reservation: what was booked, for whom, when, on which terms, and whose time it takes."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -16,8 +15,7 @@ Status = Literal["held", "confirmed", "completed", "no_show", "cancelled", "expi
 OutsideHours = Literal["salon_closed", "not_working"]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One service of a visit, with names and price as they were when it was booked.
 
     Attributes:
@@ -45,8 +43,7 @@ class Claim(NamedTuple):
     busy_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """A visit that is held, agreed or over. Amounts are in the minor unit of `currency`.
 
     Attributes:

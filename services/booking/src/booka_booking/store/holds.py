@@ -1,9 +1,9 @@
 """Holds as they are written: what a hold hangs on and all of its rows, for many holds of several salons at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -20,8 +20,7 @@ queries = load_queries("booka_booking", "queries/holds.sql")
 Blocked = asyncpg.LockNotAvailableError
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(NamedTuple):
     """Whose hold it is. `id` is given to a contact that is new to the salon; without a contact it is a known client, if any."""
 
     id: UUID | None
@@ -29,8 +28,7 @@ class Who:
     phone: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewHold:
+class NewHold(NamedTuple):
     """A hold that has been decided on.
 
     Attributes:
@@ -49,8 +47,7 @@ class NewHold:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(NamedTuple):
     """What is written with a hold.
 
     Attributes:
@@ -62,12 +59,11 @@ class Following:
     traceparent: str | None
     key: str | None = None
     message_id: UUID | None = None
-    answer: Mapping[str, object] = field(default_factory=dict)
+    answer: Mapping[str, object] = MappingProxyType({})
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What became of a hold.
 
     Attributes:

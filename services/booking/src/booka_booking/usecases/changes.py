@@ -1,7 +1,6 @@
 """What happens to a reservation after it was made: cancelled, moved, completed, missed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -226,9 +225,8 @@ async def _seated_anew(
     if seating is None:
         return None
     after = rules.move(it, seating, by)
-    after = replace(
-        after, outside_hours=against_hours(diary_without(salon, after), after) if plan.outside_hours else ()
-    )
+    outside = against_hours(diary_without(salon, after), after) if plan.outside_hours else ()
+    after = after._replace(outside_hours=outside)
     lapsed = lapsed_in_the_way(after.claims, taken, now)
     if lapsed:
         await free_overdue(tx, lapsed, occasion)

@@ -4,8 +4,8 @@ What is decided here needs nothing of the database but what is taken; `holding` 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from booka_booking.domain import lifecycle as rules
@@ -44,8 +44,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Possible:
+class Possible(NamedTuple):
     """A wish that the salon's hours and rules allow.
 
     Attributes:
@@ -104,7 +103,7 @@ def decide(it: Possible, seating: Seating, client: Client, wish: Wish, occasion:
         seconds=wish.seconds,
     )
     if it.plan.outside_hours:
-        held = replace(held, outside_hours=against_hours(diary_without(it.salon, held), held))
+        held = held._replace(outside_hours=against_hours(diary_without(it.salon, held), held))
     return NewHold(
         tenant_id=occasion.tenant_id,
         it=held,
@@ -181,7 +180,7 @@ async def _keep(tx: Tx, known: Known, wish: Wish, occasion: Occasion) -> Held | 
 def granted(hold: NewHold, written: Written) -> Held:
     """A hold that was written."""
     it = hold.it
-    return Held(it if it.client_id == written.client_id else replace(it, client_id=written.client_id), new=True)
+    return Held(it if it.client_id == written.client_id else it._replace(client_id=written.client_id), new=True)
 
 
 def told(it: Reservation, occasion: Occasion) -> ReservationHeld:

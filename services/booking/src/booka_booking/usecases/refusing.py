@@ -27,8 +27,7 @@ from booka_common.db import Database
 __all__ = ["Asked", "Refused", "refuse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A wish with what belongs to it. `ticket` makes it happen once."""
 
     wish: Wish

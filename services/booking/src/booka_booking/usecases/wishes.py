@@ -1,7 +1,8 @@
 """A start that somebody wants, and what may come of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from booka_booking.domain.planning import Ask, Plan, Refusal
@@ -14,8 +15,7 @@ __all__ = ["ALTERNATIVES", "Held", "Missed", "NotHeld", "Wish"]
 ALTERNATIVES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A start that somebody wants. `request_id` makes the wish come true once.
 
     Attributes:
@@ -52,7 +52,7 @@ class Wish:
         if known is None or known.contact_id is None:
             return self
         conversation_id = self.conversation_id or known.conversation_id
-        return replace(self, contact_id=known.contact_id, conversation_id=conversation_id)
+        return self._replace(contact_id=known.contact_id, conversation_id=conversation_id)
 
 
 @dataclass(frozen=True, slots=True)
