@@ -130,7 +130,7 @@ async def test_two_calls_at_once_keep_their_connections_and_a_third_gives_its_ow
     async def pids(many):
         """Of so many calls, none of which ends before all of them have begun."""
         async with gate.transaction():
-            await gate.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{{{tenant}}}")
+            await gate.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{{{tenant.hex}}}")
             calls = [asyncio.create_task(db.shared_call([tenant], "probe_gate")) for _ in range(many)]
 
             async def met():

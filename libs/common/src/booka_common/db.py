@@ -133,8 +133,8 @@ class Tx:
 
 
 def _listed(tenants: Collection[UUID]) -> str:
-    """As an array of PostgreSQL; of UUID objects, so there is nothing to escape."""
-    return f"{{{','.join(str(UUID(int=tenant.int)) for tenant in set(tenants))}}}"
+    """As an array of PostgreSQL; made of numbers, so there is nothing to escape."""
+    return f"{{{','.join([f'{tenant.int:032x}' for tenant in set(tenants)])}}}"
 
 
 def as_json(value: object) -> bytes:
