@@ -331,7 +331,10 @@ class Database:
         return rows
 
     async def _for_a_call(self) -> Any:
-        """One that made a call before, or one of the pool: to give it back and take it again costs as much as a message."""
+        """One that made a call before, or one of the pool: to give it back and take it again costs as much as a message.
+
+        The one that was answered last: its backend has just left a processor, which is idle if any is.
+        """
         while self._callers:
             connection = self._callers.pop()
             if not connection.is_closed():
