@@ -148,7 +148,7 @@ async def test_two_calls_at_once_keep_their_connections_and_a_third_gives_its_ow
         assert await pids(1) < two
         three = await pids(3)
         async with db.tx(tenant) as tx:
-            assert await tx.fetchval("SELECT pg_backend_pid()") in three, "given back, or a fourth would have been opened"
+            assert await tx.fetchval("SELECT pg_backend_pid()") in three, "given back, or it would be a fourth"
     await gate.close()
 
 
