@@ -1,6 +1,5 @@
 """Whose reservation it is that somebody asks about in a conversation."""
 
-from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
@@ -43,4 +42,4 @@ async def goes_on(tx: Tx, it: Reservation, conversation_id: UUID) -> Reservation
         return it
     stays = await merging.resolve(tx, conversation_id)
     await reservations.put_conversation(tx, it.id, stays)
-    return replace(it, conversation_id=stays)
+    return it._replace(conversation_id=stays)
