@@ -24,10 +24,15 @@ async def leave_behind(stack: Stack) -> None:
 async def test_data_of_another_version_is_named_with_what_to_do(tmp_path: Path) -> None:
     stack = Stack(Layout.private(tmp_path), services=("llm",), durable=False)
     stack.postgres.start()
-    await leave_behind(stack)
-    stack.postgres.stop()
+    try:
+        await leave_behind(stack)
+    finally:
+        stack.postgres.stop()
     console = Console(record=True, file=StringIO(), width=120)
-    assert not start(stack, console)
+    try:
+        assert not start(stack, console)
+    finally:
+        stack.down()
     assert console.export_text().splitlines() == [
         "Booka did not start.",
         "migrate failed:",

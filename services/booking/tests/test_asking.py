@@ -172,6 +172,19 @@ async def test_it_goes_on_where_its_client_asks(salon: Salon) -> None:
     assert moved.conversation_id == elsewhere.conversation_id
 
 
+async def test_what_is_refused_changes_nothing(salon: Salon) -> None:
+    """Not even where the client is told of the visit."""
+    who = Client()
+    id = (await salon.booked(at(4, 10), staff=salon.ana, **who.ids)).reservation_id
+    await salon.booked(at(5, 10), staff=salon.ana, **Client().ids)
+    before = await read(salon, id)
+    elsewhere = Client(contact_id=who.contact_id)
+    await salon.hear(elsewhere.move(id))
+    (refused,) = await salon.said(booking.MoveRefused)
+    assert (refused.code, refused.conversation_id) == ("slot_taken", elsewhere.conversation_id)
+    assert await read(salon, id) == before
+
+
 async def test_moved_by_an_offer_it_is_spoken_of_where_the_yes_was_said(
     client: httpx.AsyncClient, salon: Salon
 ) -> None:

@@ -190,23 +190,25 @@ def secret() -> web.Response:
 
 
 async def test_what_is_taken_back_before_it_is_heard_is_not_kept(talking: Any, outside: Any) -> None:
-    taken_back = asyncio.Event()
-    async with endpoint(secret, taken_back) as url, talking(**to(outside, transcription_url=url)) as talk:
+    pause = Pause()
+    async with endpoint(secret, pause) as url, talking(**to(outside, transcription_url=url)) as talk:
         await talk.open(transcribe=True)
         await talk.sends()
+        await pause.asked.wait()
         (message,) = await talk.salon.messages()
         await talk.salon.deliver({"id": message["provider_id"]}, "messages.delete")
-        taken_back.set()
+        pause.over.set()
         said = await talk.received()
         assert said.text == ""
         assert "segredo" not in json.dumps(await talk.salon.messages())
 
 
 async def test_who_is_erased_meanwhile_is_not_told_of(talking: Any, outside: Any) -> None:
-    erased = asyncio.Event()
-    async with endpoint(secret, erased) as url, talking(**to(outside, transcription_url=url)) as talk:
+    pause = Pause()
+    async with endpoint(secret, pause) as url, talking(**to(outside, transcription_url=url)) as talk:
         await talk.open(transcribe=True)
         await talk.sends()
+        await pause.asked.wait()
         (conversation,) = (await talk.salon.get("/v1/conversations"))["items"]
         answer = await talk.salon.http.post(
             f"/v1/contacts/{conversation['contact']['id']}/erase",
@@ -214,7 +216,7 @@ async def test_who_is_erased_meanwhile_is_not_told_of(talking: Any, outside: Any
             headers={"idempotency-key": "k" * 20},
         )
         assert answer.status_code < 300, answer.text
-        erased.set()
+        pause.over.set()
 
         async def over() -> bool:
             jobs = (await talk.salon.get("/v1/jobs?status=done"))["items"]
@@ -227,11 +229,20 @@ async def test_who_is_erased_meanwhile_is_not_told_of(talking: Any, outside: Any
 # --- the endpoint
 
 
+class Pause:
+    """Of an endpoint that was asked and does not answer yet."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.over = asyncio.Event()
+
+
 @asynccontextmanager
-async def endpoint(answer: Any, after: asyncio.Event | None = None) -> AsyncIterator[str]:
+async def endpoint(answer: Any, pause: Pause | None = None) -> AsyncIterator[str]:
     async def respond(_: web.Request) -> web.Response:
-        if after is not None:
-            await after.wait()
+        if pause is not None:
+            pause.asked.set()
+            await pause.over.wait()
         made: web.Response = answer()
         return made
 

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,10 +49,13 @@ def start(stack: Stack, console: Console) -> bool:
     try:
         with console.status("starting PostgreSQL, RabbitMQ, the sandbox and six services …"):
             stack.up()
-    except RuntimeError as error:
+    except (RuntimeError, subprocess.SubprocessError) as error:
         stack.down()
         console.print(f"[bold red]Booka did not start.[/]\n{escape(str(error))}", highlight=False, soft_wrap=True)
         return False
+    except BaseException:
+        stack.down()
+        raise
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stack.timings.items())
     console.print(f"[dim]up: {steps}[/]")
     return True

@@ -78,7 +78,8 @@ class Stack:
         """Start everything and wait until it is ready; `timings` says what took how long.
 
         Raises:
-            RuntimeError: a part did not get ready; with the end of its log.
+            RuntimeError: a part did not get ready, with the end of its log; or `migrate` refused what is there, with its reason.
+            subprocess.SubprocessError: `psql` or `migrate` failed otherwise, or takes for ever.
         """
         started = time.monotonic()
         if self._external_postgres is None:
@@ -97,39 +98,44 @@ class Stack:
         self.start(self.processes())
         self.timings["ready"] = time.monotonic() - started
 
-    def _migrate(self) -> "list[subprocess.Popen[str]]":
+    def _migrate(self) -> "dict[str, subprocess.Popen[str]]":
         admin = urlsplit(self.database_url())
         server = urlunsplit((admin.scheme, admin.netloc, "/postgres", "", ""))
         exists = subprocess.run(
             ["psql", "-X", "-q", "-t", "-A", "-d", server, "-c", "SELECT 1 FROM pg_database WHERE datname = 'booka'"],
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
         ).stdout.strip()
         if not exists:
             subprocess.run(["psql", "-X", "-q", "-d", server, "-c", "CREATE DATABASE booka"], check=True)
         with (self.layout.folder / "migrate.log").open("ab") as log:
-            return [
-                subprocess.Popen(
-                    [sys.executable, "-m", process.module, "migrate"],
-                    env={**inherited(), **process.environment},
+            return {
+                name: subprocess.Popen(
+                    [sys.executable, "-m", replicas[0].module, "migrate"],
+                    env={**inherited(), **replicas[0].environment},
                     stdout=log,
                     stderr=subprocess.PIPE,
                     text=True,
                 )
-                for process in (replicas[0] for replicas in self.services.values())
-            ]
+                for name, replicas in self.services.items()
+            }
 
-    def _migrated(self, migrating: "Iterable[subprocess.Popen[str]]") -> None:
-        ended = [(process.communicate(timeout=120)[1], process.returncode) for process in migrating]
-        failed = [(error, code) for error, code in ended if code]
+    def _migrated(self, migrating: "Mapping[str, subprocess.Popen[str]]") -> None:
+        try:
+            said = {name: process.communicate(timeout=120)[1] for name, process in migrating.items()}
+        finally:
+            for process in migrating.values():
+                process.kill()  # what has not ended
+        failed = {name: process.returncode for name, process in migrating.items() if process.returncode}
         if not failed:
             return
-        said = "".join(["migrate failed:\n", *(error for error, _ in failed)])
-        if any(code == REFUSED for _, code in failed):
+        lines = [said[name] or f"{name}: ended with {code}\n" for name, code in failed.items()]
+        text = "".join(["migrate failed:\n", *lines])
+        if REFUSED in failed.values():
             where = "drop the database `booka`" if self._external_postgres else f"remove {self.layout.folder}"
-            said += f"What is there is of another version of Booka. To start afresh, {where}."
-        raise RuntimeError(said)
+            text += f"What is there is of another version of Booka. To start afresh, {where}."
+        raise RuntimeError(text)
 
     def start(self, processes: Iterable[Process]) -> None:
         """Start `processes` together and wait until each is ready."""

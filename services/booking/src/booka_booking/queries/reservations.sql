@@ -108,7 +108,7 @@ LIMIT $7;
 WITH saved AS (
     UPDATE reservations
     SET status = $4, version = $5, starts_at = $6, ends_at = $7, guest_name = $8, expires_at = $9, deposit_due_at = $10,
-        transaction_id = $11, paid_minor = $12, moves = $13, outside_hours = $20
+        transaction_id = $11, paid_minor = $12, moves = $13, outside_hours = $20, conversation_id = $21
     WHERE tenant_id = $1 AND id = $2 AND version = $3
     RETURNING 1
 ), seats AS (
@@ -121,9 +121,6 @@ WITH saved AS (
     FROM saved
 )
 SELECT count(*) FROM saved;
-
--- name: reservation_conversation
-UPDATE reservations SET conversation_id = $3 WHERE tenant_id = $1 AND id = $2;
 
 -- name: segments_move
 UPDATE reservation_segments AS s

@@ -16,8 +16,8 @@ from booka_common.db import Tx, load_queries
 
 __all__ = [
     "Reached", "Taken", "busy", "busy_spans", "client_of", "count_holds", "get", "get_many", "granted", "list_history",
-    "list_keys", "lock", "lock_calendars", "lock_client", "lock_overdue", "put_conversation", "put_outside_hours", "queries",
-    "reach", "save", "save_seated",
+    "list_keys", "lock", "lock_calendars", "lock_client", "lock_overdue", "put_outside_hours", "queries", "reach", "save",
+    "save_seated",
 ]  # fmt: skip
 
 queries = load_queries("booka_booking", "queries/reservations.sql")
@@ -104,11 +104,6 @@ async def put_outside_hours(tx: Tx, it: Reservation) -> None:
     """Write what of the hours a new hold goes against, if anything."""
     if it.outside_hours:
         await tx.execute(queries["reservation_outside_hours"], tx.tenant_id, it.id, list(it.outside_hours))
-
-
-async def put_conversation(tx: Tx, reservation_id: UUID, conversation_id: UUID) -> None:
-    """Write in which conversation the client of a locked reservation is told of it."""
-    await tx.execute(queries["reservation_conversation"], tx.tenant_id, reservation_id, conversation_id)
 
 
 async def client_of(tx: Tx, contact_id: UUID | None, client_id: UUID | None = None) -> Client:
@@ -216,6 +211,7 @@ async def save(tx: Tx, before: Reservation, after: Reservation, *, who: str, why
         why,
         list(after.staff_ids),
         list(after.outside_hours),
+        after.conversation_id,
     )
     if not saved:
         raise RuntimeError(f"reservation {after.id} is not at version {before.version} any more")

@@ -4,10 +4,10 @@ from typing import Protocol
 from uuid import UUID
 
 from booka_booking.domain.reservation import Reservation
-from booka_booking.store import merging, reservations
+from booka_booking.store import merging
 from booka_common.db import Tx
 
-__all__ = ["Asked", "goes_on", "of_asker", "theirs"]
+__all__ = ["Asked", "of_asker", "theirs"]
 
 
 class Asked(Protocol):
@@ -30,16 +30,12 @@ async def theirs(tx: Tx, it: Reservation, asked: Asked) -> bool:
 
 
 async def of_asker(tx: Tx, it: Reservation | None, asked: Asked) -> Reservation | None:
-    """A locked reservation whose client asks to change it; it goes on in the conversation in which they do. None: not theirs."""
+    """A locked reservation, as it is to be changed for whoever asks; None: it is not theirs.
+
+    It goes on in the conversation in which they ask, once something of it is changed and saved.
+    """
     if it is None or not await theirs(tx, it, asked):
         return None
-    return await goes_on(tx, it, asked.conversation_id)
-
-
-async def goes_on(tx: Tx, it: Reservation, conversation_id: UUID) -> Reservation:
-    """A locked reservation with this conversation as the one in which its client is told of it."""
-    if it.conversation_id == conversation_id:
+    if it.conversation_id == asked.conversation_id:
         return it
-    stays = await merging.resolve(tx, conversation_id)
-    await reservations.put_conversation(tx, it.id, stays)
-    return it._replace(conversation_id=stays)
+    return it._replace(conversation_id=await merging.resolve(tx, asked.conversation_id))

@@ -4,7 +4,6 @@ from booka_booking.domain import lifecycle as rules
 from booka_booking.domain.reservation import Reservation
 from booka_booking.domain.waitlist import replaceable
 from booka_booking.store import reservations
-from booka_booking.usecases.asking import goes_on
 from booka_booking.usecases.changes import cancel, moved
 from booka_booking.usecases.occasion import Occasion
 from booka_booking.usecases.saving import save_in_place_of
@@ -22,9 +21,9 @@ async def replace_visit(tx: Tx, offer: Reservation, visit: Reservation, occasion
     None: there is nothing to move, and the offer goes on as any other. That is so if the visit was cancelled, was judged or
     has begun; one that is only held is given up for the offer, for it may never be paid for.
     """
-    if visit.conversation_id is None and offer.conversation_id is not None:
-        # It was phoned in: from now on its client is told of it where they said yes.
-        visit = await goes_on(tx, visit, offer.conversation_id)
+    if visit.conversation_id is None:
+        # It was phoned in: once it is moved, its client is told of it where they were told of the offer.
+        visit = visit._replace(conversation_id=offer.conversation_id)
     changed = rules.move_to_offer(visit, offer, occasion.now)
     if changed is None:
         if visit.status == "held" and replaceable(visit, occasion.now):

@@ -9,6 +9,7 @@ from uuid import UUID
 import phonenumbers
 
 __all__ = [
+    "STATES",
     "Alias",
     "AliasKind",
     "Author",

@@ -14,9 +14,12 @@ WITH trimmed AS (
 SELECT count(*) FROM trimmed;
 
 -- name: held_list
--- cross-tenant: it is nobody's. The oldest first; none if the channel that asks ($3) has been switched off meanwhile.
+-- cross-tenant: it is nobody's. The oldest first; none if the channel that asks ($3) has been switched off meanwhile, or has become
+-- another line.
 SELECT id, body, received_at FROM held_deliveries
-WHERE gateway = $1 AND line = $2 AND (SELECT c.active FROM channels AS c WHERE c.id = $3)
+WHERE gateway = $1 AND line = $2
+  AND EXISTS (SELECT FROM channels AS c
+              WHERE c.id = $3 AND c.active AND c.gateway = $1 AND c.instance = $2 AND c.secret IS NULL)
 ORDER BY id LIMIT $4;
 
 -- name: held_drop

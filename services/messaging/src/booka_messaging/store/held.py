@@ -28,7 +28,7 @@ async def put_held(
 
 
 async def held_of(tx: Tx, gateway: str, line: str, *, of: UUID, limit: int) -> list[HeldDelivery]:
-    """Those of a line, the oldest first, as long as the channel `of` is in use."""
+    """Those of a line, the oldest first, as long as the channel `of` is in use for it."""
     return [HeldDelivery(*row) for row in await tx.fetch(queries["held_list"], gateway, line, of, limit)]
 
 

@@ -47,7 +47,7 @@ class Held:
             )
 
     async def waiting(self, channel: Channel, *, limit: int) -> list[HeldDelivery]:
-        """What is held for the line of a channel, the oldest first; nothing unless it is in use at this moment."""
+        """What is held for the line of a channel, the oldest first; nothing unless it uses that line at this moment."""
         async with self._db.system_tx(durable=False) as tx:
             return await held_of(tx, channel.gateway, channel.instance, of=channel.id, limit=limit)
 

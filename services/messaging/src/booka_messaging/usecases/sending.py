@@ -48,9 +48,9 @@ __all__ = ["Sending"]
 _log = logging.getLogger(__name__)
 #: A receipt that proves an attempt may take so many times as long as a look into a store.
 _RECEIPT_WAITS = 4
-#: Who was away waits for the receipts of that time half as long again as they were away: a provider pauses about as long as it
-#: has tried already, give or take a quarter.
-_AS_LONG_AGAIN = 1.5
+#: Who was away waits for a receipt half as long again as it has been since the attempt: a provider pauses about as long as it has
+#: tried already, give or take a quarter.
+_HALF_AS_LONG_AGAIN = 1.5
 _LONGEST_WAIT = timedelta(minutes=15)
 _SOON = timedelta(seconds=1)
 _SELDOM = timedelta(minutes=1)
@@ -197,7 +197,7 @@ class Sending:
     def _proven_by(self, tried_at: datetime) -> datetime:
         """When the receipt of an attempt must have come, if the gateway took it."""
         since = tried_at if self._listening_since is None else max(tried_at, self._listening_since())
-        return since + max(_RECEIPT_WAITS * self._recheck, min(_AS_LONG_AGAIN * (since - tried_at), _LONGEST_WAIT))
+        return since + max(_RECEIPT_WAITS * self._recheck, min(_HALF_AS_LONG_AGAIN * (since - tried_at), _LONGEST_WAIT))
 
     async def _sent(self, call: "_Call", to: Alias) -> Outcome:
         message, ending, now = call.message, call.ending, call.ending.now
