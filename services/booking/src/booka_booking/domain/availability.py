@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import overload
 from uuid import UUID
@@ -43,9 +43,9 @@ def bounds(salon: Salon, now: datetime, by: Party) -> Interval:
     return Interval(now + first, now + last)
 
 
-@cache
+@lru_cache(1000)
 def _ahead(lead_minutes: int, horizon_days: int) -> tuple[timedelta, timedelta]:
-    """From now to the first start and to the last. Of few values, and to make a length of time takes longer than to add it."""
+    """From now to the first start and to the last. There are few, and to make a length of time takes longer than to add it."""
     return max(timedelta(minutes=lead_minutes), _TICK), timedelta(days=horizon_days)
 
 
