@@ -53,6 +53,19 @@ async def test_so_many_people_as_there_are_services(desk: Desk, client: httpx.As
     assert [part["staff_id"] for part in moved["segments"]] == [bia, bia]
 
 
+async def test_who_is_asked_for_changes_even_if_nothing_else_does(desk: Desk) -> None:
+    """Nobody in particular, at the same time: the same person does it, until it is moved to where she cannot."""
+    await desk.profile()
+    cut = await desk.service("Corte")
+    ana, bia = await desk.staff("Ana", cut), await desk.staff("Bia", cut)
+    booked = await desk.book(TUESDAY, (cut, ana))
+    same = await desk.step(booked["id"], "move", start=TUESDAY, staff_ids=[None])
+    assert (same["visit"], same["version"]) == (booked["visit"], booked["version"] + 1)
+    await desk.book(WEDNESDAY, (cut, ana))
+    moved = await desk.step(booked["id"], "move", start=WEDNESDAY)
+    assert [part["staff_id"] for part in moved["segments"]] == [bia]
+
+
 async def test_a_message_that_names_too_few_people_moves_nothing(salon: Salon) -> None:
     visit = await salon.booked(at(4, 10), wants=salon.wants((salon.cut, salon.ana), (salon.brow, salon.ana)))
     await salon.hear(salon.another(visit, at(5, 10), salon.bia))

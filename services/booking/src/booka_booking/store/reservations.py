@@ -224,7 +224,7 @@ async def save_seated(tx: Tx, before: Reservation, after: Reservation, *, who: s
     """
     try:
         async with tx.savepoint():
-            if after.claims != before.claims:
+            if (after.segments, after.claims) != (before.segments, before.claims):
                 await _move(tx, after)
             await save(tx, before, after, who=who, why=why, now=now)
     except asyncpg.ExclusionViolationError:
