@@ -179,7 +179,7 @@ class Model:
     def change_hours(self, day: date, hours: Hours | None, *, weekly: bool) -> None:
         """A day, or that day of every week, has other hours; None: the old ones again."""
         if weekly:
-            self.week[day.isoweekday()] = WEEK[day.isoweekday()] if hours is None else hours
+            self.week[day.isoweekday()] = WEEK.get(day.isoweekday(), ()) if hours is None else hours
         elif hours is None:
             self.special.pop(day, None)
         else:
