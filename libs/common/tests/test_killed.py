@@ -7,7 +7,7 @@ from pathlib import Path
 
 from booka_common.testing.plugin import watch
 
-#: As a postmaster, it takes a SIGQUIT though whoever started the tests ignores it, as a shell does for what runs in its background.
+#: As a postmaster, it takes a SIGQUIT though whoever started the tests ignores it, as a shell does for what it runs behind.
 POSTMASTER = "import signal; signal.signal(signal.SIGQUIT, signal.SIG_DFL); print(flush=True); signal.pause()"
 
 
